@@ -1,0 +1,117 @@
+"""Pick the shared real micrographs with the real command and score them as the project is judged.
+
+    python benchmarks/real_micrographs.py [--model FILE] [--scale 0.8 1.0 1.2] [--out FOLDER]
+
+Needs the folder ``../shared`` of the project's workplace (real micrographs, expert picks and the scorer);
+says so and stops when it is not there.  Prints a table and writes ``real_micrographs.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@dataclass(frozen=True)
+class RealSet:
+    """A folder of the shared data with its scoring protocol."""
+
+    name: str
+    particle_diameter_A: float
+    scored_diameter_px: float
+    inside: tuple[int, ...]
+
+
+SETS = (
+    RealSet("empiar-10017", 190, 108, (121, 121, 3975, 3975)),
+    RealSet("empiar-10146", 125, 60, ()),
+)
+
+
+def main() -> None:
+    """Run and score every set at every scale of the stated diameter."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--scale", type=float, nargs="+", default=[1.0])
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
+    args = parser.parse_args()
+    if not SHARED.is_dir():
+        sys.exit(
+            f"{SHARED} is not there: this benchmark scores real micrographs that are kept outside the repo"
+        )
+    rows = []
+    with tempfile.TemporaryDirectory() as scratch:
+        subprocess.run(
+            [sys.executable, SHARED / "data" / "unpack.py", scratch], check=True, stdout=subprocess.DEVNULL
+        )
+        print("set            stated Å  best F1    at     AP default F1  s/mic")
+        for real_set in SETS:
+            for scale in args.scale:
+                row = run_set(real_set, scale, Path(scratch) / real_set.name, args.model)
+                rows.append(row)
+                print(
+                    f"{row['set']:14s} {row['particle_diameter_A']:8.0f} {row['best_f1']:8.3f} "
+                    f"{row['best_threshold']:5.2f} {row['average_precision']:6.3f} {row['default_f1']:10.3f} "
+                    f"{row['seconds_per_micrograph']:6.2f}",
+                    flush=True,
+                )
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "real_micrographs.json").write_text(json.dumps(rows, indent=1) + "\n")
+
+
+def run_set(real_set: RealSet, scale: float, project: Path, model: Path | None) -> dict[str, object]:
+    """Return the scores of all candidates and of the picks at the default threshold."""
+    diameter_A = real_set.particle_diameter_A * scale
+    # One folder for both: the second run finds its candidates there and only applies the threshold.
+    job = f"External/job{round(1000 * scale):04d}/"
+    start = time.perf_counter()
+    pick(project, job, diameter_A, model, "--threshold", "0.02")
+    seconds = time.perf_counter() - start
+    everything = score(project, job, real_set)
+    pick(project, job, diameter_A, model)
+    default = score(project, job, real_set)
+    return {
+        "set": real_set.name,
+        "particle_diameter_A": diameter_A,
+        "best_f1": everything["best_f1"],
+        "best_threshold": everything["best_threshold"],
+        "average_precision": everything["average_precision"],
+        "default_f1": default["fixed"]["f1"],
+        "seconds_per_micrograph": seconds / len(list((project / "Micrographs").iterdir())),
+    }
+
+
+def pick(project: Path, job: str, diameter_A: float, model: Path | None, *options: str) -> None:
+    """Run ``cryoseg-relion`` in `project`."""
+    command = [sys.executable, "-m", "relion_wrapper", "--o", job, "--in_mics", "micrographs.star"]
+    command += ["--particle_diameter", f"{diameter_A:g}", "--j", "2", *options]
+    command += ["--model", str(model.resolve())] if model else []
+    for exit_file in (project / job).glob("RELION_JOB_EXIT_*"):
+        exit_file.unlink()
+    subprocess.run(command, cwd=project, check=True, stdout=subprocess.DEVNULL)
+
+
+def score(project: Path, job: str, real_set: RealSet) -> dict[str, dict[str, float]]:
+    """Return what the judges' scorer says at a match distance of 0.3 diameters."""
+    report = project / "report.json"
+    command = [sys.executable, str(SHARED / "score_picks.py"), "--truth", "coordinates", "--picks", job]
+    command += ["--diameter", str(real_set.scored_diameter_px), "--match", "0.3", "--json", report.name]
+    if real_set.inside:
+        command += ["--inside", *map(str, real_set.inside)]
+    subprocess.run(command, cwd=project, check=True, stdout=subprocess.DEVNULL)
+    result: dict[str, dict[str, float]] = json.loads(report.read_text())["0.3"]
+    return result
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Many micrographs, one after another, the next one read while this one is segmented."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cryoseg_ext.errors import CryosegError
+
+if TYPE_CHECKING:
+    from cryoseg_ext.network import Model
+    from cryoseg_ext.pipeline import PickedMicrograph, PickingOptions
+    from cryoseg_ext.repair import RepairedMicrograph
+
+
+@dataclass(frozen=True)
+class MicrographTask:
+    """A micrograph to pick.
+
+    Parameters
+    ----------
+    name : str
+        What the user calls it; in RELION the path as it stands in the STAR file.
+    path : Path
+        The file.
+    pixel_size_A : float, optional
+        Å/px; that of the file's header when not given.
+    """
+
+    name: str
+    path: Path
+    pixel_size_A: float | None = None
+
+
+def pick_batch(
+    tasks: Sequence[MicrographTask],
+    model: Model,
+    options: PickingOptions,
+    *,
+    stop: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[MicrographTask, PickedMicrograph | CryosegError]]:
+    """Pick particles on micrographs, in order.
+
+    While one micrograph is segmented, a thread reads and repairs the next; no more than that one is held.
+
+    Parameters
+    ----------
+    tasks : Sequence[MicrographTask]
+        What to pick.
+    model : Model
+        The network.
+    options : PickingOptions
+        Particle diameter and the rest.
+    stop : Callable[[], bool]
+        Asked before each micrograph; the iteration ends when it says True.
+
+    Yields
+    ------
+    tuple[MicrographTask, PickedMicrograph | CryosegError]
+        The result, or what is wrong with this micrograph in one sentence that names the file.
+    """
+    if not tasks:
+        return
+    reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cryoseg-reader")
+    try:
+        ahead = reader.submit(_prepare, tasks[0])
+        for task, following in zip(tasks, [*tasks[1:], None], strict=True):
+            if stop():
+                return
+            prepared = _result(ahead)
+            if following:
+                ahead = reader.submit(_prepare, following)
+            yield task, _picked(task, prepared, model, options)
+    finally:
+        # The user who aborts does not wait for the micrograph that is being read.
+        reader.shutdown(wait=False, cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    repaired: RepairedMicrograph
+    pixel_size_A: float
+
+
+def _prepare(task: MicrographTask) -> _Prepared:
+    from cryoseg_ext.micrograph import read_micrograph
+    from cryoseg_ext.repair import repair
+
+    micrograph = read_micrograph(task.path)
+    pixel_size_A = task.pixel_size_A or micrograph.pixel_size_A
+    if pixel_size_A is None:
+        raise CryosegError(f"{task.path}: its header has no pixel size: give --pixel_size in Å/px")
+    return _Prepared(repair(micrograph.image), pixel_size_A)
+
+
+def _result(future: Future[_Prepared]) -> _Prepared | CryosegError:
+    try:
+        return future.result()
+    except CryosegError as error:
+        return error
+
+
+def _picked(
+    task: MicrographTask, prepared: _Prepared | CryosegError, model: Model, options: PickingOptions
+) -> PickedMicrograph | CryosegError:
+    from cryoseg_ext.pipeline import pick_repaired
+
+    if isinstance(prepared, CryosegError):
+        return _naming_the_file(prepared, task)
+    try:
+        return pick_repaired(prepared.repaired, prepared.pixel_size_A, model, options)
+    except CryosegError as error:
+        return _naming_the_file(error, task)
+
+
+def _naming_the_file(error: CryosegError, task: MicrographTask) -> CryosegError:
+    sentence = str(error)
+    return error if str(task.path) in sentence else CryosegError(f"{task.path}: {sentence}")

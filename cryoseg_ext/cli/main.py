@@ -1,0 +1,51 @@
+"""The group of commands; a sub-command is imported when it is called, so that ``--help`` is instant."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+from cryoseg_ext.errors import CryosegError
+
+# The help stands here too: taking it from the sub-commands would import them.
+_COMMANDS = {
+    "pick": "Pick particles on micrographs, without a RELION project.",
+    "train": "Train a model on simulated micrographs.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose sub-command NAME is the object `NAME` in ``cryoseg_ext.cli.NAME``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names of the sub-commands."""
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import a sub-command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"cryoseg_ext.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the sub-commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(_COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a sub-command; a problem the user can mend ends it with one sentence."""
+        try:
+            return super().invoke(ctx)
+        except CryosegError as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Find particles in cryo-EM micrographs.
+
+    In RELION, use cryoseg-relion as the program of an External job.
+    """

@@ -1,0 +1,141 @@
+"""A trained network on disk: safetensors weights with a JSON description in the same file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.extract.score import FEATURES, Calibration
+from cryoseg_ext.network.unet import ResidualUNet
+from cryoseg_ext.normalise import WORKING_DIAMETER_PX
+from cryoseg_ext.weights import DEFAULT_MODEL
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network with all that is needed to use it.
+
+    Parameters
+    ----------
+    network : nn.Module
+        In evaluation mode, on `device`.
+    architecture : dict
+        Name and arguments the network was built from.
+    calibration : Calibration
+        From a candidate's features to its score.
+    threshold : float
+        Default score from which a candidate counts as a pick.
+    training : dict
+        What it was trained on; for people, not read by the program.
+    device : str
+        Torch device.
+    fingerprint : str
+        Hexadecimal digest of the file, empty for a model that was never saved.
+    """
+
+    network: nn.Module
+    architecture: dict[str, Any]
+    calibration: Calibration
+    threshold: float
+    training: dict[str, Any] = field(default_factory=dict)
+    device: str = "cpu"
+    fingerprint: str = ""
+
+
+def build_network(architecture: dict[str, Any]) -> nn.Module:
+    """Return an untrained network.
+
+    Raises
+    ------
+    ValueError
+        If the architecture is not known.
+    """
+    arguments = dict(architecture)
+    if arguments.pop("name", None) != "residual_unet":
+        raise ValueError(f"unknown architecture {architecture}")
+    return ResidualUNet(**arguments)
+
+
+def save_model(model: Model, path: Path) -> None:
+    """Write `model` to `path`, which appears only when it is complete."""
+    description = {
+        "format": FORMAT_VERSION,
+        "architecture": model.architecture,
+        "working_diameter_px": WORKING_DIAMETER_PX,
+        "features": FEATURES,
+        "calibration": asdict(model.calibration),
+        "threshold": model.threshold,
+        "training": model.training,
+    }
+    weights = {name: value.contiguous() for name, value in model.network.state_dict().items()}
+    temporary = path.with_name(path.name + ".part")
+    save_file(weights, temporary, metadata={"cryoseg": json.dumps(description)})
+    temporary.replace(path)
+
+
+def load_model(path: Path | None = None, device: str = "cpu") -> Model:
+    """Read a model; nothing in the file is executed.
+
+    Parameters
+    ----------
+    path : Path, optional
+        A file written by `save_model`; the shipped default model when not given.
+    device : str
+        Torch device the network is put on.
+
+    Raises
+    ------
+    CryosegError
+        If the file is missing, is no cryoseg model, or does not fit this version.
+    """
+    path = path or DEFAULT_MODEL
+    if not path.is_file():
+        raise CryosegError(f"{path}: no such model file; give --model a file that `cryoseg train` wrote")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        description = json.loads(metadata["cryoseg"])
+        _check_fit(description)
+        network = build_network(description["architecture"])
+        network.load_state_dict(weights)
+        calibration = Calibration(
+            description["calibration"]["intercept"], tuple(description["calibration"]["weights"])
+        )
+        threshold = float(description["threshold"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CryosegError(
+            f"{path}: not a model that this version of cryoseg can use ({reason}); train it again with "
+            "`cryoseg train` or leave --model out"
+        ) from error
+    return Model(
+        network.eval().to(device),
+        description["architecture"],
+        calibration,
+        threshold,
+        description["training"],
+        device,
+        hashlib.sha256(path.read_bytes()).hexdigest()[:16],
+    )
+
+
+def _check_fit(description: dict[str, Any]) -> None:
+    expected = {
+        "format": FORMAT_VERSION,
+        "working_diameter_px": WORKING_DIAMETER_PX,
+        "features": list(FEATURES),
+    }
+    for key, value in expected.items():
+        if description[key] != value:
+            raise ValueError(f"its {key} is {description[key]}, expected {value}")

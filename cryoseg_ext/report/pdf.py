@@ -1,0 +1,175 @@
+"""The report as a PDF; matplotlib's Figure objects only, so that no global state is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryoseg_ext.files import replacing
+from cryoseg_ext.picks import Picks
+from cryoseg_ext.report.preview import GREY_LEVELS, Preview
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_PAGE_INCHES = (11.7, 8.3)
+_OVERLAYS_PER_PAGE = 2
+_SKIPPED_SHOWN = 18
+_PICK_COLOUR, _MASK_COLOUR = "#ffd92f", "#33a0ff"
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """One micrograph to draw.
+
+    Parameters
+    ----------
+    name : str
+        Its caption.
+    preview : Preview
+        Picture and mask.
+    picks : Picks
+        The picks at or above the threshold.
+    diameter_px : float
+        Particle diameter in pixels of the micrograph on disk.
+    """
+
+    name: str
+    preview: Preview
+    picks: Picks
+    diameter_px: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the PDF tells.
+
+    Parameters
+    ----------
+    title : str
+        The headline.
+    threshold : float
+        The lowest score of a pick.
+    candidates : Sequence[Picks]
+        All candidates of each micrograph, in the order of the run.
+    overlays : Sequence[Overlay]
+        A sample of micrographs.
+    skipped : Sequence[str]
+        What was wrong with the micrographs that could not be picked.
+    """
+
+    title: str
+    threshold: float
+    candidates: Sequence[Picks]
+    overlays: Sequence[Overlay]
+    skipped: Sequence[str] = ()
+
+
+def write_report(path: Path, report: Report) -> None:
+    """Write the report as a PDF: a page of numbers and histograms, then the overlays."""
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    with replacing(path) as temporary, PdfPages(temporary, metadata={"Title": report.title}) as pages:
+        pages.savefig(summary_page(report))
+        for start in range(0, len(report.overlays), _OVERLAYS_PER_PAGE):
+            pages.savefig(overlay_page(report.overlays[start : start + _OVERLAYS_PER_PAGE]))
+
+
+def summary_page(report: Report) -> Figure:
+    """Draw the histograms of picks per micrograph and of scores, and list what was skipped."""
+    figure = _page()
+    per_micrograph = [len(picks.above(report.threshold)) for picks in report.candidates]
+    figure.suptitle(
+        f"{report.title}\n{sum(per_micrograph)} picks on {len(per_micrograph)} micrographs "
+        f"at a threshold of {report.threshold:g}"
+    )
+    left, right = figure.subplots(1, 2, gridspec_kw={"bottom": 0.5 if report.skipped else 0.1, "top": 0.86})
+    most = max(per_micrograph, default=0)
+    left.hist(per_micrograph, bins=min(40, most + 1), range=(0, most + 1), color="0.4")
+    left.yaxis.get_major_locator().set_params(integer=True)
+    left.set(xlabel="picks per micrograph", ylabel="micrographs")
+    scores = np.concatenate([picks.score for picks in report.candidates] or [np.zeros(0)])
+    right.hist(scores, bins=50, range=(0, 1), color="0.4")
+    right.axvline(report.threshold, color="tab:red", label=f"threshold {report.threshold:g}")
+    right.set(xlabel="score (figure of merit)", ylabel="candidates", xlim=(0, 1))
+    right.legend(frameon=False)
+    if report.skipped:
+        _list_skipped(figure.add_axes((0.06, 0.05, 0.9, 0.35)), report.skipped)
+    return figure
+
+
+def overlay_page(overlays: Sequence[Overlay]) -> Figure:
+    """Draw the picks and mask outlines of a few micrographs side by side."""
+    figure = _page()
+    axes = figure.subplots(
+        1, _OVERLAYS_PER_PAGE, squeeze=False, gridspec_kw={"left": 0.05, "right": 0.98, "wspace": 0.1}
+    )[0]
+    for overlay, ax in zip(overlays, axes, strict=False):
+        draw_overlay(ax, overlay)
+    for ax in axes[len(overlays) :]:
+        ax.set_axis_off()
+    return figure
+
+
+def draw_overlay(ax: Axes, overlay: Overlay) -> None:
+    """Draw one micrograph, the first stored row on top, in pixels of the micrograph on disk."""
+    from matplotlib.collections import EllipseCollection
+    from matplotlib.colors import ListedColormap
+
+    preview, picks = overlay.preview, overlay.picks
+    ny, nx = preview.source_shape
+    extent = (-0.5, nx - 0.5, ny - 0.5, -0.5)
+    # The outline is one more colour of the image: drawn as curves it takes ten times as long.
+    colours = ListedColormap([*(str(grey) for grey in np.linspace(0, 1, GREY_LEVELS)), _MASK_COLOUR])
+    image = np.where(_outline(preview.mask), GREY_LEVELS, preview.image)
+    ax.imshow(image, cmap=colours, vmin=0, vmax=GREY_LEVELS, extent=extent, interpolation="none")
+    sizes = np.full(len(picks), overlay.diameter_px)
+    circles = EllipseCollection(
+        sizes,
+        sizes,
+        np.zeros(len(picks)),
+        units="xy",
+        offsets=np.column_stack([picks.x_px, picks.y_px]),
+        offset_transform=ax.transData,
+        facecolors="none",
+        edgecolors=_PICK_COLOUR,
+        linewidths=0.6,
+    )
+    ax.add_collection(circles)
+    ax.set(xlim=extent[:2], ylim=extent[2:])
+    ax.set_title(f"{_shortened(overlay.name, 70)}\n{len(picks)} picks (yellow), mask (blue)", fontsize=7)
+    ax.tick_params(labelsize=6)
+
+
+def _page() -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=_PAGE_INCHES)
+
+
+def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the pixels of the mask that have a neighbour outside it."""
+    from scipy.ndimage import binary_erosion
+
+    inner: NDArray[np.bool_] = binary_erosion(mask, border_value=1)
+    return mask & ~inner
+
+
+def _list_skipped(ax: Axes, skipped: Sequence[str]) -> None:
+    lines = [_shortened(sentence, 150) for sentence in skipped[:_SKIPPED_SHOWN]]
+    if len(skipped) > len(lines):
+        lines.append(f"and {len(skipped) - len(lines)} more")
+    ax.set_axis_off()
+    ax.set_title(f"{len(skipped)} micrographs skipped", loc="left", fontsize=9)
+    # A "$" in a file name is not mathematics.
+    ax.text(0, 1, "\n".join(lines), va="top", fontsize=7, parse_math=False)
+
+
+def _shortened(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length // 2 - 2]} … {text[1 - length // 2 :]}"

@@ -1,0 +1,92 @@
+"""What an overlay needs of a micrograph, in a few hundred kilobytes, so that it can be drawn again."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryoseg_ext.files import replacing
+
+MAX_SIDE_PX = 600
+N_OVERLAYS = 12
+GREY_LEVELS = 32
+_CONTRAST_SIGMA = 4.0
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A small picture of a micrograph and its mask.
+
+    Parameters
+    ----------
+    image : NDArray[np.uint8]
+        ``(y, x)`` grey values, 0 black to 31 white.
+    mask : NDArray[np.bool_]
+        ``(y, x)`` where the segmentation sees particles.
+    source_shape : tuple of int
+        ``(ny, nx)`` of the micrograph on disk.
+    """
+
+    image: NDArray[np.uint8]
+    mask: NDArray[np.bool_]
+    source_shape: tuple[int, int]
+
+
+def make_preview(
+    image: NDArray[np.float32], mask: NDArray[np.bool_], source_shape: tuple[int, int]
+) -> Preview:
+    """Shrink a micrograph and its mask to at most 600 px, with an even contrast and little noise.
+
+    Parameters
+    ----------
+    image : NDArray[np.float32]
+        ``(y, x)`` at the working scale.
+    mask : NDArray[np.bool_]
+        ``(y, x)``, the same shape.
+    source_shape : tuple of int
+        ``(ny, nx)`` of the micrograph on disk.
+    """
+    from scipy.ndimage import gaussian_filter, zoom
+
+    factor = min(1.0, MAX_SIDE_PX / max(image.shape))
+    smooth = zoom(
+        gaussian_filter(image, max(1.0, 0.5 / factor)), factor, order=1, grid_mode=True, mode="nearest"
+    )
+    small_mask = zoom(mask.astype(np.float32), factor, order=1, grid_mode=True, mode="nearest") >= 0.5
+    middle = np.median(smooth)
+    spread = max(1.4826 * float(np.median(np.abs(smooth - middle))), 1e-6)
+    grey = np.clip((smooth - middle) / (2 * _CONTRAST_SIGMA * spread) + 0.5, 0, 1)
+    # Few grey levels: nobody sees them in noise, and the PDF becomes half as large.
+    levels = np.round(grey * (GREY_LEVELS - 1)).astype(np.uint8)
+    return Preview(levels, small_mask, source_shape)
+
+
+def save_preview(path: Path, preview: Preview) -> None:
+    """Write a preview as compressed NumPy arrays."""
+    with replacing(path) as temporary:
+        np.savez_compressed(
+            temporary,
+            image=preview.image,
+            mask=np.packbits(preview.mask),
+            source_shape=np.array(preview.source_shape),
+        )
+
+
+def load_preview(path: Path) -> Preview | None:
+    """Read a preview; None when there is none or it cannot be read."""
+    try:
+        with np.load(path) as arrays:
+            image, (ny, nx) = arrays["image"], arrays["source_shape"].tolist()
+            mask = np.unpackbits(arrays["mask"], count=image.size).reshape(image.shape).astype(bool)
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+        return None
+    return Preview(image, mask, (ny, nx))
+
+
+def stretch(number: int, total: int) -> int:
+    """Return which of the `N_OVERLAYS` equal stretches of a run its micrograph `number` lies in."""
+    return number * N_OVERLAYS // max(total, 1)

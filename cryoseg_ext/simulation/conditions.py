@@ -1,0 +1,101 @@
+"""How one micrograph was prepared, imaged and processed, drawn over what users bring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Preparation, imaging and processing of one micrograph.
+
+    Parameters
+    ----------
+    defocus_um, astigmatism_um, astigmatism_angle_deg : float
+        Mean underfocus, half the difference of the two principal ones (µm), and its angle.
+    voltage_kV, spherical_aberration_mm, amplitude_contrast : float
+        Of the microscope.
+    b_factor_A2 : float
+        Envelope ``exp(-B k^2 / 4)`` on the signal.
+    snr : float
+        Standard deviation of the signal inside particles over that of the noise, per pixel at 1/24 of the
+        particle diameter.
+    ice_noise : float
+        Share of the noise variance that the CTF modulates, as scattering of the ice and of carbon does.
+    noise_length_A : float
+        Correlated noise has the amplitude spectrum ``1 / (1 + (k L)^2)``; 0 for white noise.
+    ice_gradient : float
+        Standard deviation of the smooth background, in units of the noise.
+    thickness_gradient : float
+        Relative variation of the particles' contrast across the field.
+    coverage : float
+        Target share of the area covered by particles' discs, in [0, 1]; crowding limits it.
+    spacing : float
+        Smallest distance between two particles in units of their maximum extent.
+    clustering : float
+        0 spreads the particles evenly, 1 leaves large parts of the field empty.
+    preferred_view : bool
+        Whether most particles show the same side.
+    contaminated : bool
+        Whether ice crystals, aggregates, carbon or fragments are added.
+    low_pass : float or None
+        Cut-off of a low-pass filter in cycles per 1/24 of the diameter, as denoised or filtered files have.
+    high_pass : float or None
+        Length in particle diameters above which the background was removed.
+    clip : float or None
+        Contrast stretching: grey values clipped at this many standard deviations.
+    """
+
+    defocus_um: float
+    astigmatism_um: float
+    astigmatism_angle_deg: float
+    voltage_kV: float
+    spherical_aberration_mm: float
+    amplitude_contrast: float
+    b_factor_A2: float
+    snr: float
+    ice_noise: float
+    noise_length_A: float
+    ice_gradient: float
+    thickness_gradient: float
+    coverage: float
+    spacing: float
+    clustering: float
+    preferred_view: bool
+    contaminated: bool
+    low_pass: float | None
+    high_pass: float | None
+    clip: float | None
+
+
+def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
+def draw_conditions(rng: np.random.Generator) -> Conditions:
+    """Return conditions drawn over the range of sessions that users bring."""
+    defocus_um = _log_uniform(rng, 0.4, 4.0)
+    return Conditions(
+        defocus_um=defocus_um,
+        astigmatism_um=float(rng.uniform(0, 0.05) * defocus_um),
+        astigmatism_angle_deg=float(rng.uniform(0, 180)),
+        voltage_kV=float(rng.choice([300.0, 300.0, 200.0, 120.0])),
+        spherical_aberration_mm=float(rng.choice([2.7, 2.7, 1.4, 0.01])),
+        amplitude_contrast=float(rng.uniform(0.07, 0.12)),
+        b_factor_A2=_log_uniform(rng, 50, 500),
+        snr=_log_uniform(rng, 0.15, 1.8),
+        ice_noise=float(rng.uniform(0, 0.8) if rng.uniform() < 0.7 else 0.0),
+        noise_length_A=_log_uniform(rng, 4, 50) if rng.uniform() < 0.8 else 0.0,
+        ice_gradient=_log_uniform(rng, 0.05, 3.0),
+        thickness_gradient=float(rng.uniform(0, 0.4)),
+        coverage=float(rng.uniform(0.02, 0.6)),
+        spacing=float(rng.uniform(0.6, 1.15)),
+        clustering=float(rng.uniform() ** 2),
+        preferred_view=bool(rng.uniform() < 0.2),
+        contaminated=bool(rng.uniform() < 0.45),
+        low_pass=_log_uniform(rng, 0.08, 0.4) if rng.uniform() < 0.5 else None,
+        high_pass=float(rng.uniform(1.0, 4.0)) if rng.uniform() < 0.25 else None,
+        clip=float(rng.uniform(1.5, 4.0)) if rng.uniform() < 0.2 else None,
+    )

@@ -1,0 +1,136 @@
+"""What is in a micrograph besides intact particles: ice, aggregates, fragments, carbon, gold."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from cryoseg_ext.simulation.placement import Image, draw_orientations, project, smooth_field
+from cryoseg_ext.simulation.specimens import Specimen
+
+Mask = NDArray[np.bool_]
+
+
+def _ragged_disc(
+    rng: np.random.Generator, shape: tuple[int, int], radius_px: float, raggedness: float
+) -> Image:
+    """Return 1 inside and 0 outside a closed outline of random harmonics, at a random place."""
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    y0, x0 = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
+    angle = np.arctan2(y - y0, x - x0)
+    outline = np.ones(shape)
+    for order in range(2, 6):
+        outline += raggedness / order * rng.normal() * np.cos(order * angle + rng.uniform(0, 2 * np.pi))
+    inside: Image = (np.hypot(y - y0, x - x0) < radius_px * outline).astype(np.float32)
+    return inside
+
+
+def _ice_crystals(rng: np.random.Generator, shape: tuple[int, int], diameter_px: float) -> tuple[Image, Mask]:
+    density = np.zeros(shape, np.float32)
+    for _ in range(int(rng.integers(1, 5))):
+        radius = diameter_px * np.exp(rng.uniform(np.log(0.3), np.log(2.5)))
+        blob = gaussian_filter(_ragged_disc(rng, shape, radius, rng.uniform(0, 0.6)), 0.15 * radius)
+        density += blob * np.float32(rng.uniform(1.0, 6.0))
+    return density, density > 0.5
+
+
+def _carbon(rng: np.random.Generator, shape: tuple[int, int], diameter_px: float) -> tuple[Image, Mask]:
+    """A carbon or gold film outside a hole: an arc across the field, darker and textured."""
+    radius = rng.uniform(0.8, 4) * max(shape)
+    toward = rng.uniform(0, 2 * np.pi)
+    reach = radius - rng.uniform(0.1, 0.5) * max(shape)
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    distance = np.hypot(y - shape[0] / 2 - reach * np.sin(toward), x - shape[1] / 2 - reach * np.cos(toward))
+    film = (distance > radius).astype(np.float32)
+    texture = 1 + rng.uniform(0, 0.5) * smooth_field(rng, shape, diameter_px * rng.uniform(0.1, 0.3))
+    density = gaussian_filter(film, 0.1 * diameter_px) * texture * np.float32(rng.uniform(0.5, 4))
+    return density.astype(np.float32), film > 0.5
+
+
+def _gold(rng: np.random.Generator, shape: tuple[int, int], diameter_px: float) -> tuple[Image, Mask]:
+    density = np.zeros(shape, np.float32)
+    radius = diameter_px * rng.uniform(0.15, 0.6)
+    for _ in range(int(rng.integers(1, 4))):
+        density += _ragged_disc(rng, shape, radius, 0.0) * np.float32(rng.uniform(6, 20))
+    return density, density > 0.5
+
+
+def _streaks(rng: np.random.Generator, shape: tuple[int, int], diameter_px: float) -> tuple[Image, Mask]:
+    """Long straight features: fibres, cracks, film edges."""
+    angle, width = rng.uniform(0, np.pi), diameter_px * rng.uniform(0.1, 0.5)
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    offset = (x - rng.uniform(0, shape[1])) * np.cos(angle) + (y - rng.uniform(0, shape[0])) * np.sin(angle)
+    inside = np.abs(offset) < width / 2
+    return inside.astype(np.float32) * np.float32(rng.uniform(0.7, 3)), inside
+
+
+def _fragments(
+    rng: np.random.Generator, shape: tuple[int, int], diameter_px: float, specimen: Specimen
+) -> tuple[Image, Mask]:
+    """Broken particles: at most two fifths of the mass, cut off by a plane."""
+    along = specimen.positions @ draw_orientations(rng, 1, False).as_matrix()[0, 0]
+    keep = along > np.quantile(along, rng.uniform(0.6, 0.85))
+    piece = Specimen(
+        specimen.positions[keep] - specimen.positions[keep].mean(axis=0),
+        specimen.weights[keep],
+        specimen.bead_sigma,
+        specimen.family,
+    )
+    n = int(rng.integers(2, 15))
+    centres = rng.uniform(size=(n, 2)) * np.array(shape[::-1])
+    density = project(piece, draw_orientations(rng, n, False), centres, shape, diameter_px)
+    return density, density > 0.3 * density.max()
+
+
+def _aggregates(
+    rng: np.random.Generator, shape: tuple[int, int], diameter_px: float, specimen: Specimen
+) -> tuple[Image, Mask]:
+    """Clumps of particles on top of each other, too close to be told apart."""
+    parts = []
+    for _ in range(int(rng.integers(1, 4))):
+        n = int(rng.integers(6, 25))
+        spread = 0.22 * diameter_px * np.sqrt(n)
+        parts.append(rng.uniform(size=2) * np.array(shape[::-1]) + rng.normal(scale=spread, size=(n, 2)))
+    centres = np.concatenate(parts)
+    density = project(specimen, draw_orientations(rng, len(centres), False), centres, shape, diameter_px)
+    return density, density > 0.15 * density.max()
+
+
+def draw_contaminants(
+    rng: np.random.Generator, shape: tuple[int, int], diameter_px: float, specimen: Specimen, level: float
+) -> tuple[Image, Mask]:
+    """Return the projected density of random contaminants and where they are.
+
+    Parameters
+    ----------
+    rng : np.random.Generator
+        Decides which kinds, how many and where.
+    shape : tuple of int
+        Of the field, (y, x).
+    diameter_px : float
+        Maximum extent of the particles in pixels.
+    specimen : Specimen
+        The molecule, for its fragments and aggregates.
+    level : float
+        Typical projected density of one particle, which sets the contaminants' own.
+
+    Returns
+    -------
+    density : NDArray[np.float32]
+        ``(y, x)``, to be added to the particles'.
+    mask : NDArray[np.bool_]
+        ``(y, x)``, where a contaminant is.
+    """
+    density, mask = np.zeros(shape, np.float32), np.zeros(shape, np.bool_)
+    films = {_ice_crystals: 0.4, _carbon: 0.2, _gold: 0.12, _streaks: 0.12}
+    for draw, probability in films.items():
+        if rng.uniform() < probability:
+            extra, where = draw(rng, shape, diameter_px)
+            density, mask = density + extra * np.float32(level), mask | where
+    debris = {_fragments: 0.4, _aggregates: 0.25}
+    for draw_debris, probability in debris.items():
+        if rng.uniform() < probability:
+            extra, where = draw_debris(rng, shape, diameter_px, specimen)
+            density, mask = density + extra, mask | where
+    return density, mask

@@ -1,0 +1,124 @@
+"""Where particles sit in the field, and their projected density."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.fft import irfft2, rfft2
+from scipy.ndimage import gaussian_filter
+from scipy.spatial.transform import Rotation
+
+from cryoseg_ext.simulation.specimens import Specimen
+
+FloatArray = NDArray[np.float64]
+Image = NDArray[np.float32]
+
+
+def smooth_field(rng: np.random.Generator, shape: tuple[int, int], length_px: float) -> Image:
+    """Return a ``(y, x)`` Gaussian random field of unit variance, correlated over `length_px`."""
+    step = max(length_px / 4, 1.0)
+    coarse = rng.normal(size=[int(n / step) + 4 for n in shape])
+    coarse = gaussian_filter(coarse, length_px / step)
+    coarse = (coarse - coarse.mean()) / max(float(coarse.std()), 1e-6)
+    grid = torch.from_numpy(coarse.astype(np.float32))[None, None]
+    field: Image = torch.nn.functional.interpolate(grid, shape, mode="bilinear")[0, 0].numpy()
+    return field
+
+
+def place_centres(
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    diameter_px: float,
+    coverage: float,
+    spacing: float,
+    clustering: float,
+) -> FloatArray:
+    """Return ``(n, 2)`` random centres (x_px, y_px) that keep `spacing` diameters apart.
+
+    Random sequential addition: a dart that lands too close to an earlier one is dropped, so a high
+    `coverage` ends in a jammed, touching field.
+    """
+    height, width = shape
+    target = int(coverage * height * width / (np.pi / 4 * diameter_px**2)) + 1
+    density = smooth_field(rng, shape, 4 * diameter_px)
+    allowed = density >= np.quantile(density, 0.7 * clustering)
+    darts = rng.uniform(size=(8 * target, 2)) * np.array([width, height])
+    darts = darts[allowed[darts[:, 1].astype(int), darts[:, 0].astype(int)]]
+    placed = np.empty((target, 2))
+    count = 0
+    for dart in darts:
+        if count == target:
+            break
+        distance2 = ((placed[:count] - dart) ** 2).sum(axis=1)
+        if count == 0 or distance2.min() >= (spacing * diameter_px) ** 2:
+            placed[count] = dart
+            count += 1
+    return placed[:count]
+
+
+def draw_orientations(rng: np.random.Generator, n: int, preferred: bool) -> Rotation:
+    """Return `n` rotations: uniform, or most of them within 20 degrees of one view."""
+    views = Rotation.random(n, rng=rng)
+    if not preferred or n == 0:
+        return views
+    in_plane = Rotation.from_euler("z", rng.uniform(0, 360, size=(n, 1)), degrees=True)
+    tilt = Rotation.from_rotvec(rng.normal(scale=np.deg2rad(12), size=(n, 3)))
+    same = in_plane * tilt * Rotation.random(rng=rng)
+    quaternions = np.where(rng.uniform(size=(n, 1)) < 0.8, same.as_quat(), views.as_quat())
+    return Rotation.from_quat(quaternions)
+
+
+def project(
+    specimen: Specimen,
+    orientations: Rotation,
+    centres: FloatArray,
+    shape: tuple[int, int],
+    diameter_px: float,
+) -> Image:
+    """Return the ``(y, x)`` projected density of particles: beads splat bilinearly, then blurred.
+
+    Parameters
+    ----------
+    specimen : Specimen
+        The molecule.
+    orientations : Rotation
+        `n` rotations of the specimen into the microscope's frame; the beam runs along z.
+    centres : NDArray[np.float64]
+        ``(n, 2)`` centres of mass (x_px, y_px).
+    shape : tuple of int
+        Of the field, (y, x); density wraps around its rim.
+    diameter_px : float
+        Maximum extent of the specimen in pixels.
+    """
+    if len(centres) == 0:
+        return np.zeros(shape, np.float32)
+    turned = np.einsum("nij,bj->nbi", orientations.as_matrix()[:, :2], specimen.positions)
+    xy = (turned * diameter_px + centres[:, None]).reshape(-1, 2)
+    weights = np.tile(specimen.weights, len(centres))
+    return blur(splat(xy, weights, shape), specimen.bead_sigma * diameter_px)
+
+
+def splat(xy_px: FloatArray, weights: FloatArray, shape: tuple[int, int]) -> Image:
+    """Return the ``(y, x)`` sum of `weights` splat bilinearly at ``(n, 2)`` positions, wrapping around."""
+    corner = np.floor(xy_px).astype(np.int64)
+    fraction = xy_px - corner
+    total = np.zeros(shape[0] * shape[1])
+    for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        share = np.abs(1 - dx - fraction[:, 0]) * np.abs(1 - dy - fraction[:, 1])
+        index = (corner[:, 1] + dy) % shape[0] * shape[1] + (corner[:, 0] + dx) % shape[1]
+        total += np.bincount(index, weights * share, minlength=len(total))
+    return total.reshape(shape).astype(np.float32)
+
+
+def blur(image: Image, sigma_px: float) -> Image:
+    """Return `image` convolved with a Gaussian, wrapping at the rim."""
+    k2 = frequency_squared(image.shape, 1.0)
+    blurred: Image = irfft2(rfft2(image) * np.exp(-2 * np.pi**2 * sigma_px**2 * k2), s=image.shape)
+    return blurred
+
+
+def frequency_squared(shape: tuple[int, ...], pixel_size_A: float) -> Image:
+    """Return ``k^2`` in 1/Å^2 on the half plane of ``rfft2``."""
+    ky, kx = np.fft.fftfreq(shape[0], pixel_size_A), np.fft.rfftfreq(shape[1], pixel_size_A)
+    return (ky[:, None] ** 2 + kx[None] ** 2).astype(np.float32)

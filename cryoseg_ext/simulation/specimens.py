@@ -1,0 +1,190 @@
+"""Procedural macromolecules as clouds of Gaussian beads.
+
+The families below span the outlines that single-particle specimens show at picking resolution: compact and
+multi-domain proteins, C and D symmetric complexes, hollow shells, stacked rings, rods and membrane proteins
+in a detergent belt.  What the default model learns is decided by their diversity, not by their detail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """A macromolecule as Gaussian beads, in units of its own maximum extent.
+
+    Parameters
+    ----------
+    positions : NDArray[np.float64]
+        ``(n, 3)`` bead centres (x, y, z), centre of mass at the origin, maximum extent 1.
+    weights : NDArray[np.float64]
+        ``(n,)`` bead masses, mean 1.
+    bead_sigma : float
+        Standard deviation of every bead as a fraction of the maximum extent.
+    family : str
+        Name of the family it was drawn from.
+    """
+
+    positions: FloatArray
+    weights: FloatArray
+    bead_sigma: float
+    family: str
+
+
+def _in_ball(rng: np.random.Generator, n: int) -> FloatArray:
+    """Return ``(n, 3)`` points uniform in the unit ball."""
+    direction = rng.normal(size=(n, 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    return direction * rng.uniform(size=(n, 1)) ** (1 / 3)
+
+
+def _n_beads(rng: np.random.Generator) -> int:
+    """Return how finely a specimen is sampled: few beads make a rough density, many a smooth one."""
+    return int(rng.integers(300, 1500))
+
+
+def _domain(rng: np.random.Generator, n: int, elongation: float = 1.8) -> FloatArray:
+    """Return ``(n, 3)`` points in a randomly turned ellipsoid of unit mean radius."""
+    radii = np.exp(rng.uniform(-np.log(elongation), np.log(elongation), size=3) / 2)
+    ellipsoid: FloatArray = Rotation.random(rng=rng).apply(_in_ball(rng, n) * radii)
+    return ellipsoid
+
+
+def _domain_chain(rng: np.random.Generator, n_domains: int, n_beads: int, straightness: float) -> FloatArray:
+    """Return beads of touching domains, each attached to the one before in a partly kept direction."""
+    centre, direction = np.zeros(3), _in_ball(rng, 1)[0]
+    parts = []
+    for _ in range(n_domains):
+        radius = rng.uniform(0.6, 1.3)
+        parts.append(_domain(rng, n_beads // n_domains + 1) * radius + centre)
+        direction = straightness * direction + (1 - straightness) * rng.normal(size=3)
+        direction /= np.linalg.norm(direction)
+        centre = centre + direction * radius * rng.uniform(1.1, 1.7)
+    return np.concatenate(parts)
+
+
+def _cyclic(asymmetric_unit: FloatArray, order: int) -> FloatArray:
+    """Return the C`order` assembly of `asymmetric_unit` about z."""
+    turns = Rotation.from_euler("z", 360.0 * np.arange(order)[:, None] / order, degrees=True)
+    return np.concatenate([turn.apply(asymmetric_unit) for turn in turns])
+
+
+def _globular(rng: np.random.Generator) -> FloatArray:
+    return _domain_chain(rng, int(rng.integers(1, 6)), _n_beads(rng), straightness=rng.uniform(0, 0.5))
+
+
+def _ellipsoid(rng: np.random.Generator) -> FloatArray:
+    ellipsoid: FloatArray = _in_ball(rng, _n_beads(rng)) * np.array([1.0, rng.uniform(0.35, 1), rng.uniform(0.35, 1)])
+    return ellipsoid
+
+
+def _rod(rng: np.random.Generator) -> FloatArray:
+    """Elongated multi-domain proteins, up to five times longer than wide."""
+    return _domain_chain(rng, int(rng.integers(3, 6)), _n_beads(rng), straightness=rng.uniform(0.7, 0.95))
+
+
+def _symmetric(rng: np.random.Generator) -> FloatArray:
+    order = int(rng.integers(2, 8))
+    dihedral = rng.uniform() < 0.5
+    beads = _n_beads(rng) // (order * (1 + dihedral))
+    unit = _domain_chain(rng, int(rng.integers(1, 4)), beads, straightness=0.3)
+    offset = rng.uniform(0.6, 1.2) / np.sin(np.pi / max(order, 3))
+    unit = unit + np.array([offset, 0.0, rng.uniform(0.5, 1.4) if dihedral else 0.0])
+    assembly = _cyclic(unit, order)
+    if dihedral:
+        flipped: FloatArray = assembly * np.array([1.0, -1.0, -1.0])
+        assembly = np.concatenate([assembly, flipped])
+    return assembly
+
+
+def _shell(rng: np.random.Generator) -> FloatArray:
+    """Hollow cages and capsids: a smooth or lumpy wall, sometimes with a filled interior."""
+    n_beads = int(rng.integers(600, 1800))
+    wall = rng.uniform(0.12, 0.5)
+    direction = _in_ball(rng, n_beads)
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    if rng.uniform() < 0.5:
+        lumps = _fibonacci_sphere(int(rng.choice([12, 24, 32, 60, 90])))
+        nearest = lumps[np.argmax(direction @ lumps.T, axis=1)]
+        direction = direction + rng.uniform(0.2, 1.0) * (nearest - direction)
+    points = direction * rng.uniform((1 - wall) ** 3, 1, size=(n_beads, 1)) ** (1 / 3)
+    if rng.uniform() < 0.25:
+        points = np.concatenate([points, _in_ball(rng, n_beads // 2) * (1 - wall)])
+    return points
+
+
+def _fibonacci_sphere(n: int) -> FloatArray:
+    """Return ``(n, 3)`` nearly even directions."""
+    k = np.arange(n) + 0.5
+    polar, azimuth = np.arccos(1 - 2 * k / n), np.pi * (1 + 5**0.5) * k
+    return np.stack(
+        [np.cos(azimuth) * np.sin(polar), np.sin(azimuth) * np.sin(polar), np.cos(polar)], axis=1
+    )
+
+
+def _barrel(rng: np.random.Generator) -> FloatArray:
+    """Stacked rings of subunits with an open or plugged channel."""
+    order, rings = int(rng.integers(5, 13)), int(rng.integers(1, 5))
+    radius = rng.uniform(0.9, 1.3) / np.sin(np.pi / order)
+    unit = _domain(rng, max(_n_beads(rng) // (order * rings), 4))
+    stack = [
+        _cyclic(unit * rng.uniform(0.8, 1.1) + np.array([radius, 0.0, 1.8 * ring]), order)
+        for ring in range(rings)
+    ]
+    if rng.uniform() < 0.2:
+        stack.append(_in_ball(rng, 60) * radius * 0.6)
+    return np.concatenate(stack)
+
+
+def _membrane(rng: np.random.Generator) -> FloatArray:
+    """A protein through a detergent belt, with soluble domains on one or both sides."""
+    n_beads = _n_beads(rng)
+    belt = _in_ball(rng, n_beads // 2) * np.array([1.0, 1.0, rng.uniform(0.35, 0.6)])
+    above = _domain_chain(rng, int(rng.integers(1, 4)), n_beads // 2, straightness=0.3) * rng.uniform(0.3, 0.6)
+    above[:, 2] += 0.5 - above[:, 2].min()
+    parts = [belt, above]
+    if rng.uniform() < 0.4:
+        below = _domain(rng, n_beads // 4) * rng.uniform(0.25, 0.5)
+        below[:, 2] -= 0.4 + below[:, 2].max()
+        parts.append(below)
+    return np.concatenate(parts)
+
+
+FAMILIES: dict[str, tuple[float, Callable[[np.random.Generator], FloatArray]]] = {
+    "globular": (0.15, _globular),
+    "ellipsoid": (0.10, _ellipsoid),
+    "rod": (0.10, _rod),
+    "symmetric": (0.23, _symmetric),
+    "shell": (0.20, _shell),
+    "barrel": (0.12, _barrel),
+    "membrane": (0.10, _membrane),
+}
+"""Probability and generator of each family."""
+
+
+def draw_specimen(rng: np.random.Generator, family: str | None = None) -> Specimen:
+    """Return a random specimen, of `family` when given.
+
+    Parameters
+    ----------
+    rng : np.random.Generator
+        Decides everything about the specimen.
+    family : str, optional
+        One of `FAMILIES`; drawn with their probabilities by default.
+    """
+    name = family or str(rng.choice(list(FAMILIES), p=[weight for weight, _ in FAMILIES.values()]))
+    points = FAMILIES[name][1](rng)
+    roughness = rng.uniform(0, 0.6)
+    weights = 1 + roughness * rng.uniform(-1, 1, size=len(points))
+    points = points - np.average(points, axis=0, weights=weights)
+    bead_sigma = rng.uniform(0.02, 0.06)
+    extent = 2 * np.percentile(np.linalg.norm(points, axis=1), 98)
+    return Specimen(points / extent * (1 - 2 * bead_sigma), weights / weights.mean(), bead_sigma, name)

@@ -1,0 +1,92 @@
+"""Simulated training fields at the working scale, made on the fly."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from cryoseg_ext.normalise import WORKING_DIAMETER_PX, normalise
+from cryoseg_ext.simulation import (
+    SimulatedMicrograph,
+    draw_conditions,
+    draw_specimen,
+    simulate_micrograph,
+)
+
+IGNORE = -1
+"""Label of pixels that the loss leaves out."""
+CENTRE_SIGMA_PX = 2.5
+TRUE_OVER_STATED = (0.6, 1.25)
+"""Range of the true maximum extent over the diameter that a user states."""
+
+
+class SimulatedFields(Dataset[tuple[Tensor, Tensor, Tensor]]):
+    """Endless fields; item `index` is the same whatever the number of workers.
+
+    Parameters
+    ----------
+    n : int
+        Number of fields in the epoch.
+    field_px : int
+        Width and height in working pixels.
+    seed : int
+        Two data sets with different seeds share no field.
+    """
+
+    def __init__(self, n: int, field_px: int, seed: int) -> None:
+        self.n, self.field_px, self.seed = n, field_px, seed
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return image ``(1, y, x)``, labels ``(y, x)`` with -1 to ignore, centre map ``(y, x)``."""
+        rng = np.random.default_rng([self.seed, index])
+        field = simulate_field(rng, self.field_px)
+        valid = _valid_area(rng, field.image.shape)
+        labels = np.where(valid, field.labels, IGNORE).astype(np.int64)
+        image = normalise(np.where(valid, field.image, 0).astype(np.float32), valid)
+        centres = centre_map(field.x_px, field.y_px, field.image.shape)
+        return torch.from_numpy(image)[None], torch.from_numpy(labels), torch.from_numpy(centres)
+
+
+def simulate_field(rng: np.random.Generator, field_px: int) -> SimulatedMicrograph:
+    """Return a random field as a micrograph looks at the working scale, the stated diameter being inexact."""
+    stated_A = float(np.exp(rng.uniform(np.log(70), np.log(400))))
+    return simulate_micrograph(
+        rng,
+        (field_px, field_px),
+        stated_A / WORKING_DIAMETER_PX,
+        draw_specimen(rng),
+        stated_A * rng.uniform(*TRUE_OVER_STATED),
+        draw_conditions(rng),
+    )
+
+
+def centre_map(
+    x_px: NDArray[np.float64], y_px: NDArray[np.float64], shape: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Return the ``(y, x)`` maximum of Gaussians of height 1 on the centres."""
+    target = np.zeros(shape, np.float32)
+    reach = int(np.ceil(4 * CENTRE_SIGMA_PX))
+    for x, y in zip(x_px, y_px, strict=True):
+        top, left = max(int(y) - reach, 0), max(int(x) - reach, 0)
+        part = target[top : int(y) + reach + 1, left : int(x) + reach + 1]
+        rows, columns = np.ogrid[: part.shape[0], : part.shape[1]]
+        distance2 = (top + rows - y) ** 2 + (left + columns - x) ** 2
+        np.maximum(part, np.exp(-distance2 / (2 * CENTRE_SIGMA_PX**2)), out=part)
+    return target
+
+
+def _valid_area(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return all True, or with a dead margin on one or two sides, as found in one of eight fields."""
+    valid = np.ones(shape, np.bool_)
+    if rng.uniform() < 0.12:
+        valid[: rng.integers(1, shape[0] // 3)] = False
+        if rng.uniform() < 0.5:
+            valid[:, : rng.integers(1, shape[1] // 3)] = False
+        valid = np.rot90(valid, k=int(rng.integers(4)))
+    return np.ascontiguousarray(valid)

@@ -1,0 +1,1 @@
+"""`cryoseg-relion`: particle picking as a RELION External job."""

@@ -1,0 +1,208 @@
+"""The command line as RELION and ccpem-pipeliner write it.
+
+argparse, not click: a RELION parameter without a value arrives as a bare ``--label``, in any place, and
+unknown options must pass with a warning; argparse has both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryoseg_ext.errors import CryosegError
+
+UNUSED_INPUTS = ("in_movies", "in_coords", "in_parts", "in_3dref", "in_mask")
+_ON = ("", "yes", "true", "1")
+_OFF = ("no", "false", "0")
+
+
+@dataclass(frozen=True)
+class JobArguments:
+    """What the user asked for.
+
+    Parameters
+    ----------
+    in_mics : Path
+        The micrographs STAR file.
+    particle_diameter_A : float
+        The particle diameter in Å.
+    threshold : float | None
+        The lowest figure of merit in the coordinate files; None is the model's calibrated default.
+    min_distance_A : float | None
+        The least distance between two picks in Å; None follows from the diameter.
+    use_crf : bool
+        Whether the CRF refines the segmentation.
+    model : Path | None
+        A model file; None is the default model.
+    threads : int
+        Processor threads.
+    gpu : str | None
+        None is the processor, "" any GPU, "0" or "0:1" the ids of GPUs.
+    only_do_unfinished : bool
+        Keep every finished micrograph, even one picked with other settings.
+    warnings : tuple[str, ...]
+        Sentences about arguments that have no effect.
+    """
+
+    in_mics: Path
+    particle_diameter_A: float
+    threshold: float | None = None
+    min_distance_A: float | None = None
+    use_crf: bool = True
+    model: Path | None = None
+    threads: int = 1
+    gpu: str | None = None
+    only_do_unfinished: bool = False
+    warnings: tuple[str, ...] = ()
+
+
+def parse_arguments(argv: Sequence[str]) -> JobArguments:
+    """Read the command line.
+
+    Raises
+    ------
+    CryosegError
+        If a required option is missing or a value is not what the option takes.
+    """
+    known, unknown = _parser().parse_known_args(argv)
+    given: dict[str, str | None] = vars(known)
+    if not given["in_mics"]:
+        raise CryosegError(
+            "--in_mics is missing: choose the micrographs STAR file as 'Input micrographs' of the job"
+        )
+    if not given["particle_diameter"]:
+        raise CryosegError(
+            "--particle_diameter is missing: add the parameter particle_diameter, in Å, to the job"
+        )
+    return JobArguments(
+        in_mics=Path(given["in_mics"]),
+        particle_diameter_A=_positive("particle_diameter", given["particle_diameter"]),
+        threshold=_fraction("threshold", given["threshold"]) if given["threshold"] else None,
+        min_distance_A=_positive("min_distance", given["min_distance"]) if given["min_distance"] else None,
+        use_crf=not _flag("no_crf", given["no_crf"]),
+        model=Path(given["model"]) if given["model"] else None,
+        threads=_threads(given["j"]) if given["j"] else 1,
+        gpu=_gpu(given["gpu"]),
+        only_do_unfinished=_flag("only_do_unfinished", given["only_do_unfinished"]),
+        warnings=tuple(_warnings(given, unknown)),
+    )
+
+
+def output_directory(argv: Sequence[str]) -> Path:
+    """Return the job folder, ``--o``, from a command line that need not be right otherwise.
+
+    Raises
+    ------
+    CryosegError
+        If there is none.
+    """
+    given: str | None = _parser().parse_known_args(argv)[0].o
+    if not given:
+        raise CryosegError("--o is missing: give the folder of the job, such as --o External/job002/")
+    return Path(given)
+
+
+def help_text() -> str:
+    """Return what ``--help`` prints."""
+    return _parser().format_help()
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=32, width=110)
+
+
+def _parser() -> argparse.ArgumentParser:
+    # Every option may come bare, so every one has an optional value, read as text; the sentence about a
+    # wrong value is ours.
+    parser = argparse.ArgumentParser(
+        prog="cryoseg-relion",
+        usage=argparse.SUPPRESS,
+        description="Usage: cryoseg-relion --o External/job002/ --in_mics micrographs.star "
+        "--particle_diameter 180 [OPTIONS]\n\n"
+        "Picks particles on micrographs, as a RELION External job; run it in the RELION project folder.",
+        formatter_class=_HelpFormatter,
+        allow_abbrev=False,
+        add_help=False,
+    )
+
+    def add(group: argparse._ArgumentGroup, *names: str, metavar: str, text: str) -> None:
+        group.add_argument(*names, nargs="?", const="", metavar=metavar, help=text)
+
+    main = parser.add_argument_group("Required")
+    add(main, "--o", metavar="DIR", text="folder of the job")
+    add(main, "--in_mics", metavar="STAR", text="micrographs of an Import, MotionCorr, CtfFind or Select job")
+    add(main, "--particle_diameter", metavar="Å", text="longest extent of the particle")
+    picks = parser.add_argument_group("Picks")
+    add(picks, "--threshold", metavar="P", text="lowest figure of merit, 0 to 1 (default: the model's own)")
+    add(
+        picks, "--min_distance", metavar="Å", text="least distance between picks (default: half the diameter)"
+    )
+    add(picks, "--model", metavar="FILE", text="model to pick with (default: the one in the package)")
+    add(picks, "--no_crf", metavar="Yes/No", text="leave out the conditional random field")
+    work = parser.add_argument_group("Computation")
+    add(work, "--j", metavar="N", text="processor threads (default: 1)")
+    add(work, "--gpu", metavar="ID", text="use a GPU, any or the one with this number")
+    add(
+        work,
+        "--only_do_unfinished",
+        metavar="Yes/No",
+        text="keep finished micrographs even where a setting has changed since (default: pick those again)",
+    )
+    other = parser.add_argument_group("Accepted because RELION may give them; not used")
+    for name in (*UNUSED_INPUTS, "pipeline_control"):
+        names = [f"--{name}", "--in_3Dref"] if name == "in_3dref" else [f"--{name}"]
+        add(other, *names, metavar="X", text="")
+    return parser
+
+
+def _warnings(given: dict[str, str | None], unknown: Sequence[str]) -> list[str]:
+    warnings = [f"--{name} {given[name]} is not used by this job" for name in UNUSED_INPUTS if given[name]]
+    if unknown:
+        warnings.append(f"not known and not used: {' '.join(unknown)} (see cryoseg-relion --help)")
+    return warnings
+
+
+def _positive(name: str, text: str) -> float:
+    value = _number(name, text)
+    if not 0 < value < math.inf:
+        raise CryosegError(f"--{name} {text} is not a positive length: give it in Å")
+    return value
+
+
+def _fraction(name: str, text: str) -> float:
+    value = _number(name, text)
+    if not 0 <= value <= 1:
+        raise CryosegError(f"--{name} {text} is not between 0 and 1: give the lowest figure of merit to keep")
+    return value
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise CryosegError(f"--{name} {text} is not a number: give one such as --{name} 0.5 or 180") from None
+
+
+def _threads(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise CryosegError(f"--j {text} is not a number of threads: give 1 or more")
+    return int(text)
+
+
+def _flag(name: str, text: str | None) -> bool:
+    if text is None or text.lower() in _OFF:
+        return False
+    if text.lower() in _ON:
+        return True
+    raise CryosegError(f"--{name} {text} is neither Yes nor No: give one of them, or nothing for Yes")
+
+
+def _gpu(text: str | None) -> str | None:
+    if text and not re.fullmatch(r"\d+([,:]\d+)*", text):
+        raise CryosegError(f"--gpu {text} is not the number of a GPU: give one such as 0, or nothing for any")
+    return text

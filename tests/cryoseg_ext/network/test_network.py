@@ -1,0 +1,57 @@
+"""The network over a micrograph, and models on disk."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.extract import Calibration
+from cryoseg_ext.network import Model, inference, load_model, save_model, segment
+from cryoseg_ext.network.checkpoint import build_network
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    torch.manual_seed(0)
+    architecture = {"name": "residual_unet", "base": 8}
+    return Model(build_network(architecture).eval(), architecture, Calibration(0.5, (1.0, 2.0, -3.0)), 0.4)
+
+
+def test_a_saved_model_gives_the_same_maps(model: Model, tmp_path: Path) -> None:
+    save_model(model, tmp_path / "model.safetensors")
+    loaded = load_model(tmp_path / "model.safetensors")
+    assert (loaded.calibration, loaded.threshold) == (model.calibration, model.threshold)
+    assert len(loaded.fingerprint) == 16
+    image = np.random.default_rng(0).normal(size=(70, 95)).astype(np.float32)
+    for before, after in zip(
+        vars(segment(image, model)).values(), vars(segment(image, loaded)).values(), strict=True
+    ):
+        assert before.shape == image.shape
+        np.testing.assert_array_equal(before, after)
+
+
+def test_tiles_agree_with_one_pass(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = np.random.default_rng(1).normal(size=(300, 420)).astype(np.float32)
+    whole = segment(image, model)
+    monkeypatch.setattr(inference, "_TILE_PX", 256)
+    tiled = segment(image, model)
+    np.testing.assert_allclose(whole.centre, tiled.centre, atol=1e-3)
+    np.testing.assert_allclose(whole.particle_logit, tiled.particle_logit, atol=5e-3)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"not safetensors at all", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "]
+)
+def test_a_file_that_is_no_model_is_refused_in_one_sentence(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "bad.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(CryosegError, match=r"bad\.safetensors: not a model") as error:
+        load_model(path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CryosegError, match=r"absent\.safetensors: no such model"):
+        load_model(tmp_path / "absent.safetensors")

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cryoseg_ext.report.preview import (
+    GREY_LEVELS,
+    MAX_SIDE_PX,
+    N_OVERLAYS,
+    load_preview,
+    make_preview,
+    save_preview,
+    stretch,
+)
+
+
+def test_a_preview_is_small_and_reads_back(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    image = rng.normal(size=(900, 1100)).astype(np.float32)
+    mask = np.zeros(image.shape, bool)
+    mask[100:200, 300:500] = True
+    preview = make_preview(image, mask, (3600, 4400))
+    save_preview(tmp_path / "Movies/a_preview.npz", preview)
+    back = load_preview(tmp_path / "Movies/a_preview.npz")
+    assert back is not None
+    assert back.source_shape == (3600, 4400)
+    np.testing.assert_array_equal(back.image, preview.image)
+    np.testing.assert_array_equal(back.mask, preview.mask)
+    assert max(back.image.shape) <= MAX_SIDE_PX
+    assert back.image.max() < GREY_LEVELS
+    scale = 1100 / back.image.shape[1]
+    assert np.mean(back.mask) == pytest.approx(np.mean(mask), rel=0.05)
+    assert back.mask[int(150 / scale), int(400 / scale)]
+    assert (tmp_path / "Movies/a_preview.npz").stat().st_size < 400_000
+
+
+def test_an_image_without_contrast_has_a_preview() -> None:
+    preview = make_preview(np.zeros((50, 60), np.float32), np.zeros((50, 60), bool), (50, 60))
+    assert len(np.unique(preview.image)) == 1
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK not a zip"])
+def test_what_is_no_preview_is_none(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "a_preview.npz"
+    if content is not None:
+        path.write_bytes(content)
+    assert load_preview(path) is None
+
+
+@pytest.mark.parametrize("total", [1, 5, 12, 100])
+def test_stretches_divide_a_run_evenly(total: int) -> None:
+    of_micrographs = [stretch(number, total) for number in range(total)]
+    assert of_micrographs == sorted(of_micrographs)
+    assert len(set(of_micrographs)) == min(total, N_OVERLAYS)

@@ -1,0 +1,55 @@
+"""Training learns, goes on after an interruption, and ends in a usable model."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cryoseg_ext.network import load_model
+from cryoseg_ext.training import TrainingOptions, calibrate, train
+from cryoseg_ext.training.calibrate import fit_calibration
+from cryoseg_ext.training.dataset import SimulatedFields, centre_map
+
+OPTIONS = TrainingOptions(steps=4, batch=2, field_px=64, base=8, checkpoint_every=2)
+
+
+def test_an_interrupted_run_goes_on_and_ends_like_an_uninterrupted_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibrate, "N_FIELDS", 4)
+    whole = load_model(train(OPTIONS, tmp_path / "whole", workers=0))
+
+    def interrupt(step: int, loss: float) -> None:
+        if step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(OPTIONS, tmp_path / "cut", workers=0, report=interrupt)
+    steps: list[int] = []
+    cut = load_model(train(OPTIONS, tmp_path / "cut", workers=0, report=lambda step, _: steps.append(step)))
+    assert steps == [3, 4]
+    for name, value in whole.network.state_dict().items():
+        np.testing.assert_allclose(
+            value.float(), cut.network.state_dict()[name].float(), atol=2e-3, err_msg=name
+        )
+
+
+def test_fields_are_the_same_in_any_order() -> None:
+    first, second = SimulatedFields(4, 64, seed=3), SimulatedFields(4, 64, seed=3)
+    late = [second[3], second[1]][1]
+    for a, b in zip(first[1], late, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_centre_map_peaks_on_the_centres() -> None:
+    target = centre_map(np.array([10.0, 63.0]), np.array([20.0, 0.0]), (64, 64))
+    assert target[20, 10] == target[0, 63] == 1
+    assert target[20, 20] < 0.01
+
+
+def test_calibration_recovers_known_probabilities() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(20000, 3))
+    truth = 1 / (1 + np.exp(-(0.5 + features @ np.array([1.0, -2.0, 0.3]))))
+    fitted = fit_calibration(features, rng.uniform(size=len(truth)) < truth)
+    np.testing.assert_allclose(fitted(features), truth, atol=0.06)

@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import starfile
+
+from cryoseg_ext.errors import CryosegError
+
+if TYPE_CHECKING:
+    from tests.relion_wrapper.conftest import Project
+
+SHAPE = (120, 200)
+CENTRES_PX = ((40, 30), (100, 60), (150, 90))
+
+
+def _coordinates(project: Project, number: int = 0) -> list[tuple[float, float]]:
+    table = starfile.read(project.job / f"Movies/mic.{number}_autopick.star", always_dict=True)[""]
+    columns = [
+        "rlnCoordinateX",
+        "rlnCoordinateY",
+        "rlnAutopickFigureOfMerit",
+        "rlnClassNumber",
+        "rlnAnglePsi",
+    ]
+    assert list(table.columns) == columns
+    return list(zip(table["rlnCoordinateX"], table["rlnCoordinateY"], strict=True))
+
+
+def _names(path: Path, table: str) -> list[str]:
+    return list(starfile.read(path, always_dict=True)[table]["rlnMicrographName"])
+
+
+def test_a_job_writes_what_relion_reads(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert project.run("--j", "2") == 0
+    assert project.exit_files() == ["EXIT_SUCCESS"]
+    assert _coordinates(project) == list(CENTRES_PX[:2])
+    for name, table in (("autopick", "coordinate_files"), ("micrographs", "micrographs"), ("summary", "")):
+        assert _names(project.job / f"{name}.star", table) == project.names
+    assert len(_names(project.job / "particles.star", "particles")) == 6
+    assert len(_names(project.job / "candidates.star", "candidates")) == 9
+    assert (project.job / "coords_suffix_autopick.star").read_text() == "micrographs.star\n"
+    assert (project.job / "logfile.pdf").read_bytes().startswith(b"%PDF")
+    nodes = starfile.read(project.job / "RELION_OUTPUT_NODES.star", always_dict=True)["output_nodes"]
+    assert all((project.folder / node).is_file() for node in nodes["rlnPipeLineNodeName"])
+    printed = capsys.readouterr()
+    assert "6 picks" in printed.out
+    assert "relion_manualpick --i External/job002/micrographs.star" in printed.out
+    assert printed.err == ""
+
+
+def test_continue_with_another_threshold_segments_nothing(project: Project) -> None:
+    project.run()
+    assert project.run("--threshold", "0.02") == 0
+    assert project.picked == []
+    assert _coordinates(project) == list(CENTRES_PX)
+    assert len(_names(project.job / "particles.star", "particles")) == 9
+    project.run()
+    assert _coordinates(project) == list(CENTRES_PX[:2])
+
+
+def test_continue_with_another_threshold_does_not_load_torch(project: Project) -> None:
+    project.run()
+    code = (
+        "import sys; import relion_wrapper.run as run; from pathlib import Path;"
+        "run.DEFAULT_MODEL = Path('model.safetensors');"
+        "from relion_wrapper.cli import main;"
+        "main(sys.argv[1:]); assert 'torch' not in sys.modules"
+    )
+    arguments = ["--o", "External/job002/", "--in_mics", "micrographs.star", "--particle_diameter", "100"]
+    subprocess.run([sys.executable, "-c", code, *arguments, "--threshold", "0.1"], check=True, timeout=60)
+    assert _coordinates(project) == list(CENTRES_PX)
+
+
+def test_continue_picks_only_what_is_unfinished(project: Project) -> None:
+    project.run()
+    before = _coordinates(project)
+    (project.job / "Movies/mic.1_candidates.star").unlink()
+    assert project.run() == 0
+    assert len(project.picked) == 1
+    assert _coordinates(project) == _coordinates(project, 1) == before
+    project.write_star(project.names[:2])
+    project.run()
+    assert _names(project.job / "micrographs.star", "micrographs") == project.names[:2]
+
+
+def test_a_setting_that_changes_the_candidates_has_all_picked_again(project: Project) -> None:
+    project.run()
+    for change in (["--min_distance", "60"], ["--no_crf"], ["--particle_diameter", "101"]):
+        project.run(*change)
+        assert len(project.picked) == 3
+    (project.folder / "model.safetensors").write_bytes(b"other weights")
+    project.run("--particle_diameter", "101")
+    assert len(project.picked) == 3
+
+
+def test_only_do_unfinished_keeps_finished_micrographs_whatever_changed(project: Project) -> None:
+    project.run()
+    (project.job / "Movies/mic.1_candidates.star").unlink()
+    assert project.run("--min_distance", "60", "--only_do_unfinished") == 0
+    assert len(project.picked) == 1
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        None,
+        np.full(SHAPE, np.nan, np.float32),
+        np.full(SHAPE, 7, np.float32),
+        b"cut short",
+    ],
+    ids=["missing", "NaN", "constant", "truncated"],
+)
+def test_a_bad_micrograph_is_skipped_listed_and_left_out(
+    project: Project, image: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.run()
+    bad = project.names[1]
+    (project.folder / bad).unlink()
+    (project.job / "Movies/mic.1_candidates.star").unlink()
+    if isinstance(image, np.ndarray):
+        project.write_micrograph(bad, image)
+    elif isinstance(image, bytes):
+        (project.folder / bad).write_bytes((project.folder / project.names[0]).read_bytes()[:5000])
+    capsys.readouterr()
+    assert project.run() == 0
+    assert project.exit_files() == ["EXIT_SUCCESS"]
+    good = [project.names[0], project.names[2]]
+    assert _names(project.job / "micrographs.star", "micrographs") == good
+    assert _names(project.job / "autopick.star", "coordinate_files") == good
+    assert not (project.job / "Movies/mic.1_autopick.star").exists()
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert bad in printed.err
+    assert f"Skipped 1 micrograph:\n   {bad}" in printed.out
+    assert "Traceback" not in printed.out + printed.err
+
+
+def test_a_micrograph_that_the_engine_refuses_is_named(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise CryosegError("the field is smaller than one particle: check the particle diameter")
+
+    monkeypatch.setattr("cryoseg_ext.pipeline.pick_repaired", refuse)
+    assert project.run() == 1
+    assert project.exit_files() == ["EXIT_FAILURE"]
+    told = capsys.readouterr().err
+    assert all(f"{name}: the field is smaller" in told for name in project.names)
+    assert "none of the 3 micrographs" in told
+
+
+def test_an_unknown_optics_group_costs_only_its_micrographs(project: Project) -> None:
+    star = project.folder / "micrographs.star"
+    star.write_text(star.read_text().replace("mic.1.mrc 1", "mic.1.mrc 4"))
+    assert project.run() == 0
+    assert _names(project.job / "micrographs.star", "micrographs") == [project.names[0], project.names[2]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--particle_diameter", "big"], "big"),
+        (["--in_mics", "nothing.star"], "nothing.star"),
+        (["--model", "nothing.safetensors"], "nothing.safetensors"),
+    ],
+)
+def test_unusable_input_fails_the_job_with_a_sentence(
+    project: Project, arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert project.run(*arguments) == 1
+    assert project.exit_files() == ["EXIT_FAILURE"]
+    printed = capsys.readouterr()
+    assert told in printed.err
+    assert printed.err.count("\n") == 1
+
+
+def test_micrographs_of_one_name_from_two_jobs_fail_the_job(project: Project) -> None:
+    project.write_star([project.names[0], project.names[0].replace("job001", "job007")])
+    assert project.run() == 1
+    assert project.exit_files() == ["EXIT_FAILURE"]
+
+
+def test_an_abort_keeps_what_is_finished_and_continue_does_the_rest(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cryoseg_ext import pipeline
+
+    segment = pipeline.pick_repaired
+
+    def abort_while_segmenting(*arguments: object) -> object:
+        (project.job / "RELION_JOB_ABORT_NOW").touch()
+        return segment(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pipeline, "pick_repaired", abort_while_segmenting)
+    assert project.run() == 2
+    assert project.exit_files() == ["EXIT_ABORTED"]
+    assert len(project.picked) == 1
+    monkeypatch.setattr(pipeline, "pick_repaired", segment)
+    assert project.run() == 0
+    assert len(project.picked) == 2
+    assert project.exit_files() == ["EXIT_SUCCESS"]
+
+
+def test_a_gpu_that_is_not_there_is_told_and_the_job_goes_on(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert project.run("--gpu", "0:1") == 0
+    assert "no GPU" in capsys.readouterr().err
+
+
+def test_unused_and_unknown_options_are_told_and_the_job_goes_on(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert project.run("--in_movies", "movies.star", "--colour", "blue", "--flag") == 0
+    told = capsys.readouterr().err
+    assert "--in_movies movies.star" in told
+    assert "--colour blue --flag" in told
+
+
+def test_without_a_job_folder_the_command_only_tells(capsys: pytest.CaptureFixture[str]) -> None:
+    from relion_wrapper.cli import main
+
+    with pytest.raises(SystemExit) as end:
+        main(["--in_mics", "micrographs.star"])
+    assert end.value.code == 1
+    assert "--o is missing" in capsys.readouterr().err
