@@ -24,10 +24,10 @@ from pathlib import Path
 import mrcfile
 import numpy as np
 import torch
-from cryoseg_ext.micrograph import read_micrograph
 
 from cryoseg_ext.crf import CrfOptions, refine
 from cryoseg_ext.extract import extract_picks, find_candidates
+from cryoseg_ext.micrograph import read_micrograph
 from cryoseg_ext.network import load_model, segment
 from cryoseg_ext.normalise import to_working_scale
 from cryoseg_ext.repair import repair
@@ -57,7 +57,7 @@ def main() -> None:
     memory_GB = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
     print(f"{'sum':12s} {total:6.3f} s")
     print(
-        f"cryoseg-relion --j 2: {wall:.2f} s per micrograph ({N_MICROGRAPHS} in a job, start and PDF included)"
+        f"cryoseg-relion --j 2: {wall:.2f} s per micrograph ({N_MICROGRAPHS} in a job, everything included)"
     )
     print(f"peak memory of the job: {memory_GB:.2f} GB")
     args.out.mkdir(parents=True, exist_ok=True)

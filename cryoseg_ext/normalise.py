@@ -90,15 +90,15 @@ def to_working_scale(
     CryosegError
         If the field is smaller than one particle.
     """
-    factor = WORKING_DIAMETER_PX * pixel_size_A / particle_diameter_A
     ny, nx = image.shape
-    shape = (round(ny * factor), round(nx * factor))
-    if min(shape) < WORKING_DIAMETER_PX:
+    if min(ny, nx) * pixel_size_A < particle_diameter_A:
         raise CryosegError(
             f"the field of {nx} x {ny} px at {pixel_size_A:g} Å/px is smaller than one particle of "
             f"{particle_diameter_A:g} Å: check the pixel size and the particle diameter"
         )
-    rescaled, _ = fourier_rescale_2d(torch.from_numpy(image), target_shape=shape)
+    working_spacing_A = particle_diameter_A / WORKING_DIAMETER_PX
+    rescaled, _ = fourier_rescale_2d(torch.from_numpy(image), pixel_size_A, working_spacing_A)
+    shape = rescaled.shape
     if valid.all():
         working_valid = np.ones(shape, np.bool_)
     else:

@@ -22,6 +22,7 @@ SHAPE = (1024, 1080)
 PIXEL_SIZE_A = 3.0
 DIAMETER_A = 180.0
 JOB = "External/job002/"
+FIRST_MICROGRAPH = "Micrographs/demo_001.mrc"
 CONDITIONS = Conditions(
     defocus_um=1.8,
     astigmatism_um=0.05,
@@ -92,7 +93,11 @@ def read_picks(path: Path) -> Picks:
 def main() -> int:
     """Make the project in the folder given, run ``cryoseg-relion`` in it and print how well it picked."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "demo").resolve()
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        if not (folder / FIRST_MICROGRAPH).exists():
+            click.echo(f"{folder} exists and is no earlier demo: give another folder or remove it", err=True)
+            return 1
+        shutil.rmtree(folder)
     click.echo(f"Simulating {N_MICROGRAPHS} micrographs of {SHAPE[1]} x {SHAPE[0]} px in {folder} ...")
     truth = make_project(folder)
     arguments = [

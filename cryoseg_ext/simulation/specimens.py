@@ -82,7 +82,8 @@ def _globular(rng: np.random.Generator) -> FloatArray:
 
 
 def _ellipsoid(rng: np.random.Generator) -> FloatArray:
-    ellipsoid: FloatArray = _in_ball(rng, _n_beads(rng)) * np.array([1.0, rng.uniform(0.35, 1), rng.uniform(0.35, 1)])
+    ball = _in_ball(rng, _n_beads(rng))
+    ellipsoid: FloatArray = ball * np.array([1.0, rng.uniform(0.35, 1), rng.uniform(0.35, 1)])
     return ellipsoid
 
 
@@ -125,9 +126,7 @@ def _fibonacci_sphere(n: int) -> FloatArray:
     """Return ``(n, 3)`` nearly even directions."""
     k = np.arange(n) + 0.5
     polar, azimuth = np.arccos(1 - 2 * k / n), np.pi * (1 + 5**0.5) * k
-    return np.stack(
-        [np.cos(azimuth) * np.sin(polar), np.sin(azimuth) * np.sin(polar), np.cos(polar)], axis=1
-    )
+    return np.stack([np.cos(azimuth) * np.sin(polar), np.sin(azimuth) * np.sin(polar), np.cos(polar)], axis=1)
 
 
 def _barrel(rng: np.random.Generator) -> FloatArray:
@@ -148,7 +147,8 @@ def _membrane(rng: np.random.Generator) -> FloatArray:
     """A protein through a detergent belt, with soluble domains on one or both sides."""
     n_beads = _n_beads(rng)
     belt = _in_ball(rng, n_beads // 2) * np.array([1.0, 1.0, rng.uniform(0.35, 0.6)])
-    above = _domain_chain(rng, int(rng.integers(1, 4)), n_beads // 2, straightness=0.3) * rng.uniform(0.3, 0.6)
+    above = _domain_chain(rng, int(rng.integers(1, 4)), n_beads // 2, straightness=0.3)
+    above *= rng.uniform(0.3, 0.6)
     above[:, 2] += 0.5 - above[:, 2].min()
     parts = [belt, above]
     if rng.uniform() < 0.4:

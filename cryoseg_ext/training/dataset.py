@@ -53,14 +53,14 @@ class SimulatedFields(Dataset[tuple[Tensor, Tensor, Tensor]]):
         return torch.from_numpy(image)[None], torch.from_numpy(labels), torch.from_numpy(centres)
 
 
-def simulate_field(rng: np.random.Generator, field_px: int) -> SimulatedMicrograph:
-    """Return a random field as a micrograph looks at the working scale, the stated diameter being inexact."""
+def simulate_field(rng: np.random.Generator, field_px: int, family: str | None = None) -> SimulatedMicrograph:
+    """Return a random field at the working scale of an inexactly stated diameter, of any or one `family`."""
     stated_A = float(np.exp(rng.uniform(np.log(70), np.log(400))))
     return simulate_micrograph(
         rng,
         (field_px, field_px),
         stated_A / WORKING_DIAMETER_PX,
-        draw_specimen(rng),
+        draw_specimen(rng, family),
         stated_A * rng.uniform(*TRUE_OVER_STATED),
         draw_conditions(rng),
     )
