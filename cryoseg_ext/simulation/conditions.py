@@ -94,7 +94,7 @@ def draw_conditions(rng: np.random.Generator) -> Conditions:
         spacing=float(rng.uniform(0.6, 1.15)),
         clustering=float(rng.uniform() ** 2),
         preferred_view=bool(rng.uniform() < 0.2),
-        contaminated=bool(rng.uniform() < 0.45),
+        contaminated=bool(rng.uniform() < 0.55),
         low_pass=_log_uniform(rng, 0.08, 0.4) if rng.uniform() < 0.5 else None,
         high_pass=float(rng.uniform(1.0, 4.0)) if rng.uniform() < 0.25 else None,
         clip=float(rng.uniform(1.5, 4.0)) if rng.uniform() < 0.2 else None,

@@ -77,7 +77,7 @@ def _fragments(
         specimen.bead_sigma,
         specimen.family,
     )
-    n = int(rng.integers(2, 15))
+    n = int(rng.integers(2, 40))
     centres = rng.uniform(size=(n, 2)) * np.array(shape[::-1])
     density = project(piece, draw_orientations(rng, n, False), centres, shape, diameter_px)
     return density, density > 0.3 * density.max()
@@ -128,7 +128,7 @@ def draw_contaminants(
         if rng.uniform() < probability:
             extra, where = draw(rng, shape, diameter_px)
             density, mask = density + extra * np.float32(level), mask | where
-    debris = {_fragments: 0.4, _aggregates: 0.25}
+    debris = {_fragments: 0.6, _aggregates: 0.25}
     for draw_debris, probability in debris.items():
         if rng.uniform() < probability:
             extra, where = draw_debris(rng, shape, diameter_px, specimen)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Subset
 
-from cryoseg_ext.network.checkpoint import Model, build_network, save_model
+from cryoseg_ext.network.checkpoint import Model, build_network, load_model, save_model
 from cryoseg_ext.training.calibrate import calibrate
 from cryoseg_ext.training.dataset import SimulatedFields
 from cryoseg_ext.training.losses import segmentation_loss
@@ -35,7 +35,9 @@ class TrainingOptions:
     learning_rate : float
         Peak of a warm-up and cosine schedule, for AdamW.
     seed : int
-        Of the simulated fields and the initial weights.
+        Of the simulated fields and the first weights.
+    initial : str or None
+        Model file whose architecture and weights the training starts from, `base` then being its own.
     checkpoint_every : int
         Steps between checkpoints; a restart loses at most this many.
     """
@@ -46,6 +48,7 @@ class TrainingOptions:
     base: int = 24
     learning_rate: float = 2e-3
     seed: int = 1
+    initial: str | None = None
     checkpoint_every: int = 250
 
 
@@ -57,7 +60,7 @@ def train(
     workers: int = 1,
     report: Callable[[int, float], None] | None = None,
 ) -> Path:
-    """Train from scratch on simulated fields and return the path of the calibrated model.
+    """Train on simulated fields and return the path of the calibrated model.
 
     A checkpoint in `out` is continued; the loss goes to ``training.csv``.
 
@@ -76,8 +79,8 @@ def train(
     """
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(options.seed)
-    architecture = {"name": "residual_unet", "base": options.base}
-    network = build_network(architecture).to(device)
+    architecture, network = _first_network(options)
+    network = network.to(device)
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY), use_buffers=True)
     optimiser = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, weight_decay=1e-4)
     schedule = _schedule(optimiser, options.steps)
@@ -107,6 +110,14 @@ def train(
     path = out / "model.safetensors"
     save_model(model, path)
     return path
+
+
+def _first_network(options: TrainingOptions) -> tuple[dict[str, Any], nn.Module]:
+    if options.initial is not None:
+        initial = load_model(Path(options.initial))
+        return initial.architecture, initial.network
+    architecture = {"name": "residual_unet", "base": options.base}
+    return architecture, build_network(architecture)
 
 
 def _schedule(optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:

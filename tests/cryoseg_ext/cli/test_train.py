@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from cryoseg_ext.cli import main
@@ -10,24 +11,21 @@ from cryoseg_ext.network import load_model
 from cryoseg_ext.training import calibrate
 
 
-def test_a_short_training_ends_in_a_model_and_says_how_to_use_it(
+def _train(out: Path, *options: str) -> str:
+    arguments = ["train", "--out", str(out), "--steps", "1", "--batch", "1", "--workers", "0", *options]
+    result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.output
+
+
+def test_a_training_ends_in_a_model_that_another_can_start_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calibrate, "N_FIELDS", 2)
-    arguments = [
-        "train",
-        "--out",
-        str(tmp_path),
-        "--steps",
-        "1",
-        "--batch",
-        "1",
-        "--base",
-        "8",
-        "--workers",
-        "0",
-    ]
-    result = CliRunner().invoke(main, arguments, catch_exceptions=False)
-    assert result.exit_code == 0
-    assert f"--model {tmp_path / 'model.safetensors'}" in result.output
-    assert load_model(tmp_path / "model.safetensors").architecture["base"] == 8
+    first = tmp_path / "first" / "model.safetensors"
+    assert f"--model {first}" in _train(first.parent, "--base", "8")
+    _train(tmp_path / "second", "--initial", str(first), "--learning_rate", "1e-6")
+    second = load_model(tmp_path / "second" / "model.safetensors")
+    assert second.architecture["base"] == 8
+    for name, value in load_model(first).network.named_parameters():
+        torch.testing.assert_close(second.network.get_parameter(name), value, atol=1e-4, rtol=0)
