@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.extract.score import FEATURES, Calibration
+from cryoseg_ext.files import replacing
 from cryoseg_ext.network.unet import ResidualUNet
 from cryoseg_ext.normalise import WORKING_DIAMETER_PX
 from cryoseg_ext.weights import DEFAULT_MODEL
@@ -78,9 +79,8 @@ def save_model(model: Model, path: Path) -> None:
         "training": model.training,
     }
     weights = {name: value.contiguous() for name, value in model.network.state_dict().items()}
-    temporary = path.with_name(path.name + ".part")
-    save_file(weights, temporary, metadata={"cryoseg": json.dumps(description)})
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_bytes(save(weights, metadata={"cryoseg": json.dumps(description)}))
 
 
 def load_model(path: Path | None = None, device: str = "cpu") -> Model:
