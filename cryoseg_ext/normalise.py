@@ -21,6 +21,7 @@ BACKGROUND_SIGMA = 2.0
 """The background is what a Gaussian of this many particle diameters leaves."""
 CLIP_SIGMA = 6.0
 _COARSE_PX = 8
+_PLANE_SAMPLES = 128
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,9 @@ def to_working_scale(
             f"{particle_diameter_A:g} Å: check the pixel size and the particle diameter"
         )
     working_spacing_A = particle_diameter_A / WORKING_DIAMETER_PX
-    rescaled, _ = fourier_rescale_2d(torch.from_numpy(image), pixel_size_A, working_spacing_A)
+    # Fourier space joins opposite rims: a slope from one to the other would ring there.
+    level = image - _plane(image, valid)
+    rescaled, _ = fourier_rescale_2d(torch.from_numpy(level), pixel_size_A, working_spacing_A)
     shape = rescaled.shape
     if valid.all():
         working_valid = np.ones(shape, np.bool_)
@@ -125,6 +128,18 @@ def normalise(image: Image, valid: Mask) -> Image:
     flat = (flat - middle) / max((high - low) / 2, 1e-12)
     clipped: Image = np.where(valid, np.clip(flat, -CLIP_SIGMA, CLIP_SIGMA), 0).astype(np.float32)
     return clipped
+
+
+def _plane(image: Image, valid: Mask) -> Image:
+    """Return the least-squares plane through a sample of the valid pixels."""
+    step = max(min(image.shape) // _PLANE_SAMPLES, 1)
+    y, x = (np.linspace(-1, 1, n, dtype=np.float32) for n in image.shape)
+    sample = np.s_[::step, ::step]
+    rows, columns = (grid[valid[sample]] for grid in np.meshgrid(y[::step], x[::step], indexing="ij"))
+    design = np.stack([np.ones_like(rows), rows, columns], axis=1)
+    (level, slope_y, slope_x), *_ = np.linalg.lstsq(design, image[sample][valid[sample]])
+    plane: Image = (level + slope_y * y)[:, None] + slope_x * x
+    return plane
 
 
 def _background(image: Image, valid: Mask, sigma_px: float) -> Image:

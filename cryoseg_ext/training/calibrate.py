@@ -58,7 +58,7 @@ def calibrate(
         ),
         MATCH_DIAMETERS * fields[0][0].diameter_px,
     )
-    return calibration, scores.best_threshold
+    return calibration, round(scores.best_threshold, 2)
 
 
 def _candidates(

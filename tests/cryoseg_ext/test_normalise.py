@@ -46,6 +46,14 @@ def test_contrast_and_gradient_of_the_file_do_not_matter() -> None:
     assert np.abs(difference[inner]).max() < 0.35
 
 
+def test_a_steep_gradient_leaves_no_streak_on_the_rim() -> None:
+    image = np.random.default_rng(3).normal(size=(400, 400)).astype(np.float32)
+    image += np.linspace(0, 40, 400, dtype=np.float32)[:, None]
+    working = to_working_scale(image, np.ones(image.shape, np.bool_), 1.0, 60.0)
+    rim_rows = working.image[[0, 1, -2, -1]].mean(axis=1)
+    assert np.abs(rim_rows).max() < 1.0
+
+
 def test_dead_areas_become_zero_and_do_not_disturb_the_rest() -> None:
     rng = np.random.default_rng(2)
     image = rng.normal(size=(300, 300)).astype(np.float32)
