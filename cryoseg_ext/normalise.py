@@ -17,6 +17,8 @@ Mask = NDArray[np.bool_]
 
 WORKING_DIAMETER_PX = 24
 """Every micrograph is rescaled so that the stated particle diameter spans this many pixels."""
+MIN_DIAMETER_PX = 6
+"""A smaller particle cannot be picked, and magnifying it would only fill the memory."""
 BACKGROUND_SIGMA = 2.0
 """The background is what a Gaussian of this many particle diameters leaves."""
 CLIP_SIGMA = 6.0
@@ -89,13 +91,18 @@ def to_working_scale(
     Raises
     ------
     CryosegError
-        If the field is smaller than one particle.
+        If the field is smaller than one particle, or a particle has too few pixels to be seen.
     """
     ny, nx = image.shape
     if min(ny, nx) * pixel_size_A < particle_diameter_A:
         raise CryosegError(
             f"the field of {nx} x {ny} px at {pixel_size_A:g} Å/px is smaller than one particle of "
             f"{particle_diameter_A:g} Å: check the pixel size and the particle diameter"
+        )
+    if particle_diameter_A < MIN_DIAMETER_PX * pixel_size_A:
+        raise CryosegError(
+            f"a particle of {particle_diameter_A:g} Å is less than {MIN_DIAMETER_PX} px wide at "
+            f"{pixel_size_A:g} Å/px: check the pixel size and the particle diameter"
         )
     working_spacing_A = particle_diameter_A / WORKING_DIAMETER_PX
     # Fourier space joins opposite rims: a slope from one to the other would ring there.
@@ -137,7 +144,7 @@ def _plane(image: Image, valid: Mask) -> Image:
     sample = np.s_[::step, ::step]
     rows, columns = (grid[valid[sample]] for grid in np.meshgrid(y[::step], x[::step], indexing="ij"))
     design = np.stack([np.ones_like(rows), rows, columns], axis=1)
-    (level, slope_y, slope_x), *_ = np.linalg.lstsq(design, image[sample][valid[sample]])
+    (level, slope_y, slope_x), *_ = np.linalg.lstsq(design, image[sample][valid[sample]], rcond=None)
     plane: Image = (level + slope_y * y)[:, None] + slope_x * x
     return plane
 

@@ -65,6 +65,12 @@ def test_dead_areas_become_zero_and_do_not_disturb_the_rest() -> None:
     assert abs(float(flat[valid].std()) - 1) < 0.05
 
 
+def test_a_particle_of_a_few_pixels_is_refused() -> None:
+    image = np.zeros((100, 100), np.float32)
+    with pytest.raises(CryosegError, match="less than 6 px wide at 100 Å/px"):
+        to_working_scale(image, np.ones(image.shape, np.bool_), 100.0, 180.0)
+
+
 def test_a_field_smaller_than_a_particle_is_refused() -> None:
     image = np.zeros((100, 400), np.float32)
     with pytest.raises(CryosegError, match="smaller than one particle"):
