@@ -36,11 +36,19 @@ def train(
 
     Run the same command again after an interruption: it goes on from the last checkpoint.
     """
+    import torch
     import tqdm
 
+    from cryoseg_ext.errors import CryosegError
     from cryoseg_ext.training import TrainingOptions
     from cryoseg_ext.training import train as run
 
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise CryosegError(
+            f"--device {device}: PyTorch finds no such device here: give cpu or another"
+        ) from error
     options = TrainingOptions(
         steps=steps, batch=batch, base=base, seed=seed, initial=initial, learning_rate=learning_rate
     )

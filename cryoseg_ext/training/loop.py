@@ -6,6 +6,7 @@ import csv
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -13,6 +14,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Subset
 
+from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.files import replacing
 from cryoseg_ext.network.checkpoint import Model, build_network, load_model, save_model
 from cryoseg_ext.training.calibrate import calibrate
 from cryoseg_ext.training.dataset import SimulatedFields
@@ -76,6 +79,11 @@ def train(
         Processes that simulate fields beside the optimiser.
     report : callable, optional
         Called with the step and its loss.
+
+    Raises
+    ------
+    CryosegError
+        If the checkpoint in `out` is of another recipe or cannot be read, or `options.initial` is no model.
     """
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(options.seed)
@@ -143,22 +151,23 @@ def _step(
 
 
 def _save(path: Path, step: int, options: TrainingOptions, state: dict[str, Any]) -> None:
-    temporary = path.with_name(path.name + ".part")
-    torch.save(
-        {"step": step, "options": asdict(options)}
-        | {name: part.state_dict() for name, part in state.items()},
-        temporary,
-    )
-    temporary.replace(path)
+    parts = {name: part.state_dict() for name, part in state.items()}
+    with replacing(path) as temporary:
+        torch.save({"step": step, "options": asdict(options)} | parts, temporary)
 
 
 def _restore(path: Path, options: TrainingOptions, state: dict[str, Any], device: str) -> int:
-    """Load a checkpoint of the same recipe into `state` and return its step; 0 when there is none."""
+    """Load a checkpoint into `state` and return its step; 0 when there is none."""
     if not path.is_file():
         return 0
-    saved = torch.load(path, map_location=device, weights_only=True)
+    try:
+        saved = torch.load(path, map_location=device, weights_only=True)
+    except (OSError, EOFError, RuntimeError, UnpicklingError) as error:
+        raise CryosegError(
+            f"{path}: the checkpoint cannot be read: remove it, or give another --out"
+        ) from error
     if saved["options"] != asdict(options):
-        return 0
+        raise CryosegError(f"{path}: a checkpoint of other settings: give those again, or another --out")
     for name, part in state.items():
         part.load_state_dict(saved[name])
     return int(saved["step"])

@@ -18,6 +18,12 @@ def _train(out: Path, *options: str) -> str:
     return result.output
 
 
+def test_a_device_that_is_not_there_is_named_in_one_sentence(tmp_path: Path) -> None:
+    result = CliRunner().invoke(main, ["train", "--out", str(tmp_path), "--device", "nonsense"])
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: --device nonsense: PyTorch finds no such device")
+
+
 def test_a_training_ends_in_a_model_that_another_can_start_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

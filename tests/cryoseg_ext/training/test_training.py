@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.network import load_model
 from cryoseg_ext.training import TrainingOptions, calibrate, train
 from cryoseg_ext.training.calibrate import fit_calibration
@@ -32,6 +34,18 @@ def test_an_interrupted_run_goes_on_and_ends_like_an_uninterrupted_one(
         np.testing.assert_allclose(
             value.float(), cut.network.state_dict()[name].float(), atol=2e-3, err_msg=name
         )
+
+
+def test_a_checkpoint_of_another_recipe_is_kept_and_refused(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint.pt"
+    torch.save({"step": 2, "options": {"steps": 99}}, checkpoint)
+    before = checkpoint.read_bytes()
+    with pytest.raises(CryosegError, match=r"checkpoint\.pt: .* other settings"):
+        train(OPTIONS, tmp_path, workers=0)
+    assert checkpoint.read_bytes() == before
+    checkpoint.write_bytes(b"cut off")
+    with pytest.raises(CryosegError, match=r"checkpoint\.pt: .* cannot be read"):
+        train(OPTIONS, tmp_path, workers=0)
 
 
 def test_fields_are_the_same_in_any_order() -> None:
