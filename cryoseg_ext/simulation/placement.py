@@ -13,6 +13,7 @@ from cryoseg_ext.simulation.specimens import Specimen
 
 FloatArray = NDArray[np.float64]
 Image = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 
 def smooth_field(rng: np.random.Generator, shape: tuple[int, int], length_px: float) -> Image:
@@ -116,6 +117,21 @@ def blur(image: Image, sigma_px: float) -> Image:
     k2 = frequency_squared(image.shape, 1.0)
     blurred: Image = irfft2(rfft2(image) * np.exp(-2 * np.pi**2 * sigma_px**2 * k2), s=image.shape)
     return blurred
+
+
+def typical_density(density: Image) -> float:
+    """Return the median of a ``(y, x)`` projected density where there is any; 1 in an empty field."""
+    highest = float(density.max())
+    return float(np.median(density[density > 0.05 * highest])) if highest > 0 else 1.0
+
+
+def silhouette(density: Image, diameter_px: float) -> Mask:
+    """Return where a ``(y, x)`` projected density counts as particle: above 0.3 of its typical value.
+
+    The density is first blurred by a twentieth of the diameter, as no finer outline can be seen.
+    """
+    mask: Mask = blur(density, 0.05 * diameter_px) > 0.3 * typical_density(density)
+    return mask
 
 
 def frequency_squared(shape: tuple[int, ...], pixel_size_A: float) -> Image:

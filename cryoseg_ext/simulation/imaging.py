@@ -1,0 +1,80 @@
+"""The microscope, the detector and the file: from projected density to grey values."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.fft import irfft2, rfft2
+from torch_ctf import calculate_ctf_2d
+
+from cryoseg_ext.simulation.conditions import Conditions
+from cryoseg_ext.simulation.placement import Image, frequency_squared, smooth_field
+
+SNR_PIXELS_PER_DIAMETER = 24
+"""The signal-to-noise ratio is stated for pixels of this fraction of the particle diameter."""
+
+
+def form_image(
+    rng: np.random.Generator,
+    density: Image,
+    particles: NDArray[np.bool_],
+    pixel_size_A: float,
+    diameter_A: float,
+    conditions: Conditions,
+) -> tuple[Image, Image]:
+    """Return the clean image and the noise, scaled to the signal-to-noise ratio asked for."""
+    shape = density.shape
+    k2 = frequency_squared(shape, pixel_size_A)
+    ctf = _contrast_transfer(shape, pixel_size_A, conditions)
+    envelope = np.exp(-conditions.b_factor_A2 / 4 * k2)
+    clean: Image = irfft2(rfft2(density) * -ctf * envelope, s=shape)
+    thickness = np.exp(
+        conditions.thickness_gradient * smooth_field(rng, (shape[0], shape[1]), max(shape) / 3)
+    )
+    signal = clean[particles].std() if particles.any() else 0.0
+    clean = clean * (thickness * np.float32(conditions.snr / max(float(signal), 1e-6)))
+
+    unit_A = diameter_A / SNR_PIXELS_PER_DIAMETER
+    spectrum = 1 / (1 + conditions.noise_length_A**2 * k2)
+    power = spectrum**2 * (1 - conditions.ice_noise + conditions.ice_noise * 2 * (ctf * envelope) ** 2)
+    in_band = power[k2 <= (0.5 / unit_A) ** 2]
+    variance = float(in_band.mean()) * (pixel_size_A / unit_A) ** 2
+    white = rfft2(rng.standard_normal(shape, dtype=np.float32))
+    noise: Image = irfft2(white * np.sqrt(power / variance), s=shape)
+    gradient = conditions.ice_gradient * smooth_field(rng, (shape[0], shape[1]), max(shape) / 3)
+    return clean.astype(np.float32), (noise + gradient).astype(np.float32)
+
+
+def _contrast_transfer(shape: tuple[int, ...], pixel_size_A: float, conditions: Conditions) -> Image:
+    ctf = calculate_ctf_2d(
+        defocus=conditions.defocus_um,
+        astigmatism=conditions.astigmatism_um,
+        astigmatism_angle=conditions.astigmatism_angle_deg,
+        voltage=conditions.voltage_kV,
+        spherical_aberration=conditions.spherical_aberration_mm,
+        amplitude_contrast=conditions.amplitude_contrast,
+        phase_shift=0.0,
+        pixel_size=pixel_size_A,
+        image_shape=(shape[0], shape[1]),
+        rfft=True,
+        fftshift=False,
+    )
+    transfer: Image = ctf.to(torch.float32).numpy()
+    return transfer
+
+
+def process_file(image: Image, pixel_size_A: float, diameter_A: float, conditions: Conditions) -> Image:
+    """Filter and stretch as files from other programs often are."""
+    k2 = frequency_squared(image.shape, pixel_size_A)
+    transfer = np.ones_like(k2)
+    if conditions.low_pass is not None:
+        cutoff = conditions.low_pass * SNR_PIXELS_PER_DIAMETER / diameter_A
+        transfer *= 1 / (1 + (k2 / cutoff**2) ** 4)
+    if conditions.high_pass is not None:
+        transfer *= 1 - np.exp(-k2 * (conditions.high_pass * diameter_A) ** 2)
+    image = irfft2(rfft2(image) * transfer, s=image.shape).astype(np.float32)
+    if conditions.clip is not None:
+        limit = conditions.clip * image.std()
+        image = np.clip(image, image.mean() - limit, image.mean() + limit)
+    return image
