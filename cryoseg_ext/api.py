@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cryoseg_ext.crf import CrfOptions
+from cryoseg_ext.crf import CrfChoice, CrfOptions
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.micrograph import read_micrograph
 from cryoseg_ext.network import Model, load_model
@@ -50,7 +50,7 @@ def pick(
     pixel_size_A: float | None = None,
     threshold: float | None = None,
     min_distance_A: float | None = None,
-    crf: CrfOptions | None = CrfOptions(),
+    crf: CrfChoice | CrfOptions | None = CrfChoice(),
     model: Model | None = None,
 ) -> PickResult:
     """Pick the particles of one micrograph.
@@ -67,8 +67,8 @@ def pick(
         Lowest score of a pick; the model's own by default.
     min_distance_A : float, optional
         Smallest distance between two picks in Å; half the diameter by default.
-    crf : CrfOptions or None
-        Refinement of the segmentation; None leaves it out.
+    crf : CrfChoice, CrfOptions or None
+        Changes of the model's own conditional random field, another one altogether, or none at all.
     model : Model, optional
         From `load_model`; the shipped default model when not given.
 

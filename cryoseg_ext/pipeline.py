@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
-from cryoseg_ext.crf import CrfOptions, refine
+from cryoseg_ext.crf import CrfChoice, CrfOptions, chosen_crf, refine_maps
 from cryoseg_ext.extract import extract_picks, find_candidates
 from cryoseg_ext.network import Model, segment
 from cryoseg_ext.normalise import WORKING_DIAMETER_PX, WorkingMicrograph, to_working_scale
@@ -26,13 +25,13 @@ class PickingOptions:
         Largest extent of the particle in Å.
     min_distance_A : float, optional
         Smallest distance between two picks in Å; half the diameter by default.
-    crf : CrfOptions or None
-        Refinement of the segmentation; None leaves it as the network gave it.
+    crf : CrfChoice, CrfOptions or None
+        Changes of the model's own conditional random field, another one altogether, or none at all.
     """
 
     particle_diameter_A: float
     min_distance_A: float | None = None
-    crf: CrfOptions | None = field(default_factory=CrfOptions)
+    crf: CrfChoice | CrfOptions | None = CrfChoice()
 
 
 @dataclass(frozen=True)
@@ -89,13 +88,13 @@ def pick_repaired(
     """Pick the particles of a micrograph whose defects are already repaired; see `pick_micrograph`."""
     working = to_working_scale(repaired.image, repaired.valid, pixel_size_A, options.particle_diameter_A)
     output = segment(working.image, model)
-    if options.crf is None:
-        probability: NDArray[np.float32] = expit(output.particle_logit)
-    else:
-        probability = refine(output.particle_logit, working.image, working.diameter_px, options.crf)
-    candidates = find_candidates(output.centre, probability, output.contaminant)
+    crf = chosen_crf(options.crf, model.crf)
+    refined = refine_maps(
+        output.particle_logit, output.centre, working.image, working.diameter_px, crf, model.device
+    )
+    candidates = find_candidates(refined.centre, refined.particle, output.contaminant)
     min_distance_px = None
     if options.min_distance_A is not None:
         min_distance_px = options.min_distance_A / options.particle_diameter_A * WORKING_DIAMETER_PX
     picks = extract_picks(candidates, working, model.calibration, min_distance_px)
-    return PickedMicrograph(picks, working, probability)
+    return PickedMicrograph(picks, working, refined.particle)

@@ -12,10 +12,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+from cryoseg_ext.crf.options import FILTERS, REFERENCES, SOLVERS, CrfChoice
 from cryoseg_ext.errors import CryosegError
 
 UNUSED_INPUTS = ("in_movies", "in_coords", "in_parts", "in_3dref", "in_mask")
+Word = TypeVar("Word", bound=str)
 _ON = ("", "yes", "true", "1")
 _OFF = ("no", "false", "0")
 
@@ -34,6 +37,8 @@ class JobArguments:
         The lowest figure of merit in the coordinate files; None is the model's calibrated default.
     min_distance_A : float | None
         The least distance between two picks in Å; None follows from the diameter.
+    crf : CrfChoice
+        What to change of the model's own CRF.
     use_crf : bool
         Whether the CRF refines the segmentation.
     model : Path | None
@@ -52,6 +57,7 @@ class JobArguments:
     particle_diameter_A: float
     threshold: float | None = None
     min_distance_A: float | None = None
+    crf: CrfChoice = CrfChoice()
     use_crf: bool = True
     model: Path | None = None
     threads: int = 1
@@ -80,14 +86,22 @@ def parse_arguments(argv: Sequence[str]) -> JobArguments:
         )
     return JobArguments(
         in_mics=Path(given["in_mics"]),
-        particle_diameter_A=_positive("particle_diameter", given["particle_diameter"]),
+        particle_diameter_A=positive_length("particle_diameter", given["particle_diameter"]),
         threshold=_fraction("threshold", given["threshold"]) if given["threshold"] else None,
-        min_distance_A=_positive("min_distance", given["min_distance"]) if given["min_distance"] else None,
-        use_crf=not _flag("no_crf", given["no_crf"]),
+        min_distance_A=positive_length("min_distance", given["min_distance"])
+        if given["min_distance"]
+        else None,
+        crf=CrfChoice(
+            _word("crf_solver", given["crf_solver"], SOLVERS),
+            _word("crf_filter", given["crf_filter"], FILTERS),
+            _word("crf_reference", given["crf_reference"], REFERENCES),
+            _count("crf_iterations", given["crf_iterations"]),
+        ),
+        use_crf=not yes_or_no("no_crf", given["no_crf"]),
         model=Path(given["model"]) if given["model"] else None,
-        threads=_threads(given["j"]) if given["j"] else 1,
-        gpu=_gpu(given["gpu"]),
-        only_do_unfinished=_flag("only_do_unfinished", given["only_do_unfinished"]),
+        threads=thread_count(given["j"]) if given["j"] else 1,
+        gpu=gpu_ids(given["gpu"]),
+        only_do_unfinished=yes_or_no("only_do_unfinished", given["only_do_unfinished"]),
         warnings=tuple(_warnings(given, unknown)),
     )
 
@@ -111,7 +125,9 @@ def help_text() -> str:
     return _parser().format_help()
 
 
-class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Wide, with line breaks as written."""
+
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=32, width=110)
 
@@ -125,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Usage: cryoseg-relion --o External/job002/ --in_mics micrographs.star "
         "--particle_diameter 180 [OPTIONS]\n\n"
         "Picks particles on micrographs, as a RELION External job; run it in the RELION project folder.",
-        formatter_class=_HelpFormatter,
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
         add_help=False,
     )
@@ -143,7 +159,12 @@ def _parser() -> argparse.ArgumentParser:
         picks, "--min_distance", metavar="Å", text="least distance between picks (default: half the diameter)"
     )
     add(picks, "--model", metavar="FILE", text="model to pick with (default: the one in the package)")
-    add(picks, "--no_crf", metavar="Yes/No", text="leave out the conditional random field")
+    crf = parser.add_argument_group("Conditional random field (default: what the model was trained with)")
+    add(crf, "--no_crf", metavar="Yes/No", text="leave it out")
+    add(crf, "--crf_solver", metavar="NAME", text=", ".join(SOLVERS))
+    add(crf, "--crf_filter", metavar="NAME", text=", ".join(FILTERS))
+    add(crf, "--crf_reference", metavar="NAME", text=", ".join(REFERENCES))
+    add(crf, "--crf_iterations", metavar="N", text="iterations of the solver")
     work = parser.add_argument_group("Computation")
     add(work, "--j", metavar="N", text="processor threads (default: 1)")
     add(work, "--gpu", metavar="ID", text="use a GPU, any or the one with this number")
@@ -167,7 +188,8 @@ def _warnings(given: dict[str, str | None], unknown: Sequence[str]) -> list[str]
     return warnings
 
 
-def _positive(name: str, text: str) -> float:
+def positive_length(name: str, text: str) -> float:
+    """Read a length in Å."""
     value = _number(name, text)
     if not 0 < value < math.inf:
         raise CryosegError(f"--{name} {text} is not a positive length: give it in Å")
@@ -181,6 +203,19 @@ def _fraction(name: str, text: str) -> float:
     return value
 
 
+def _word(name: str, text: str | None, known: Sequence[Word]) -> Word | None:
+    chosen = next((word for word in known if word == text), None)
+    if text and chosen is None:
+        raise CryosegError(f"--{name} {text} is not known: give one of {', '.join(known)}")
+    return chosen
+
+
+def _count(name: str, text: str | None) -> int | None:
+    if text and not text.isdecimal():
+        raise CryosegError(f"--{name} {text} is not a whole number: give 0 or more")
+    return int(text) if text else None
+
+
 def _number(name: str, text: str) -> float:
     try:
         return float(text)
@@ -188,13 +223,15 @@ def _number(name: str, text: str) -> float:
         raise CryosegError(f"--{name} {text} is not a number: give one such as --{name} 0.5 or 180") from None
 
 
-def _threads(text: str) -> int:
+def thread_count(text: str) -> int:
+    """Read ``--j``."""
     if not text.isdecimal() or int(text) < 1:
         raise CryosegError(f"--j {text} is not a number of threads: give 1 or more")
     return int(text)
 
 
-def _flag(name: str, text: str | None) -> bool:
+def yes_or_no(name: str, text: str | None) -> bool:
+    """Read a flag: bare, Yes or No as RELION's GUI gives it, or absent (None)."""
     if text is None or text.lower() in _OFF:
         return False
     if text.lower() in _ON:
@@ -202,7 +239,8 @@ def _flag(name: str, text: str | None) -> bool:
     raise CryosegError(f"--{name} {text} is neither Yes nor No: give one of them, or nothing for Yes")
 
 
-def _gpu(text: str | None) -> str | None:
+def gpu_ids(text: str | None) -> str | None:
+    """Read ``--gpu``."""
     if text and not re.fullmatch(r"\d+([,:]\d+)*", text):
         raise CryosegError(f"--gpu {text} is not the number of a GPU: give one such as 0, or nothing for any")
     return text

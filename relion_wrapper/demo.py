@@ -8,73 +8,36 @@ import sys
 from pathlib import Path
 
 import click
-import mrcfile
 import numpy as np
 import pandas as pd
 import starfile
 
 from cryoseg_ext.evaluation import score_picks
 from cryoseg_ext.picks import Picks
-from cryoseg_ext.simulation import Conditions, draw_specimen, simulate_micrograph
+from cryoseg_ext.simulation.session import SessionOptions
+from cryoseg_ext.simulation.session_files import write_session
 
 N_MICROGRAPHS = 4
 SHAPE = (1024, 1080)
 PIXEL_SIZE_A = 3.0
 DIAMETER_A = 180.0
 JOB = "External/job002/"
-FIRST_MICROGRAPH = "Micrographs/demo_001.mrc"
-CONDITIONS = Conditions(
-    defocus_um=1.8,
-    astigmatism_um=0.05,
-    astigmatism_angle_deg=30.0,
-    voltage_kV=300.0,
-    spherical_aberration_mm=2.7,
-    amplitude_contrast=0.1,
-    b_factor_A2=150.0,
-    snr=0.7,
-    ice_noise=0.3,
-    noise_length_A=10.0,
-    ice_gradient=0.5,
-    thickness_gradient=0.1,
-    coverage=0.25,
-    spacing=1.0,
-    clustering=0.3,
-    preferred_view=False,
-    contaminated=True,
-    low_pass=None,
-    high_pass=None,
-    clip=None,
-)
+MARK = ".cryoseg-demo"
+"""Only a folder with this file in it is made anew."""
 
 Truth = dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]
 
 
-def make_project(folder: Path, seed: int = 7) -> Truth:
+def make_project(folder: Path) -> Truth:
     """Write a RELION project of simulated micrographs; return each one's ``(n, 2)`` true centres (x, y)."""
-    rng = np.random.default_rng(seed)
-    specimen = draw_specimen(rng, "symmetric")
-    (folder / "Micrographs").mkdir(parents=True)
-    truth: Truth = {}
-    for index in range(1, N_MICROGRAPHS + 1):
-        simulated = simulate_micrograph(rng, SHAPE, PIXEL_SIZE_A, specimen, DIAMETER_A, CONDITIONS)
-        name = f"Micrographs/demo_{index:03d}.mrc"
-        with mrcfile.new(folder / name, simulated.image) as mrc:
-            mrc.voxel_size = PIXEL_SIZE_A
-        truth[name] = np.stack([simulated.x_px, simulated.y_px], axis=1)
-    optics = pd.DataFrame(
-        {
-            "rlnOpticsGroupName": ["opticsGroup1"],
-            "rlnOpticsGroup": [1],
-            "rlnMicrographOriginalPixelSize": [PIXEL_SIZE_A],
-            "rlnVoltage": [CONDITIONS.voltage_kV],
-            "rlnSphericalAberration": [CONDITIONS.spherical_aberration_mm],
-            "rlnAmplitudeContrast": [CONDITIONS.amplitude_contrast],
-            "rlnMicrographPixelSize": [PIXEL_SIZE_A],
-        }
-    )
-    micrographs = pd.DataFrame({"rlnMicrographName": list(truth), "rlnOpticsGroup": 1})
-    starfile.write({"optics": optics, "micrographs": micrographs}, folder / "micrographs.star")
-    return truth
+    options = SessionOptions(SHAPE, PIXEL_SIZE_A, family="symmetric", diameter_A=DIAMETER_A, seed=7)
+    folder.mkdir(parents=True)
+    (folder / MARK).touch()
+    write_session(folder, options, N_MICROGRAPHS)
+    return {
+        f"Micrographs/{path.stem}.mrc": np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)[:, :2]
+        for path in sorted((folder / "Coordinates").glob("*.csv"))
+    }
 
 
 def read_picks(path: Path) -> Picks:
@@ -94,7 +57,7 @@ def main() -> int:
     """Make the project in the folder given, run ``cryoseg-relion`` in it and print how well it picked."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "demo").resolve()
     if folder.exists():
-        if not (folder / FIRST_MICROGRAPH).exists():
+        if not (folder / MARK).exists():
             click.echo(f"{folder} exists and is no earlier demo: give another folder or remove it", err=True)
             return 1
         shutil.rmtree(folder)

@@ -82,7 +82,7 @@ def relion_job(directory: Path) -> Iterator[RelionJob]:
     try:
         yield RelionJob(directory)
     except (JobAborted, KeyboardInterrupt):
-        _tell("the job was aborted; what is finished is kept, Continue picks the rest")
+        _tell("the job was aborted; what is finished is kept, Continue goes on from there")
         _finish(directory, ABORTED_FILE)
         raise SystemExit(ABORTED_CODE) from None
     except BaseException as error:
@@ -126,7 +126,7 @@ def _explain(error: BaseException) -> str:
     if isinstance(error, CryosegError):
         return str(error)
     if isinstance(error, JobTerminated):
-        return "the job was stopped by SIGTERM (a queue's time limit?): press Continue to pick the rest"
+        return "the job was stopped by SIGTERM (a queue's time limit?): press Continue to go on from there"
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}; mend this and press Continue"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from enum import Enum
 from pathlib import Path
 
@@ -56,12 +57,18 @@ def detect_relion_version(job_directory: Path) -> RelionVersion:
     return RelionVersion.V5_0
 
 
-def write_output_nodes(job_directory: Path, version: RelionVersion) -> None:
-    """Write ``RELION_OUTPUT_NODES.star``, which RELION reads when the job has succeeded."""
+def write_output_nodes(
+    job_directory: Path, version: RelionVersion, names: Container[str] | None = None
+) -> None:
+    """Write ``RELION_OUTPUT_NODES.star``, which RELION reads when the job has succeeded.
+
+    The nodes are those of a picking job, or only the files called `names`.
+    """
     column = "_rlnPipeLineNodeType" if version is RelionVersion.V3_1 else "_rlnPipeLineNodeTypeLabel"
     rows = "".join(
         f"{(job_directory / name).as_posix()} {node_type}\n"
         for name, node_type in _NODE_TYPES[version].items()
+        if names is None or name in names
     )
     replace_text(
         job_directory / OUTPUT_NODES_FILE,

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.pickfiles.paths import after_job_folder
 
 PICK_NAME = "autopick"
-
-_JOB_FOLDER = re.compile(r"(?:^|.*?/)job\d{3}[^/]*/")
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ def micrograph_files(job_directory: Path, micrograph_name: str) -> MicrographFil
     CryosegError
         If the path leaves the project folder by ``..``, so that its coordinates would leave the job folder.
     """
-    relative = PurePosixPath(_after_job_folder(micrograph_name).lstrip("/"))
+    relative = PurePosixPath(after_job_folder(micrograph_name).lstrip("/"))
     if ".." in relative.parts:
         raise CryosegError(
             f"{micrograph_name}: the path leaves the project folder by '..': make a symbolic link to its "
@@ -90,15 +87,3 @@ def check_collisions(planned: Sequence[tuple[str, MicrographFiles]]) -> None:
             raise CryosegError(
                 f"{owner[path]} and {name} would share the coordinate file {path}: pick them in two jobs"
             )
-
-
-def _after_job_folder(micrograph_name: str) -> str:
-    """Return what follows the first ``jobNNN/``, looking through a job's alias as RELION does."""
-    top, _, rest = micrograph_name.partition("/")
-    alias, _, below = rest.partition("/")
-    link = Path(top, alias)
-    if below and not alias.startswith("job") and link.is_symlink():
-        target = os.readlink(link).removesuffix("/")  # noqa: PTH115 - the text of the link, not a path
-        if _JOB_FOLDER.fullmatch(f"{target}/"):
-            return below
-    return _JOB_FOLDER.sub("", micrograph_name, count=1)

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 from cryoseg_ext.batch import MicrographTask, pick_batch
 from cryoseg_ext.coordinates import write_coordinates_star
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.finished import FinishedMicrograph, as_stored, write_finished
 from cryoseg_ext.report import make_preview, save_preview
 from relion_wrapper.arguments import JobArguments
 from relion_wrapper.job import RelionJob
 from relion_wrapper.paths import MicrographFiles
 from relion_wrapper.progress import ProgressBar
-from relion_wrapper.results import FinishedMicrograph, as_stored, write_finished
 
 if TYPE_CHECKING:
-    from cryoseg_ext.crf import CrfOptions
+    from cryoseg_ext.crf import CrfChoice
     from cryoseg_ext.pipeline import PickedMicrograph
 
 
@@ -57,7 +57,7 @@ def pick_planned(
     planned: Sequence[PlannedMicrograph],
     arguments: JobArguments,
     model_path: Path,
-    crf: CrfOptions | None,
+    crf: CrfChoice | None,
     job: RelionJob,
     stretches_shown: set[int],
 ) -> tuple[dict[str, FinishedMicrograph], dict[str, str]]:
@@ -71,7 +71,7 @@ def pick_planned(
         How.
     model_path : Path
         The model file.
-    crf : CrfOptions | None
+    crf : CrfChoice | None
         The settings of the CRF; None leaves it out.
     job : RelionJob
         Polled for an abort before each micrograph.

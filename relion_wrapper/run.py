@@ -6,8 +6,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cryoseg_ext.crf import CrfOptions
+from cryoseg_ext.crf import CrfChoice
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.finished import FinishedMicrograph, model_digest, read_finished, settings_key
 from cryoseg_ext.report import stretch
 from cryoseg_ext.weights import DEFAULT_MODEL
 from relion_wrapper.arguments import JobArguments
@@ -16,7 +17,6 @@ from relion_wrapper.job import RelionJob
 from relion_wrapper.outputs import JobResult, write_coordinates, write_logfile, write_stars
 from relion_wrapper.paths import check_collisions, micrograph_files
 from relion_wrapper.picking import PlannedMicrograph, pick_planned, warn
-from relion_wrapper.results import FinishedMicrograph, model_digest, read_finished, settings_key
 from relion_wrapper.star import MicrographsStar, pixel_sizes, read_micrographs_star
 
 
@@ -40,7 +40,7 @@ def run(arguments: JobArguments, job: RelionJob) -> None:
     for warning in arguments.warnings:
         warn(warning)
     star = read_micrographs_star(arguments.in_mics)
-    model, crf = arguments.model or DEFAULT_MODEL, CrfOptions() if arguments.use_crf else None
+    model, crf = arguments.model or DEFAULT_MODEL, arguments.crf if arguments.use_crf else None
     planned, skipped = plan(star, arguments, model, crf, job.directory)
     earlier = finished_earlier(planned, keep_all=arguments.only_do_unfinished)
     unfinished = [one for one in planned if one.name not in earlier]
@@ -58,7 +58,7 @@ def run(arguments: JobArguments, job: RelionJob) -> None:
 
 
 def plan(
-    star: MicrographsStar, arguments: JobArguments, model: Path, crf: CrfOptions | None, job_directory: Path
+    star: MicrographsStar, arguments: JobArguments, model: Path, crf: CrfChoice | None, job_directory: Path
 ) -> tuple[list[PlannedMicrograph], dict[str, str]]:
     """Return what to pick and where it goes, and what is wrong with the micrographs that cannot be picked.
 

@@ -11,8 +11,14 @@ from cryoseg_ext.errors import CryosegError
 
 # The help stands here too: taking it from the sub-commands would import them.
 _COMMANDS = {
+    "compare": "Train and score architectures and losses on the same data.",
+    "convert": "Convert picks between RELION, CryoSPARC and CSV.",
+    "cryosparc": "Jobs in a CryoSPARC workspace.",
+    "labels": "Label the pixels of particles: from a 3D map and poses, or from coordinates.",
     "pick": "Pick particles on micrographs, without a RELION project.",
-    "train": "Train a model on simulated micrographs.",
+    "segment": "Mark the particle pixels of micrographs, before and after the CRF.",
+    "simulate": "Simulate micrographs with exact truth.",
+    "train": "Train a model on your own micrographs and picks, or on simulated ones.",
 }
 
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import glob
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.cli.crf_options import crf_options
 
 if TYPE_CHECKING:
-    from cryoseg_ext.network import Model
-    from cryoseg_ext.picks import Picks
-    from cryoseg_ext.pipeline import PickingOptions
-    from cryoseg_ext.report.pdf import Overlay
+    from cryoseg_ext.crf import CrfChoice
 
 
 @click.command()
@@ -48,8 +43,15 @@ if TYPE_CHECKING:
 @click.option(
     "--model", type=click.Path(path_type=Path), help="Model to pick with; default: the one in the package."
 )
+@click.option(
+    "--image_slot",
+    default="micrograph_blob",
+    show_default=True,
+    metavar="SLOT",
+    help="CryoSPARC only: the image of each exposure to pick, such as micrograph_blob_denoised.",
+)
 @click.option("--j", "threads", type=click.IntRange(min=1), default=1, help="Processor threads.")
-@click.option("--no_crf", is_flag=True, help="Leave out the conditional random field.")
+@crf_options
 def pick(
     micrographs: tuple[str, ...],
     particle_diameter: float,
@@ -58,97 +60,33 @@ def pick(
     threshold: float | None,
     min_distance: float | None,
     model: Path | None,
+    image_slot: str,
     threads: int,
-    no_crf: bool,
+    crf: CrfChoice,
 ) -> None:
-    """Pick particles on MICROGRAPHS, MRC or TIFF files or patterns such as '*.mrc'.
+    """Pick particles on MICROGRAPHS: MRC or TIFF files, patterns such as '*.mrc', or one .csg file.
+
+    A .csg (or .cs) file is the output "exposures" of a CryoSPARC job, read without a server.
 
     Writes NAME.star (RELION's coordinate file) and NAME.csv (x, y in pixels from 0, and score) for each
-    micrograph, and report.pdf with overlays and histograms.
+    micrograph, and report.pdf with overlays and histograms; for exposures of CryoSPARC also
+    picked_particles.csg and .cs, for "Import Result Group". NAME_candidates.star and NAME_preview.npz let a
+    run that was stopped go on, and one with another threshold finish in seconds: give the same command.
     """
     import torch
 
-    from cryoseg_ext.crf import CrfOptions
-    from cryoseg_ext.network import load_model
+    from cryoseg_ext.folder import find_micrographs, pick_into_folder, tasks_of
     from cryoseg_ext.pipeline import PickingOptions
+    from cryoseg_ext.weights import DEFAULT_MODEL
 
-    paths = find_micrographs(micrographs)
     torch.set_num_threads(threads)
-    options = PickingOptions(particle_diameter, min_distance, None if no_crf else CrfOptions())
-    pick_files(paths, pixel_size, load_model(model), options, threshold, out)
+    options = PickingOptions(particle_diameter, min_distance, crf)
+    paths = find_micrographs(micrographs)
+    if any(path.suffix.lower() in (".cs", ".csg") for path in paths):
+        from cryoseg_ext.cryosparc.offline import pick_group
 
-
-def find_micrographs(patterns: Sequence[str]) -> list[Path]:
-    """Return the files that names and patterns stand for.
-
-    Raises
-    ------
-    CryosegError
-        If a pattern matches nothing, or two files have the same name and so would have the same output.
-    """
-    paths: dict[str, Path] = {}
-    for pattern in patterns:
-        # A name that is no pattern is kept: when its file is missing, reading it says so.
-        # Path.glob takes no absolute pattern.
-        matches = sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207
-        if not matches:
-            raise CryosegError(f"{pattern}: no file matches: check the folder and the quotes")
-        for path in map(Path, matches):
-            name = output_name(path)
-            if paths.setdefault(name, path) != path:
-                raise CryosegError(
-                    f"{paths[name]} and {path} would share the output {name}.star: pick them apart"
-                )
-    return list(paths.values())
-
-
-def output_name(path: Path) -> str:
-    """Return a micrograph's name without its extensions, so that ``a.mrc.gz`` is ``a``."""
-    return path.with_suffix("").stem if path.suffix in (".gz", ".bz2") else path.stem
-
-
-def pick_files(
-    paths: Sequence[Path],
-    pixel_size_A: float | None,
-    model: Model,
-    options: PickingOptions,
-    threshold: float | None,
-    out: Path,
-) -> None:
-    """Pick particles on files and write the coordinates of each and the report.
-
-    Raises
-    ------
-    CryosegError
-        If no file could be picked.
-    """
-    from cryoseg_ext.batch import MicrographTask, pick_batch
-    from cryoseg_ext.coordinates import write_coordinates_csv, write_coordinates_star
-    from cryoseg_ext.report import make_preview, stretch
-    from cryoseg_ext.report.pdf import Overlay, Report, write_report
-
-    lowest = model.threshold if threshold is None else threshold
-    candidates: list[Picks] = []
-    overlays: dict[int, Overlay] = {}
-    skipped: list[str] = []
-    tasks = [MicrographTask(output_name(path), path, pixel_size_A) for path in paths]
-    for number, (task, outcome) in enumerate(pick_batch(tasks, model, options)):
-        if isinstance(outcome, CryosegError):
-            skipped.append(str(outcome))
-            click.echo(f"Skipped: {outcome}", err=True)
-            continue
-        picks = outcome.candidates.above(lowest)
-        write_coordinates_star(out / f"{task.name}.star", picks)
-        write_coordinates_csv(out / f"{task.name}.csv", picks)
-        candidates.append(outcome.candidates)
-        if stretch(number, len(tasks)) not in overlays:
-            working = outcome.working
-            preview = make_preview(working.image, outcome.mask, working.source_shape)
-            diameter_px = working.diameter_px * working.step_px[1]
-            overlays[stretch(number, len(tasks))] = Overlay(str(task.path), preview, picks, diameter_px)
-        click.echo(f"{task.path}: {len(picks)} particles")
-    if not candidates:
-        raise CryosegError(f"none of the {len(tasks)} micrographs could be picked; see above")
-    title = f"Particles of {options.particle_diameter_A:g} Å"
-    write_report(out / "report.pdf", Report(title, lowest, candidates, list(overlays.values()), skipped))
+        pick_group(paths, image_slot, pixel_size, model or DEFAULT_MODEL, options, threshold, out, click.echo)
+    else:
+        tasks = tasks_of(paths, [pixel_size] * len(paths))
+        pick_into_folder(tasks, model or DEFAULT_MODEL, options, threshold, out, click.echo)
     click.echo(f"Coordinates and report.pdf are in {out}")

@@ -1,47 +1,189 @@
-"""``cryoseg train``: a model from simulated micrographs."""
+"""``cryoseg train``: a model from a user's own micrographs, or from simulated ones."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from cryoseg_ext.errors import CryosegError
+
+if TYPE_CHECKING:
+    from cryoseg_ext.training import Epoch, Watch
+    from cryoseg_ext.training.micrographs import LabelledMicrograph
 
 
 @click.command()
 @click.option(
-    "--out", type=click.Path(path_type=Path), required=True, help="Folder for the model and checkpoints."
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder for the model, the log, the report and checkpoints.",
 )
-@click.option("--steps", default=7000, show_default=True, help="Optimiser steps.")
-@click.option("--batch", default=6, show_default=True, help="Simulated fields per step.")
-@click.option("--base", default=24, show_default=True, help="Width of the network.")
-@click.option("--seed", default=1, show_default=True, help="Seed of the simulation and the first weights.")
 @click.option(
-    "--initial", type=click.Path(dir_okay=False, path_type=str), help="Model to start from; default: none."
+    "--in_mics",
+    multiple=True,
+    metavar="STAR|FOLDER|PATTERN",
+    help="Micrographs: a STAR file, CryoSPARC's exposures (.csg), a folder or '*.mrc'. Repeatable.",
 )
-@click.option("--learning_rate", default=2e-3, show_default=True, help="Peak learning rate.")
+@click.option(
+    "--in_coords",
+    type=click.Path(path_type=Path),
+    help="Picks to learn from: STAR, .cs, .csg, CSV, or a folder of such files.",
+)
+@click.option(
+    "--in_labels",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Masks to learn from, in place of picks: labels.star of `cryoseg labels`.",
+)
+@click.option(
+    "--particle_diameter",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="Å",
+    help="Longest extent of the particle; needed with --in_mics.",
+)
+@click.option(
+    "--pixel_size",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="Å/px",
+    help="Pixel size; default: from the STAR file or each file's header.",
+)
+@click.option(
+    "--complete",
+    is_flag=True,
+    help="The picks are complete: everything else is background. Default: what the initial model takes for "
+    "particles nobody picked is left out.",
+)
+@click.option("--from_scratch", is_flag=True, help="Start from random weights, not from a model.")
+@click.option(
+    "--initial",
+    type=click.Path(dir_okay=False, path_type=str),
+    help="Model to start from; default: the one in the package, or none without --in_mics.",
+)
+@click.option(
+    "--architecture",
+    metavar="NAME[:VARIANT]",
+    help="residual_unet[:WIDTH] (default), unetpp, attention_unet, flexible_unet:b0 ... b5, segresnet, "
+    "deeplabv3, fcn, or your own class as package.module:Class.",
+)
+@click.option(
+    "--loss",
+    metavar="NAME",
+    help="dice_ce (default), cross_entropy, dice, focal, jaccard, lovasz, tversky, or a sum such as "
+    "dice:0.5+focal:1.",
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(min=1),
+    help="Most steps; default: 1000, from scratch 3000, simulated 7000.",
+)
+@click.option("--batch", type=click.IntRange(min=1), help="Fields per step; default: 6.")
+@click.option("--learning_rate", type=float, help="Peak; default: 4e-4, from scratch and simulated 2e-3.")
+@click.option("--seed", default=1, show_default=True, help="Of all that is drawn.")
+@click.option(
+    "--structures",
+    type=click.Path(file_okay=False, exists=True, path_type=str),
+    help="Simulation only: folder of atomic models and maps to draw specimens from as well.",
+)
+@click.option(
+    "--leave_out", multiple=True, metavar="NAME", help="Structure to leave out, for tests; repeatable."
+)
 @click.option("--device", default="cpu", show_default=True, help="Torch device: cpu, cuda, cuda:1 ...")
-@click.option("--workers", default=1, show_default=True, help="Processes that simulate beside the training.")
+@click.option("--j", "threads", type=click.IntRange(min=1), help="Processor threads; default: all.")
+@click.option("--workers", default=1, show_default=True, help="Processes that prepare fields beside it.")
 def train(
     out: Path,
-    steps: int,
-    batch: int,
-    base: int,
-    seed: int,
-    initial: str | None,
-    learning_rate: float,
+    in_mics: tuple[str, ...],
+    in_coords: Path | None,
+    in_labels: Path | None,
+    particle_diameter: float | None,
+    pixel_size: float | None,
+    complete: bool,
+    from_scratch: bool,
+    structures: str | None,
+    leave_out: tuple[str, ...],
     device: str,
+    threads: int | None,
     workers: int,
+    **recipe: Any,
 ) -> None:
-    """Train a model on micrographs simulated on the fly.
+    """Train a model: on your own micrographs and picks, or, without --in_mics, on simulated micrographs.
 
-    Run the same command again after an interruption: it goes on from the last checkpoint.
+    Writes model.safetensors, to be used with --model; with your own micrographs also report.pdf (learning
+    curves, precision and recall, overlays), training.csv and split.csv (which micrographs were trained on).
+    Run the same command again after an interruption: it goes on from the last epoch. On several GPUs:
+    torchrun --nproc_per_node=4 --no-python cryoseg train --device cuda ...
     """
     import torch
-    import tqdm
 
-    from cryoseg_ext.errors import CryosegError
-    from cryoseg_ext.training import TrainingOptions
-    from cryoseg_ext.training import train as run
+    from cryoseg_ext.training import TrainingOptions, fine_tune, fine_tuning_options
+    from cryoseg_ext.training import train as train_on_simulation
+
+    check_device(device)
+    if threads:
+        torch.set_num_threads(threads)
+    given = {name: value for name, value in recipe.items() if value is not None}
+    if in_mics and structures:
+        raise CryosegError(
+            "--structures is for training on simulated micrographs: leave it out with --in_mics"
+        )
+    if in_mics:
+        options = fine_tuning_options(from_scratch=from_scratch, complete=complete, **given)
+        micrographs = read_inputs(in_mics, in_coords, in_labels, particle_diameter, pixel_size)
+        with progress_bar(options.steps) as watch:
+            model = fine_tune(micrographs, options, out, device=device, workers=workers, watch=watch)
+        click.echo(f"Learning curves, precision and recall, and overlays: {out / 'report.pdf'}")
+    elif in_coords or in_labels:
+        raise CryosegError("--in_mics is missing: give the micrographs that the labels are of")
+    else:
+        simulation = TrainingOptions(**given, structures=structures, leave_out=leave_out)
+        with progress_bar(simulation.steps) as watch:
+            model = train_on_simulation(simulation, out, device=device, workers=workers, watch=watch)
+    click.echo(f"Use it with --model {model}")
+
+
+def read_inputs(
+    in_mics: Sequence[str],
+    in_coords: Path | None,
+    in_labels: Path | None,
+    particle_diameter_A: float | None,
+    pixel_size_A: float | None,
+) -> list[LabelledMicrograph]:
+    """Return the micrographs and labels that the options name.
+
+    Raises
+    ------
+    CryosegError
+        If an option is missing or what it names cannot be used.
+    """
+    from cryoseg_ext.training.inputs import find_masks, find_picks, find_tasks
+    from cryoseg_ext.training.micrographs import read_labelled
+
+    if particle_diameter_A is None:
+        raise CryosegError("--particle_diameter is missing: give the longest extent of the particle in Å")
+    if (in_coords is None) == (in_labels is None):
+        raise CryosegError(
+            "give the labels of the micrographs: either picks, --in_coords, or masks, --in_labels"
+        )
+    tasks = find_tasks(in_mics, pixel_size_A)
+    labels = find_picks(in_coords, tasks) if in_coords else find_masks(Path(in_labels or ""), tasks)
+    return read_labelled(
+        tasks, labels, particle_diameter_A, lambda text: click.echo(f"Skipped: {text}", err=True)
+    )
+
+
+def check_device(device: str) -> None:
+    """Check that PyTorch knows a device.
+
+    Raises
+    ------
+    CryosegError
+        If not.
+    """
+    import torch
 
     try:
         torch.empty(0, device=device)
@@ -49,14 +191,23 @@ def train(
         raise CryosegError(
             f"--device {device}: PyTorch finds no such device here: give cpu or another"
         ) from error
-    options = TrainingOptions(
-        steps=steps, batch=batch, base=base, seed=seed, initial=initial, learning_rate=learning_rate
-    )
+
+
+@contextmanager
+def progress_bar(steps: int) -> Iterator[Watch]:
+    """Yield what draws a bar with the loss and writes a line of validation scores after each epoch."""
+    import tqdm
+
+    from cryoseg_ext.training import Watch
+
     with tqdm.tqdm(total=steps, desc="training", unit="step", smoothing=0.05) as bar:
 
-        def report(step: int, loss: float) -> None:
-            bar.update(step - bar.n)
+        def step(number: int, loss: float) -> None:
+            bar.update(number - bar.n)
             bar.set_postfix(loss=f"{loss:.3f}")
 
-        model = run(options, out, device=device, workers=workers, report=report)
-    click.echo(f"Use it with --model {model}")
+        def epoch(done: Epoch) -> None:
+            if done.average_precision is not None:
+                bar.write(str(done))
+
+        yield Watch(step, epoch, bar.write)

@@ -1,6 +1,40 @@
-"""Two-class dense conditional random fields: pairwise filters, a solver and the refinement stage."""
+"""Dense conditional random fields for two classes: filters, solvers, reference maps and the layer.
 
-from cryoseg_ext.crf.options import CrfOptions
-from cryoseg_ext.crf.refine import refine
+The options are plain numbers and words; what computes is imported when it is first used.
+"""
 
-__all__ = ["CrfOptions", "refine"]
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from cryoseg_ext.crf.options import CrfChoice, CrfOptions, Kernel, Terms, chosen_crf
+
+if TYPE_CHECKING:
+    from cryoseg_ext.crf.layer import CrfLayer
+    from cryoseg_ext.crf.refinement import Refined, refine, refine_maps
+
+__all__ = [
+    "CrfChoice",
+    "CrfLayer",
+    "CrfOptions",
+    "Kernel",
+    "Refined",
+    "Terms",
+    "chosen_crf",
+    "refine",
+    "refine_maps",
+]
+
+_HOME = {
+    "CrfLayer": "cryoseg_ext.crf.layer",
+    "Refined": "cryoseg_ext.crf.refinement",
+    "refine": "cryoseg_ext.crf.refinement",
+    "refine_maps": "cryoseg_ext.crf.refinement",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)

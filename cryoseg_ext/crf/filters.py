@@ -1,55 +1,72 @@
-"""The interface of the pairwise filters, and the choice of one."""
+"""The interface of the pairwise filters."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from cryoseg_ext.crf.gaussian import GaussianFilter
-from cryoseg_ext.crf.grid import BilateralGridFilter
-from cryoseg_ext.crf.options import CrfOptions
-
-# Grey values further from the median count as this far: a few bright grains must not blow up the grid.
-REFERENCE_LIMIT = 6.0
-NOISE_SAMPLES = 65536
+import torch
+from torch import Tensor
 
 
-class PairwiseFilter(Protocol):
-    """A row-normalised pairwise kernel K: built once per reference, applied to many maps."""
+class PairwiseFilter(ABC):
+    """A row-normalised pairwise kernel K: built once per reference, applied to many maps.
 
-    def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return K `values`, both ``(y, x)`` with values in [-1, 1]; a constant map stays as it is."""
-        ...
-
-
-def build_smooth_filter(shape: tuple[int, int], diameter_px: float, options: CrfOptions) -> PairwiseFilter:
-    """Return the smoothness kernel for maps of `shape` ``(ny, nx)``."""
-    return GaussianFilter(shape, options.smooth_sigma * diameter_px)
-
-
-def build_bilateral_filter(
-    reference: NDArray[np.float32], diameter_px: float, options: CrfOptions
-) -> PairwiseFilter:
-    """Return the appearance kernel steered by `reference` ``(y, x)``, as chosen by ``options.filter``."""
-    sigma_px = options.bilateral_sigma * diameter_px
-    grey = in_noise_units(reference)
-    if options.filter == "permutohedral":
-        from cryoseg_ext.crf.permutohedral import PermutohedralFilter
-
-        return PermutohedralFilter(grey, sigma_px, options.reference_sigma)
-    return BilateralGridFilter(grey, sigma_px, options.reference_sigma)
-
-
-def in_noise_units(reference: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return `reference` minus its median, in units of its robust noise, clipped at ±6.
-
-    The unit is 1.4826 times the median absolute deviation, which is the standard deviation for Gaussian
-    noise; a reference more than half constant keeps its own unit.
+    Calling it is differentiable in the map; a constant map stays as it is. `K` and its transpose are all a
+    new filter has to bring.
     """
-    sample = reference.ravel()[:: max(1, reference.size // NOISE_SAMPLES)]
-    median = np.median(sample)
-    noise = 1.4826 * np.median(np.abs(sample - median))
-    scaled: NDArray[np.float32] = (reference - np.float32(median)) / np.float32(noise if noise > 0 else 1)
-    return scaled.clip(-REFERENCE_LIMIT, REFERENCE_LIMIT)
+
+    @abstractmethod
+    def apply(self, values: Tensor) -> Tensor:
+        """Return K `values` for one map ``(y, x)``, without a gradient."""
+
+    @abstractmethod
+    def apply_transposed(self, values: Tensor) -> Tensor:
+        """Return Kᵀ `values` for one map ``(y, x)``, without a gradient."""
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """Return K `values`, ``(..., y, x)``, each map on its own."""
+        if not (values.requires_grad and torch.is_grad_enabled()):
+            return _each_map(self.apply, values)
+        filtered: Tensor = _Apply.apply(values, self)  # type: ignore[no-untyped-call]
+        return filtered
+
+
+class SymmetricFilter(PairwiseFilter):
+    """A filter ``K = diag(1 / G 1) G`` from a symmetric kernel `G`; `norm` is ``G 1``."""
+
+    def __init__(self, norm: Tensor) -> None:
+        self._norm = norm
+
+    @abstractmethod
+    def gather(self, values: Tensor) -> Tensor:
+        """Return G `values` for one map ``(y, x)``."""
+
+    def apply(self, values: Tensor) -> Tensor:
+        """Return K `values`."""
+        return self.gather(values) / self._norm
+
+    def apply_transposed(self, values: Tensor) -> Tensor:
+        """Return Kᵀ `values`."""
+        return self.gather(values / self._norm)
+
+
+class _Apply(torch.autograd.Function):
+    """Apply a filter; the gradient goes back through its transpose."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, kernel: PairwiseFilter) -> Tensor:
+        ctx.kernel = kernel
+        return _each_map(kernel.apply, values.detach())
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return _each_map(ctx.kernel.apply_transposed, gradients[0]), None
+
+
+def _each_map(function: Any, values: Tensor) -> Tensor:
+    if values.ndim == 2:
+        result: Tensor = function(values)
+        return result
+    maps = values.reshape(-1, *values.shape[-2:])
+    return torch.stack([function(one) for one in maps]).reshape(values.shape)

@@ -3,65 +3,193 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, get_args
 
-FilterName = Literal["grid", "permutohedral"]
+SolverName = Literal["mean_field", "frank_wolfe", "none"]
+FilterName = Literal["grid", "window", "permutohedral"]
+ReferenceName = Literal["micrograph", "low_pass", "denoised", "logit", "centre", "stack"]
+Regulariser = Literal["none", "entropy", "euclidean"]
+StepRule = Literal["fixed", "harmonic", "line_search"]
+
+
+SOLVERS: tuple[SolverName, ...] = get_args(SolverName)
+FILTERS: tuple[FilterName, ...] = get_args(FilterName)
+REFERENCES: tuple[ReferenceName, ...] = get_args(ReferenceName)
+REGULARISERS: tuple[Regulariser, ...] = get_args(Regulariser)
+STEPS: tuple[StepRule, ...] = get_args(StepRule)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One pairwise term.
+
+    Parameters
+    ----------
+    weight : float
+        How strongly a pixel follows its neighbours; a negative weight repels.
+    sigma : float
+        Spatial standard deviation as a fraction of the particle diameter.
+    reference_sigma : float, optional
+        Standard deviation on the reference map, in robust noise units of it (1.4826 times its median
+        absolute deviation); None makes the kernel a plain Gaussian on position.
+    """
+
+    weight: float
+    sigma: float
+    reference_sigma: float | None = None
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.weight):
+            raise ValueError(f"weight must be finite, not {self.weight}")
+        for name in ("sigma", "reference_sigma"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise ValueError(f"{name} must be greater than 0, not {value}")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The energy of one of the two maps, the particle mask or the centre map.
+
+    Parameters
+    ----------
+    scale, bias : float
+        The unary term is ``scale * logit + bias``: the inverse temperature, and all that an asymmetric
+        compatibility does when the kernels are row-normalised.
+    context : float
+        Weight of ``-log(confidence)`` in the unary term, see `cryoseg_ext.crf.layer.confidence`: the weak
+        particles of a faint micrograph are not measured by the strong ones of another.
+    support : tuple of Kernel
+        Unary terms too: smoothed maps of the particle probability, for the centre map.
+    kernels : tuple of Kernel
+        The pairwise terms.
+    """
+
+    scale: float = 1.0
+    bias: float = 0.0
+    context: float = 0.0
+    support: tuple[Kernel, ...] = ()
+    kernels: tuple[Kernel, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("scale", "bias", "context"):
+            if not math.isfinite(value := getattr(self, name)):
+                raise ValueError(f"{name} must be finite, not {value}")
+
+
+MILD_POTTS = Terms(kernels=(Kernel(0.4, 0.08), Kernel(0.4, 0.3, 1.5)))
+"""A weak classical dense CRF, not learned: a strong one sharpens clear particles but wipes out weak ones."""
 
 
 @dataclass(frozen=True)
 class CrfOptions:
-    """Settings of the two-class conditional random field.
+    """Settings of the conditional random field.
 
-    Lengths are fractions of the particle diameter and grey values are in robust noise units, so one set of
-    values serves every specimen, pixel size and detector. The default weights are mild on purpose: a strong
-    Potts model sharpens clear particles but wipes out weak ones.
+    Lengths are fractions of the particle diameter and reference values are in robust noise units, so one set
+    of values serves every specimen, pixel size and detector. A trained model brings its own.
 
     Parameters
     ----------
+    solver : {"mean_field", "frank_wolfe", "none"}
+        "none" returns the network's own maps.
     iterations : int
-        Mean-field iterations; 0 returns the network's own probability.
-    smooth_weight : float
-        Weight of the smoothness kernel, a Gaussian on the distance between two pixels; 0 leaves it out.
-    bilateral_weight : float
-        Weight of the appearance kernel, a Gaussian on distance and on grey value; 0 leaves it out.
-    compatibility : float
-        Potts penalty of two unlike labels; multiplies both weights.
-    smooth_sigma : float
-        Standard deviation of the smoothness kernel, as a fraction of the particle diameter.
-    bilateral_sigma : float
-        Spatial standard deviation of the appearance kernel, as a fraction of the particle diameter.
-    reference_sigma : float
-        Grey-value standard deviation of the appearance kernel, in robust noise units of the reference
-        (1.4826 times its median absolute deviation).
-    filter : {"grid", "permutohedral"}
-        How the appearance kernel is applied: "grid" is the bilateral grid; "permutohedral" is the lattice of
-        pydensecrf, slower and less exact, imported only when chosen.
+        Of the solver; 0 leaves only the unary terms.
+    filter : {"grid", "window", "permutohedral"}
+        How kernels with a `reference_sigma` are applied: the bilateral grid, a dilated local window, or the
+        lattice of pydensecrf, which is slower and less exact and imported only when chosen.
+    reference : {"micrograph", "low_pass", "denoised", "logit", "centre", "stack"}
+        The map that steers them, see `cryoseg_ext.crf.references.reference_map`.
+    regulariser, strength : str, float
+        Of Frank-Wolfe, see `cryoseg_ext.crf.solvers.frank_wolfe`.
+    step, steps : str, tuple of float
+        Its step rule and, for "fixed", the steps; the last one is repeated.
+    mask, centre : Terms
+        What is done to the two maps; Terms without anything leave the map as it is.
 
     Raises
     ------
     ValueError
-        If a weight is negative or not finite, a sigma is not positive and finite, `iterations` is negative
-        or `filter` is not known.
+        If a value is out of its range or not known.
     """
 
+    solver: SolverName = "mean_field"
     iterations: int = 3
-    smooth_weight: float = 0.4
-    bilateral_weight: float = 0.4
-    compatibility: float = 1.0
-    smooth_sigma: float = 0.08
-    bilateral_sigma: float = 0.3
-    reference_sigma: float = 1.5
     filter: FilterName = "grid"
+    reference: ReferenceName = "micrograph"
+    regulariser: Regulariser = "euclidean"
+    strength: float = 1.0
+    step: StepRule = "fixed"
+    steps: tuple[float, ...] = (1.0,)
+    mask: Terms = MILD_POTTS
+    centre: Terms = Terms()
 
     def __post_init__(self) -> None:
         if self.iterations < 0:
             raise ValueError(f"iterations must be 0 or more, not {self.iterations}")
-        for name in ("smooth_weight", "bilateral_weight", "compatibility"):
-            if not 0 <= (value := getattr(self, name)) < math.inf:
-                raise ValueError(f"{name} must be 0 or more, not {value}")
-        for name in ("smooth_sigma", "bilateral_sigma", "reference_sigma"):
-            if not 0 < (value := getattr(self, name)) < math.inf:
-                raise ValueError(f"{name} must be greater than 0, not {value}")
-        if self.filter not in ("grid", "permutohedral"):
-            raise ValueError(f'filter must be "grid" or "permutohedral", not {self.filter!r}')
+        if not 0 < self.strength < math.inf:
+            raise ValueError(f"strength must be greater than 0, not {self.strength}")
+        if not self.steps or not all(0 <= step <= 1 for step in self.steps):
+            raise ValueError(f"steps must be one or more numbers from 0 to 1, not {self.steps}")
+        for name, known in _CHOICES.items():
+            if (value := getattr(self, name)) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, not {value!r}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain numbers, words and lists, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> CrfOptions:
+        """Return the options that `as_dict` described, also after a trip through JSON.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If they are of another version.
+        """
+        maps = {name: _terms(values[name]) for name in ("mask", "centre")}
+        return cls(**{**values, "steps": tuple(values["steps"]), **maps})
+
+
+@dataclass(frozen=True)
+class CrfChoice:
+    """What a user changes of the CRF that the model brings; None keeps it.
+
+    Parameters
+    ----------
+    solver, filter, reference, iterations
+        As in `CrfOptions`.
+    """
+
+    solver: SolverName | None = None
+    filter: FilterName | None = None
+    reference: ReferenceName | None = None
+    iterations: int | None = None
+
+    def applied_to(self, options: CrfOptions) -> CrfOptions:
+        """Return `options` with the changes."""
+        changes: dict[str, Any] = {name: value for name, value in vars(self).items() if value is not None}
+        return replace(options, **changes)
+
+
+def chosen_crf(wanted: CrfChoice | CrfOptions | None, of_model: CrfOptions) -> CrfOptions:
+    """Return the CRF to use: the model's with the user's changes, the user's own, or, for None, no solver."""
+    if wanted is None:
+        return replace(of_model, solver="none")
+    return wanted if isinstance(wanted, CrfOptions) else wanted.applied_to(of_model)
+
+
+_CHOICES = {
+    "solver": SOLVERS,
+    "filter": FILTERS,
+    "reference": REFERENCES,
+    "regulariser": REGULARISERS,
+    "step": STEPS,
+}
+
+
+def _terms(values: Mapping[str, Any]) -> Terms:
+    kernels = {name: tuple(Kernel(**kernel) for kernel in values[name]) for name in ("support", "kernels")}
+    return Terms(**{**values, **kernels})

@@ -12,10 +12,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
+from cryoseg_ext.crf.options import CrfOptions
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.extract.score import FEATURES, Calibration
 from cryoseg_ext.files import replacing
-from cryoseg_ext.network.unet import ResidualUNet
+from cryoseg_ext.network.architectures import build_network
 from cryoseg_ext.normalise import WORKING_DIAMETER_PX
 from cryoseg_ext.weights import DEFAULT_MODEL
 
@@ -42,6 +43,8 @@ class Model:
         Torch device.
     fingerprint : str
         Hexadecimal digest of the file, empty for a model that was never saved.
+    crf : CrfOptions
+        The conditional random field that the calibration counts on.
     """
 
     network: nn.Module
@@ -51,20 +54,7 @@ class Model:
     training: dict[str, Any] = field(default_factory=dict)
     device: str = "cpu"
     fingerprint: str = ""
-
-
-def build_network(architecture: dict[str, Any]) -> nn.Module:
-    """Return an untrained network.
-
-    Raises
-    ------
-    ValueError
-        If the architecture is not known.
-    """
-    arguments = dict(architecture)
-    if arguments.pop("name", None) != "residual_unet":
-        raise ValueError(f"unknown architecture {architecture}")
-    return ResidualUNet(**arguments)
+    crf: CrfOptions = CrfOptions()
 
 
 def save_model(model: Model, path: Path) -> None:
@@ -77,14 +67,15 @@ def save_model(model: Model, path: Path) -> None:
         "calibration": asdict(model.calibration),
         "threshold": model.threshold,
         "training": model.training,
+        "crf": model.crf.as_dict(),
     }
     weights = {name: value.contiguous() for name, value in model.network.state_dict().items()}
     with replacing(path) as temporary:
         temporary.write_bytes(save(weights, metadata={"cryoseg": json.dumps(description)}))
 
 
-def load_model(path: Path | None = None, device: str = "cpu") -> Model:
-    """Read a model; nothing in the file is executed.
+def load_model(path: Path | None = None, device: str = "cpu", architecture: str | None = None) -> Model:
+    """Read a model; nothing in the file is executed, and nothing that it names is imported.
 
     Parameters
     ----------
@@ -92,6 +83,8 @@ def load_model(path: Path | None = None, device: str = "cpu") -> Model:
         A file written by `save_model`; the shipped default model when not given.
     device : str
         Torch device the network is put on.
+    architecture : str, optional
+        The user's own class ``package.module:Class``, for a model that was trained with it.
 
     Raises
     ------
@@ -107,12 +100,16 @@ def load_model(path: Path | None = None, device: str = "cpu") -> Model:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         description = json.loads(metadata["cryoseg"])
         _check_fit(description)
-        network = build_network(description["architecture"])
+        network = build_network(description["architecture"], allowed=architecture)
         network.load_state_dict(weights)
         calibration = Calibration(
             description["calibration"]["intercept"], tuple(description["calibration"]["weights"])
         )
         threshold = float(description["threshold"])
+        # Models of version 0.1 have none and were calibrated with the default one.
+        crf = CrfOptions.from_dict(description["crf"]) if "crf" in description else CrfOptions()
+    except CryosegError as error:
+        raise CryosegError(f"{path}: {error}") from error
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise CryosegError(
@@ -127,6 +124,7 @@ def load_model(path: Path | None = None, device: str = "cpu") -> Model:
         description["training"],
         device,
         hashlib.sha256(path.read_bytes()).hexdigest()[:16],
+        crf,
     )
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cryoseg_ext.network.architectures import stride_of
 from cryoseg_ext.network.checkpoint import Model
-from cryoseg_ext.network.unet import ResidualUNet
 
 Image = NDArray[np.float32]
 
@@ -51,9 +51,10 @@ def segment(image: Image, model: Model) -> NetworkOutput:
         The network and its device.
     """
     maps = np.empty((3, *image.shape), np.float32)
-    for rows, inner_rows in _tiles(image.shape[0]):
-        for columns, inner_columns in _tiles(image.shape[1]):
-            tile = _segment_tile(image[rows, columns], model)
+    stride = stride_of(model.network)
+    for rows, inner_rows in _tiles(image.shape[0], stride):
+        for columns, inner_columns in _tiles(image.shape[1], stride):
+            tile = _segment_tile(image[rows, columns], model, stride)
             target = (slice(None), inner_rows, inner_columns)
             source = (
                 slice(None),
@@ -64,20 +65,19 @@ def segment(image: Image, model: Model) -> NetworkOutput:
     return NetworkOutput(*maps)
 
 
-def _tiles(length: int) -> Iterator[tuple[slice, slice]]:
+def _tiles(length: int, stride: int) -> Iterator[tuple[slice, slice]]:
     """Yield (tile, its part to keep) so that the kept parts cover `length` once."""
     n = 1 if length <= _TILE_PX else -(-length // (_TILE_PX - 2 * _OVERLAP_PX))
     # On the network's own grid, so that a tile is sampled as the whole would be.
-    stride = ResidualUNet.stride
     edges = [*(round(length * k / n / stride) * stride for k in range(n)), length]
     for start, stop in pairwise(edges):
         yield slice(max(start - _OVERLAP_PX, 0), min(stop + _OVERLAP_PX, length)), slice(start, stop)
 
 
-def _segment_tile(image: Image, model: Model) -> Image:
+def _segment_tile(image: Image, model: Model, stride: int) -> Image:
     """Return ``(3, y, x)``: particle logit, contaminant probability, centre map."""
     height, width = image.shape
-    pad = (0, -width % ResidualUNet.stride, 0, -height % ResidualUNet.stride)
+    pad = (0, -width % stride, 0, -height % stride)
     batch = torch.from_numpy(np.ascontiguousarray(image))[None, None].to(model.device)
     batch = torch.nn.functional.pad(batch, pad).to(memory_format=torch.channels_last)
     with torch.inference_mode():

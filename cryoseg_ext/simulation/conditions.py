@@ -15,21 +15,28 @@ class Conditions:
     ----------
     defocus_um, astigmatism_um, astigmatism_angle_deg : float
         Mean underfocus, half the difference of the two principal ones (µm), and its angle.
-    voltage_kV, spherical_aberration_mm, amplitude_contrast : float
-        Of the microscope.
+    voltage_kV, spherical_aberration_mm, amplitude_contrast, phase_shift_deg : float
+        Of the microscope; the phase shift is that of a phase plate, 0 without.
     b_factor_A2 : float
         Envelope ``exp(-B k^2 / 4)`` on the signal.
+    drift_A : float
+        Standard deviation of the uncorrected motion of the specimen during the exposure, along one direction.
     snr : float
         Standard deviation of the signal inside particles over that of the noise, per pixel at 1/24 of the
         particle diameter.
+    dose_e_A2 : float or None
+        Electrons per Å^2; decides the signal-to-noise ratio, from the physical contrast of protein in ice and
+        the shot noise, in place of `snr`. None in training, where the ratio is drawn.
+    detector_blur_px : float
+        Standard deviation of the detector's point spread in pixels of the micrograph.
     ice_noise : float
         Share of the noise variance that the CTF modulates, as scattering of the ice and of carbon does.
     noise_length_A : float
         Correlated noise has the amplitude spectrum ``1 / (1 + (k L)^2)``; 0 for white noise.
     ice_gradient : float
         Standard deviation of the smooth background, in units of the noise.
-    thickness_gradient : float
-        Relative variation of the particles' contrast across the field.
+    thickness_gradient, contrast_spread : float
+        Relative variation of the particles' contrast across the field, and from one particle to the next.
     coverage : float
         Target share of the area covered by particles' discs, in [0, 1]; crowding limits it.
     spacing : float
@@ -54,12 +61,17 @@ class Conditions:
     voltage_kV: float
     spherical_aberration_mm: float
     amplitude_contrast: float
+    phase_shift_deg: float
     b_factor_A2: float
+    drift_A: float
     snr: float
+    dose_e_A2: float | None
+    detector_blur_px: float
     ice_noise: float
     noise_length_A: float
     ice_gradient: float
     thickness_gradient: float
+    contrast_spread: float
     coverage: float
     spacing: float
     clustering: float
@@ -76,7 +88,8 @@ def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 
 def draw_conditions(rng: np.random.Generator) -> Conditions:
     """Return conditions drawn over the range of sessions that users bring."""
-    defocus_um = _log_uniform(rng, 0.4, 4.0)
+    phase_plate = rng.uniform() < 0.06
+    defocus_um = _log_uniform(rng, 0.2, 1.0) if phase_plate else _log_uniform(rng, 0.4, 4.0)
     return Conditions(
         defocus_um=defocus_um,
         astigmatism_um=float(rng.uniform(0, 0.05) * defocus_um),
@@ -84,12 +97,17 @@ def draw_conditions(rng: np.random.Generator) -> Conditions:
         voltage_kV=float(rng.choice([300.0, 300.0, 200.0, 120.0])),
         spherical_aberration_mm=float(rng.choice([2.7, 2.7, 1.4, 0.01])),
         amplitude_contrast=float(rng.uniform(0.07, 0.12)),
+        phase_shift_deg=float(rng.uniform(30, 120)) if phase_plate else 0.0,
         b_factor_A2=_log_uniform(rng, 50, 500),
-        snr=_log_uniform(rng, 0.15, 1.8),
+        drift_A=_log_uniform(rng, 1, 8) if rng.uniform() < 0.3 else 0.0,
+        snr=_log_uniform(rng, 0.22, 2.0),
+        dose_e_A2=None,
+        detector_blur_px=0.0,
         ice_noise=float(rng.uniform(0, 0.8) if rng.uniform() < 0.7 else 0.0),
         noise_length_A=_log_uniform(rng, 4, 50) if rng.uniform() < 0.8 else 0.0,
         ice_gradient=_log_uniform(rng, 0.05, 3.0),
         thickness_gradient=float(rng.uniform(0, 0.4)),
+        contrast_spread=float(rng.uniform(0, 0.25)),
         coverage=float(rng.uniform(0.02, 0.6)),
         spacing=float(rng.uniform(0.6, 1.15)),
         clustering=float(rng.uniform() ** 2),

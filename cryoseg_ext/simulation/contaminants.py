@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
@@ -65,22 +67,47 @@ def _streaks(rng: np.random.Generator, shape: tuple[int, int], diameter_px: floa
     return inside.astype(np.float32) * np.float32(rng.uniform(0.7, 3)), inside
 
 
+def _haze(rng: np.random.Generator, shape: tuple[int, int], diameter_px: float) -> tuple[Image, Mask]:
+    """Patches of crystalline or dirty ice: mottled, with no outline of their own."""
+    patch = np.clip(smooth_field(rng, shape, diameter_px * rng.uniform(1, 4)) - rng.uniform(0, 1.5), 0, 1)
+    mottle = smooth_field(rng, shape, diameter_px * rng.uniform(0.05, 0.2))
+    density = (patch * mottle * rng.uniform(0.5, 2.0)).astype(np.float32)
+    return density, patch > 0.5
+
+
 def _fragments(
     rng: np.random.Generator, shape: tuple[int, int], diameter_px: float, specimen: Specimen
 ) -> tuple[Image, Mask]:
     """Broken particles: at most two fifths of the mass, cut off by a plane."""
     along = specimen.positions @ draw_orientations(rng, 1, False).as_matrix()[0, 0]
     keep = along > np.quantile(along, rng.uniform(0.6, 0.85))
-    piece = Specimen(
-        specimen.positions[keep] - specimen.positions[keep].mean(axis=0),
-        specimen.weights[keep],
-        specimen.bead_sigma,
-        specimen.family,
+    piece = replace(
+        specimen,
+        positions=specimen.positions[keep] - specimen.positions[keep].mean(axis=0),
+        weights=specimen.weights[keep],
     )
     n = int(rng.integers(2, 40))
     centres = rng.uniform(size=(n, 2)) * np.array(shape[::-1])
     density = project(piece, draw_orientations(rng, n, False), centres, shape, diameter_px)
     return density, density > 0.3 * density.max()
+
+
+def _debris(
+    rng: np.random.Generator, shape: tuple[int, int], diameter_px: float, specimen: Specimen
+) -> tuple[Image, Mask]:
+    """Small pieces all over the field, at most a tenth of the mass each: too many and faint to outline."""
+    n_beads = max(int(len(specimen.positions) * rng.uniform(0.02, 0.1)), 4)
+    first = specimen.positions[int(rng.integers(len(specimen.positions)))]
+    near = np.argsort(((specimen.positions - first) ** 2).sum(axis=1))[:n_beads]
+    piece = replace(
+        specimen,
+        positions=specimen.positions[near] - specimen.positions[near].mean(axis=0),
+        weights=specimen.weights[near],
+    )
+    n = int(rng.uniform(0.2, 1.5) * shape[0] * shape[1] / diameter_px**2)
+    centres = rng.uniform(size=(n, 2)) * np.array(shape[::-1])
+    density = project(piece, draw_orientations(rng, n, False), centres, shape, diameter_px)
+    return density, np.zeros(shape, np.bool_)
 
 
 def _aggregates(
@@ -123,14 +150,14 @@ def draw_contaminants(
         ``(y, x)``, where a contaminant is.
     """
     density, mask = np.zeros(shape, np.float32), np.zeros(shape, np.bool_)
-    films = {_ice_crystals: 0.4, _carbon: 0.2, _gold: 0.12, _streaks: 0.12}
+    films = {_ice_crystals: 0.4, _carbon: 0.2, _gold: 0.12, _streaks: 0.12, _haze: 0.12}
     for draw, probability in films.items():
         if rng.uniform() < probability:
             extra, where = draw(rng, shape, diameter_px)
             density, mask = density + extra * np.float32(level), mask | where
-    debris = {_fragments: 0.6, _aggregates: 0.25}
-    for draw_debris, probability in debris.items():
+    pieces = {_fragments: 0.6, _aggregates: 0.25, _debris: 0.25}
+    for draw_pieces, probability in pieces.items():
         if rng.uniform() < probability:
-            extra, where = draw_debris(rng, shape, diameter_px, specimen)
+            extra, where = draw_pieces(rng, shape, diameter_px, specimen)
             density, mask = density + extra, mask | where
     return density, mask

@@ -22,18 +22,24 @@ def form_image(
     pixel_size_A: float,
     diameter_A: float,
     conditions: Conditions,
+    signal_at_dose: float | None = None,
 ) -> tuple[Image, Image]:
-    """Return the clean image and the noise, scaled to the signal-to-noise ratio asked for."""
+    """Return the clean image and the noise, scaled to the signal-to-noise ratio asked for.
+
+    Where `signal_at_dose` is given, it is what a unit of projected density adds to the image in units of the
+    noise, before the contrast transfer.
+    """
     shape = density.shape
     k2 = frequency_squared(shape, pixel_size_A)
     ctf = _contrast_transfer(shape, pixel_size_A, conditions)
-    envelope = np.exp(-conditions.b_factor_A2 / 4 * k2)
+    envelope = np.exp(-conditions.b_factor_A2 / 4 * k2) * _drift(rng, shape, pixel_size_A, conditions)
     clean: Image = irfft2(rfft2(density) * -ctf * envelope, s=shape)
     thickness = np.exp(
         conditions.thickness_gradient * smooth_field(rng, (shape[0], shape[1]), max(shape) / 3)
     )
     signal = clean[particles].std() if particles.any() else 0.0
-    clean = clean * (thickness * np.float32(conditions.snr / max(float(signal), 1e-6)))
+    scale = conditions.snr / max(float(signal), 1e-6) if signal_at_dose is None else signal_at_dose
+    clean = clean * (thickness * np.float32(scale))
 
     unit_A = diameter_A / SNR_PIXELS_PER_DIAMETER
     spectrum = 1 / (1 + conditions.noise_length_A**2 * k2)
@@ -46,6 +52,17 @@ def form_image(
     return clean.astype(np.float32), (noise + gradient).astype(np.float32)
 
 
+def _drift(
+    rng: np.random.Generator, shape: tuple[int, ...], pixel_size_A: float, conditions: Conditions
+) -> Image:
+    """Return the envelope of a Gaussian smear along a random direction."""
+    direction = rng.uniform(0, np.pi)
+    ky, kx = np.fft.fftfreq(shape[0], pixel_size_A), np.fft.rfftfreq(shape[1], pixel_size_A)
+    along = ky[:, None] * np.sin(direction) + kx[None] * np.cos(direction)
+    envelope: Image = np.exp(-2 * (np.pi * conditions.drift_A * along) ** 2).astype(np.float32)
+    return envelope
+
+
 def _contrast_transfer(shape: tuple[int, ...], pixel_size_A: float, conditions: Conditions) -> Image:
     ctf = calculate_ctf_2d(
         defocus=conditions.defocus_um,
@@ -54,7 +71,7 @@ def _contrast_transfer(shape: tuple[int, ...], pixel_size_A: float, conditions: 
         voltage=conditions.voltage_kV,
         spherical_aberration=conditions.spherical_aberration_mm,
         amplitude_contrast=conditions.amplitude_contrast,
-        phase_shift=0.0,
+        phase_shift=conditions.phase_shift_deg,
         pixel_size=pixel_size_A,
         image_shape=(shape[0], shape[1]),
         rfft=True,
@@ -67,7 +84,7 @@ def _contrast_transfer(shape: tuple[int, ...], pixel_size_A: float, conditions: 
 def process_file(image: Image, pixel_size_A: float, diameter_A: float, conditions: Conditions) -> Image:
     """Filter and stretch as files from other programs often are."""
     k2 = frequency_squared(image.shape, pixel_size_A)
-    transfer = np.ones_like(k2)
+    transfer = np.exp(-2 * (np.pi * conditions.detector_blur_px * pixel_size_A) ** 2 * k2)
     if conditions.low_pass is not None:
         cutoff = conditions.low_pass * SNR_PIXELS_PER_DIAMETER / diameter_A
         transfer *= 1 / (1 + (k2 / cutoff**2) ** 4)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import next_fast_len
+from scipy.spatial.transform import Rotation
 
+from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.simulation.conditions import Conditions
 from cryoseg_ext.simulation.contaminants import draw_contaminants
-from cryoseg_ext.simulation.imaging import form_image, process_file
+from cryoseg_ext.simulation.dose import shot_noise, signal_per_density
+from cryoseg_ext.simulation.imaging import SNR_PIXELS_PER_DIAMETER, form_image, process_file
+from cryoseg_ext.simulation.instances import PlacedParticles, instance_map
 from cryoseg_ext.simulation.placement import (
     Image,
     draw_orientations,
@@ -37,6 +42,10 @@ class SimulatedMicrograph:
         ``(y, x)``: 0 background, 1 particle, 2 contaminant.
     x_px, y_px : NDArray[np.float64]
         ``(n,)`` projected centres of mass of the intact particles inside the field.
+    conditions : Conditions
+        What it was simulated with; the CTF is in it.
+    placed : PlacedParticles
+        All particles, with those cut by the rim or hidden by a contaminant.
     """
 
     image: Image
@@ -44,6 +53,22 @@ class SimulatedMicrograph:
     labels: NDArray[np.int8]
     x_px: NDArray[np.float64]
     y_px: NDArray[np.float64]
+    conditions: Conditions
+    placed: PlacedParticles
+
+    @property
+    def orientations(self) -> Rotation:
+        """The `n` rotations of the specimen into the microscope's frame; the beam runs along z."""
+        return self.placed.orientations[self.placed.number > 0]
+
+    @cached_property
+    def instances(self) -> NDArray[np.int32]:
+        """``(y, x)``: k on the pixels of the k-th particle of `x_px`, `y_px`, counted from 1; 0 elsewhere.
+
+        Where particles overlap, the one with the highest projected density has the pixel. Computed when first
+        asked for: training has no use for it.
+        """
+        return instance_map(self.placed, self.labels == PARTICLE)
 
 
 def simulate_micrograph(
@@ -53,6 +78,7 @@ def simulate_micrograph(
     specimen: Specimen,
     diameter_A: float,
     conditions: Conditions,
+    centres_px: NDArray[np.float64] | None = None,
 ) -> SimulatedMicrograph:
     """Simulate one micrograph in the weak-phase approximation.
 
@@ -70,27 +96,72 @@ def simulate_micrograph(
         Its maximum extent in Å.
     conditions : Conditions
         Preparation, imaging and processing.
+    centres_px : NDArray[np.float64], optional
+        ``(n, 2)`` centres of mass (x, y) of the particles; by default they are drawn, with the coverage,
+        spacing and clustering of `conditions`.
     """
     diameter_px = diameter_A / pixel_size_A
     margin = int(np.ceil(diameter_px))
     padded = tuple(next_fast_len(n + 2 * margin, real=True) for n in shape)
     field = (padded[0], padded[1])
-    centres = place_centres(
-        rng, field, diameter_px, conditions.coverage, conditions.spacing, conditions.clustering
-    )
+    if centres_px is None:
+        centres = place_centres(
+            rng, field, diameter_px, conditions.coverage, conditions.spacing, conditions.clustering
+        )
+    else:
+        centres = centres_px + margin
     orientations = draw_orientations(rng, len(centres), conditions.preferred_view)
-    density = project(specimen, orientations, centres, field, diameter_px)
+    contrast = np.exp(conditions.contrast_spread * rng.normal(size=len(centres)))
+    density = project(specimen, orientations, centres, field, diameter_px, contrast)
     level = typical_density(density)
     labels = np.where(silhouette(density, diameter_px), PARTICLE, BACKGROUND).astype(np.int8)
     if conditions.contaminated:
         extra, where = draw_contaminants(rng, field, diameter_px, specimen, level)
         density = density + extra
         labels[where] = CONTAMINANT
-    clean, noise = form_image(rng, density, labels == PARTICLE, pixel_size_A, diameter_A, conditions)
+    signal_at_dose = None
+    if conditions.dose_e_A2 is not None:
+        per_density = signal_per_density(specimen, diameter_A, pixel_size_A, conditions.voltage_kV)
+        unit_A = diameter_A / SNR_PIXELS_PER_DIAMETER
+        signal_at_dose = per_density / shot_noise(conditions.dose_e_A2, unit_A)
+    clean, noise = form_image(
+        rng, density, labels == PARTICLE, pixel_size_A, diameter_A, conditions, signal_at_dose
+    )
     image = process_file(clean + noise, pixel_size_A, diameter_A, conditions)
 
     crop = np.s_[margin : margin + shape[0], margin : margin + shape[1]]
     kept = labels[centres[:, 1].astype(int), centres[:, 0].astype(int)] != CONTAMINANT
-    x_px, y_px = centres[kept].T - margin
-    inside = (x_px > -0.5) & (x_px < shape[1] - 0.5) & (y_px > -0.5) & (y_px < shape[0] - 0.5)
-    return SimulatedMicrograph(image[crop], clean[crop], labels[crop], x_px[inside], y_px[inside])
+    x_px, y_px = centres.T - margin
+    kept &= (x_px > -0.5) & (x_px < shape[1] - 0.5) & (y_px > -0.5) & (y_px < shape[0] - 0.5)
+    number = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
+    placed = PlacedParticles(specimen, diameter_px, centres - margin, orientations, number)
+    return SimulatedMicrograph(
+        image[crop], clean[crop], labels[crop], x_px[kept], y_px[kept], conditions, placed
+    )
+
+
+def draw_centres(
+    rng: np.random.Generator, shape: tuple[int, int], n: int, distance_px: float, rim_px: float
+) -> NDArray[np.float64]:
+    """Return ``(n, 2)`` random centres (x_px, y_px), `distance_px` from each other and `rim_px` from the rim.
+
+    Random sequential addition, as `cryoseg_ext.simulation.placement.place_centres`, but of exactly `n`.
+
+    Raises
+    ------
+    CryosegError
+        If so many do not fit.
+    """
+    extent = np.array(shape[::-1]) - 2 * rim_px
+    centres = np.empty((0, 2))
+    for dart in rng.uniform(size=(200 * n, 2)) * extent + rim_px:
+        if len(centres) == n:
+            break
+        if len(centres) == 0 or ((centres - dart) ** 2).sum(axis=1).min() >= distance_px**2:
+            centres = np.append(centres, dart[None], axis=0)
+    if len(centres) < n or extent.min() <= 0:
+        raise CryosegError(
+            f"{n} particles do not fit into {shape[1]} x {shape[0]} px at least {distance_px:.0f} px apart: "
+            "ask for fewer, or for a larger micrograph"
+        )
+    return centres

@@ -76,6 +76,7 @@ def project(
     centres: FloatArray,
     shape: tuple[int, int],
     diameter_px: float,
+    contrast: FloatArray | None = None,
 ) -> Image:
     """Return the ``(y, x)`` projected density of particles: beads splat bilinearly, then blurred.
 
@@ -91,12 +92,14 @@ def project(
         Of the field, (y, x); density wraps around its rim.
     diameter_px : float
         Maximum extent of the specimen in pixels.
+    contrast : NDArray[np.float64], optional
+        ``(n,)`` factors on the particles' densities; 1 by default.
     """
     if len(centres) == 0:
         return np.zeros(shape, np.float32)
     turned = np.einsum("nij,bj->nbi", orientations.as_matrix()[:, :2], specimen.positions)
     xy = (turned * diameter_px + centres[:, None]).reshape(-1, 2)
-    weights = np.tile(specimen.weights, len(centres))
+    weights = np.outer(np.ones(len(centres)) if contrast is None else contrast, specimen.weights).ravel()
     return blur(splat(xy, weights, shape), specimen.bead_sigma * diameter_px)
 
 

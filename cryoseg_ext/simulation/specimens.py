@@ -1,13 +1,15 @@
 """Procedural macromolecules as clouds of Gaussian beads.
 
 The families below span the outlines that single-particle specimens show at picking resolution: compact and
-multi-domain proteins, C and D symmetric complexes, hollow shells, stacked rings, rods and membrane proteins
-in a detergent belt.  What the default model learns is decided by their diversity, not by their detail.
+multi-domain proteins, complexes of every point group, hollow shells, stacked rings, rods, pieces of filaments
+and membrane proteins in a detergent belt.  What the default model learns is decided by their diversity, not
+by their detail.  Specimens read from files (`cryoseg_ext.simulation.structures`) can join them, as they are,
+distorted, or as subunits of larger assemblies.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,18 +94,33 @@ def _rod(rng: np.random.Generator) -> FloatArray:
     return _domain_chain(rng, int(rng.integers(3, 6)), _n_beads(rng), straightness=rng.uniform(0.7, 0.95))
 
 
+def _filament(rng: np.random.Generator) -> FloatArray:
+    """A short, straight piece of a helix, three to eight times longer than wide."""
+    n, starts = int(rng.integers(8, 25)), int(rng.integers(1, 4))
+    unit = _domain(rng, max(_n_beads(rng) // (n * starts), 8)) + np.array([rng.uniform(0.2, 1.5), 0.0, 0.0])
+    twist, rise = rng.uniform(20, 180), rng.uniform(0.6, 1.6)
+    turns = Rotation.from_euler("z", twist * np.arange(n)[:, None], degrees=True)
+    strand = [turn.apply(unit) + np.array([0.0, 0.0, rise * k]) for k, turn in enumerate(turns)]
+    return _cyclic(np.concatenate(strand), starts)
+
+
+_POINT_GROUPS = (*(f"C{n}" for n in range(2, 8)), *(f"D{n}" for n in range(2, 8)), "T", "O", "I")
+
+
 def _symmetric(rng: np.random.Generator) -> FloatArray:
-    order = int(rng.integers(2, 8))
-    dihedral = rng.uniform() < 0.5
-    beads = _n_beads(rng) // (order * (1 + dihedral))
-    unit = _domain_chain(rng, int(rng.integers(1, 4)), beads, straightness=0.3)
-    offset = rng.uniform(0.6, 1.2) / np.sin(np.pi / max(order, 3))
-    unit = unit + np.array([offset, 0.0, rng.uniform(0.5, 1.4) if dihedral else 0.0])
-    assembly = _cyclic(unit, order)
-    if dihedral:
-        flipped: FloatArray = assembly * np.array([1.0, -1.0, -1.0])
-        assembly = np.concatenate([assembly, flipped])
-    return assembly
+    group = Rotation.create_group(str(rng.choice(_POINT_GROUPS)))
+    beads = max(_n_beads(rng) // len(group), 8)
+    return _assemble(rng, _domain_chain(rng, int(rng.integers(1, 4)), beads, straightness=0.3), group)
+
+
+def _assemble(rng: np.random.Generator, unit: FloatArray, group: Rotation) -> FloatArray:
+    """Return the assembly of `unit`, of about unit radius, as its copies come to touch under `group`."""
+    direction = _in_ball(rng, 1)[0]
+    direction /= np.linalg.norm(direction)
+    copies = group.apply(direction)
+    nearest = np.sort(np.linalg.norm(copies - direction, axis=1))[1]
+    offset = rng.uniform(1.0, 2.0) / max(nearest, 0.3)
+    return np.concatenate([turn.apply(unit + offset * direction) for turn in group])
 
 
 def _shell(rng: np.random.Generator) -> FloatArray:
@@ -162,15 +179,22 @@ FAMILIES: dict[str, tuple[float, Callable[[np.random.Generator], FloatArray]]] =
     "globular": (0.15, _globular),
     "ellipsoid": (0.10, _ellipsoid),
     "rod": (0.10, _rod),
-    "symmetric": (0.23, _symmetric),
-    "shell": (0.20, _shell),
+    "filament": (0.05, _filament),
+    "symmetric": (0.20, _symmetric),
+    "shell": (0.18, _shell),
     "barrel": (0.12, _barrel),
     "membrane": (0.10, _membrane),
 }
 """Probability and generator of each family."""
 
 
-def draw_specimen(rng: np.random.Generator, family: str | None = None) -> Specimen:
+LIBRARY_SHARE = 0.4
+"""Probability of a specimen from the library, where there is one."""
+
+
+def draw_specimen(
+    rng: np.random.Generator, family: str | None = None, library: Sequence[Specimen] = ()
+) -> Specimen:
     """Return a random specimen, of `family` when given.
 
     Parameters
@@ -179,12 +203,36 @@ def draw_specimen(rng: np.random.Generator, family: str | None = None) -> Specim
         Decides everything about the specimen.
     family : str, optional
         One of `FAMILIES`; drawn with their probabilities by default.
+    library : sequence of Specimen
+        Real structures to draw from as well; half of them are distorted or built into larger assemblies.
     """
+    if library and family is None and rng.uniform() < LIBRARY_SHARE:
+        return _vary(rng, library[int(rng.integers(len(library)))])
     name = family or str(rng.choice(list(FAMILIES), p=[weight for weight, _ in FAMILIES.values()]))
     points = FAMILIES[name][1](rng)
     roughness = rng.uniform(0, 0.6)
     weights = 1 + roughness * rng.uniform(-1, 1, size=len(points))
+    return _centred(points, weights, rng.uniform(0.02, 0.06), name)
+
+
+def _vary(rng: np.random.Generator, structure: Specimen) -> Specimen:
+    """Return a structure as it is, stretched along its own axes, or as the subunit of an assembly."""
+    points, weights, sigma = structure.positions, structure.weights, structure.bead_sigma
+    kind = rng.uniform()
+    if kind < 0.5:
+        return structure
+    if kind < 0.75:
+        points = Rotation.random(rng=rng).apply(points) * np.exp(rng.normal(scale=0.2, size=3))
+    else:
+        group = Rotation.create_group(str(rng.choice(["C2", "C2", "C3", "C4", "C5", "D2", "D3", "T"])))
+        kept = rng.uniform(size=len(points)) < 4000 / (len(points) * len(group))
+        unit = Rotation.random(rng=rng).apply(points[kept]) * 2
+        points, weights = _assemble(rng, unit, group), np.tile(weights[kept], len(group))
+    return _centred(points, weights, max(sigma, 0.025), structure.family)
+
+
+def _centred(points: FloatArray, weights: FloatArray, bead_sigma: float, family: str) -> Specimen:
+    """Return beads with their centre of mass at the origin and a maximum extent of 1."""
     points = points - np.average(points, axis=0, weights=weights)
-    bead_sigma = rng.uniform(0.02, 0.06)
     extent = 2 * np.percentile(np.linalg.norm(points, axis=1), 98)
-    return Specimen(points / extent * (1 - 2 * bead_sigma), weights / weights.mean(), bead_sigma, name)
+    return Specimen(points / extent * (1 - 2 * bead_sigma), weights / weights.mean(), bead_sigma, family)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
-from torch import nn
 
-from cryoseg_ext.crf import CrfOptions, refine
+from cryoseg_ext.crf import refine_maps
 from cryoseg_ext.evaluation import match_picks, score_picks
 from cryoseg_ext.extract import Calibration, Candidates, extract_picks, find_candidates
 from cryoseg_ext.network.checkpoint import Model
@@ -23,26 +22,19 @@ N_FIELDS = 240
 MATCH_DIAMETERS = 0.3
 
 
-def calibrate(
-    network: nn.Module, architecture: dict[str, Any], device: str, field_px: int, seed: int
-) -> tuple[Calibration, float]:
-    """Return calibration and threshold of highest F1 over `N_FIELDS` fresh fields.
+def calibrate(model: Model, field_px: int, seed: int) -> Model:
+    """Return `model` calibrated, with the threshold of highest F1, on `N_FIELDS` fresh fields.
 
     Parameters
     ----------
-    network : nn.Module
-        In evaluation mode.
-    architecture : dict
-        Of `network`.
-    device : str
-        Torch device it is on.
+    model : Model
+        With its CRF; its own calibration and threshold are not used.
     field_px : int
         Width of the fields in working pixels.
     seed : int
         Of the fields.
     """
-    unscored = Model(network, architecture, Calibration(0.0, (1.0, 0.0, 0.0)), 0.5, device=device)
-    fields = [_candidates(unscored, field_px, [seed, index]) for index in range(N_FIELDS)]
+    fields = [_candidates(model, field_px, [seed, index]) for index in range(N_FIELDS)]
     features, right = [], []
     for working, candidates, truth_xy_px in fields:
         # Ranked by the centre map, so that of two peaks on one particle the better one is the right one.
@@ -58,7 +50,7 @@ def calibrate(
         ),
         MATCH_DIAMETERS * fields[0][0].diameter_px,
     )
-    return calibration, round(scores.best_threshold, 2)
+    return replace(model, calibration=calibration, threshold=round(scores.best_threshold, 2))
 
 
 def _candidates(
@@ -68,12 +60,21 @@ def _candidates(
     valid = np.ones(field.image.shape, np.bool_)
     working = WorkingMicrograph(normalise(field.image, valid), valid, (field_px, field_px))
     output = segment(working.image, model)
-    particle = refine(output.particle_logit, working.image, working.diameter_px, CrfOptions())
-    candidates = find_candidates(output.centre, particle, output.contaminant)
+    refined = refine_maps(
+        output.particle_logit, output.centre, working.image, working.diameter_px, model.crf, model.device
+    )
+    candidates = find_candidates(refined.centre, refined.particle, output.contaminant)
     return working, candidates, np.stack([field.x_px, field.y_px], axis=1)
 
 
-def fit_calibration(features: NDArray[np.float64], right: NDArray[np.bool_]) -> Calibration:
+def fit_calibration(
+    features: NDArray[np.float64],
+    right: NDArray[np.bool_],
+    *,
+    weight: NDArray[np.float64] | None = None,
+    prior: Calibration | None = None,
+    ridge: float = 1e-3,
+) -> Calibration:
     """Return the maximum-likelihood logistic regression, very slightly ridged to stay finite.
 
     Parameters
@@ -82,13 +83,21 @@ def fit_calibration(features: NDArray[np.float64], right: NDArray[np.bool_]) -> 
         ``(n, k)``.
     right : NDArray[np.bool_]
         ``(n,)``, whether the candidate is a particle.
+    weight : NDArray[np.float64], optional
+        ``(n,)`` of the candidates; 1 by default.
+    prior : Calibration, optional
+        What the ridge pulls to; zero by default.
+    ridge : float
+        Penalty of a squared unit of distance from `prior`.
     """
     design = np.concatenate([np.ones((len(features), 1)), features], axis=1)
+    weight = np.ones(len(features)) if weight is None else weight
+    middle = np.zeros(design.shape[1]) if prior is None else np.array([prior.intercept, *prior.weights])
 
     def negative_log_likelihood(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        logit = design @ weights
-        loss = np.logaddexp(0, logit).sum() - logit[right].sum() + 1e-3 * (weights**2).sum()
-        return float(loss), design.T @ (expit(logit) - right) + 2e-3 * weights
+        logit, off = design @ weights, weights - middle
+        loss = weight @ (np.logaddexp(0, logit) - logit * right) + ridge * (off**2).sum()
+        return float(loss), design.T @ (weight * (expit(logit) - right)) + 2 * ridge * off
 
-    fit = minimize(negative_log_likelihood, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B")
+    fit = minimize(negative_log_likelihood, middle, jac=True, method="L-BFGS-B")
     return Calibration(float(fit.x[0]), tuple(float(w) for w in fit.x[1:]))

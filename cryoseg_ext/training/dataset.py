@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,10 +14,12 @@ from torch.utils.data import Dataset
 from cryoseg_ext.normalise import WORKING_DIAMETER_PX, normalise
 from cryoseg_ext.simulation import (
     SimulatedMicrograph,
+    Specimen,
     draw_conditions,
     draw_specimen,
     simulate_micrograph,
 )
+from cryoseg_ext.simulation.structures import specimen_from_file, structure_files
 
 IGNORE = -1
 """Label of pixels that the loss leaves out."""
@@ -34,10 +39,12 @@ class SimulatedFields(Dataset[tuple[Tensor, Tensor, Tensor]]):
         Width and height in working pixels.
     seed : int
         Two data sets with different seeds share no field.
+    library : sequence of Specimen
+        Structures to draw from beside the procedural ones.
     """
 
-    def __init__(self, n: int, field_px: int, seed: int) -> None:
-        self.n, self.field_px, self.seed = n, field_px, seed
+    def __init__(self, n: int, field_px: int, seed: int, library: Sequence[Specimen] = ()) -> None:
+        self.n, self.field_px, self.seed, self.library = n, field_px, seed, library
 
     def __len__(self) -> int:
         return self.n
@@ -45,7 +52,7 @@ class SimulatedFields(Dataset[tuple[Tensor, Tensor, Tensor]]):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return image ``(1, y, x)``, labels ``(y, x)`` with -1 to ignore, centre map ``(y, x)``."""
         rng = np.random.default_rng([self.seed, index])
-        field = simulate_field(rng, self.field_px)
+        field = simulate_field(rng, self.field_px, library=self.library)
         valid = _valid_area(rng, field.image.shape)
         labels = np.where(valid, field.labels, IGNORE).astype(np.int64)
         image = normalise(np.where(valid, field.image, 0).astype(np.float32), valid)
@@ -53,14 +60,21 @@ class SimulatedFields(Dataset[tuple[Tensor, Tensor, Tensor]]):
         return torch.from_numpy(image)[None], torch.from_numpy(labels), torch.from_numpy(centres)
 
 
-def simulate_field(rng: np.random.Generator, field_px: int, family: str | None = None) -> SimulatedMicrograph:
+def load_library(folder: Path, leave_out: Sequence[str] = ()) -> list[Specimen]:
+    """Return the structures in a folder, except those named `leave_out`, for the working scale."""
+    return [specimen_from_file(path, WORKING_DIAMETER_PX)[0] for path in structure_files(folder, leave_out)]
+
+
+def simulate_field(
+    rng: np.random.Generator, field_px: int, family: str | None = None, library: Sequence[Specimen] = ()
+) -> SimulatedMicrograph:
     """Return a random field at the working scale of an inexactly stated diameter, of any or one `family`."""
     stated_A = float(np.exp(rng.uniform(np.log(70), np.log(400))))
     return simulate_micrograph(
         rng,
         (field_px, field_px),
         stated_A / WORKING_DIAMETER_PX,
-        draw_specimen(rng, family),
+        draw_specimen(rng, family, library),
         stated_A * rng.uniform(*TRUE_OVER_STATED),
         draw_conditions(rng),
     )

@@ -1,10 +1,13 @@
-"""The training loop: resumable, on CPU or GPU."""
+"""The optimiser's loop over any fields: resumable, on the CPU or one or several GPUs."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+import io
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -12,120 +15,218 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.files import replacing
-from cryoseg_ext.network.checkpoint import Model, build_network, load_model, save_model
-from cryoseg_ext.training.calibrate import calibrate
-from cryoseg_ext.training.dataset import SimulatedFields
-from cryoseg_ext.training.losses import segmentation_loss
+from cryoseg_ext.files import replace_text, replacing
+from cryoseg_ext.training.distributed import Team
+from cryoseg_ext.training.losses import ClassLoss, parse_loss, training_loss
+from cryoseg_ext.training.options import TrainingOptions
 
-EMA_DECAY = 0.998
+Fields = Dataset[tuple[Tensor, Tensor, Tensor]]
+CHECKPOINT = "checkpoint.pt"
+LOG = "training.csv"
 WARM_UP_STEPS = 200
 
 
 @dataclass(frozen=True)
-class TrainingOptions:
-    """Everything that decides the trained model.
+class Epoch:
+    """What is logged of an epoch.
 
     Parameters
     ----------
-    steps, batch, field_px : int
-        Optimiser steps, fields per step, and their width in working pixels.
-    base : int
-        Width of the network.
+    step : int
+        Optimiser steps so far; 0 is the network before the training.
+    loss : float or None
+        Mean training loss.
     learning_rate : float
-        Peak of a warm-up and cosine schedule, for AdamW.
-    seed : int
-        Of the simulated fields and the first weights.
-    initial : str or None
-        Model file whose architecture and weights the training starts from, `base` then being its own.
-    checkpoint_every : int
-        Steps between checkpoints; a restart loses at most this many.
+        At its end.
+    seconds : float
+        That it took.
+    pixel_iou, average_precision, best_f1 : float or None
+        Validation scores of the averaged network, where there is a validation.
     """
 
-    steps: int = 7000
-    batch: int = 6
-    field_px: int = 256
-    base: int = 24
-    learning_rate: float = 2e-3
-    seed: int = 1
-    initial: str | None = None
-    checkpoint_every: int = 250
+    step: int
+    loss: float | None
+    learning_rate: float
+    seconds: float
+    pixel_iou: float | None = None
+    average_precision: float | None = None
+    best_f1: float | None = None
+
+    def __str__(self) -> str:
+        loss = "" if self.loss is None else f"loss {self.loss:.3f}, "
+        if self.average_precision is None:
+            return f"step {self.step}: {loss}no validation"
+        return (
+            f"step {self.step}: {loss}on the validation micrographs average precision "
+            f"{self.average_precision:.3f}, best F1 {self.best_f1:.3f}, pixel IoU {self.pixel_iou:.3f}"
+        )
 
 
-def train(
-    options: TrainingOptions,
-    out: Path,
-    *,
-    device: str = "cpu",
-    workers: int = 1,
-    report: Callable[[int, float], None] | None = None,
-) -> Path:
-    """Train on simulated fields and return the path of the calibrated model.
+Validation = Callable[[nn.Module], dict[str, float]]
+"""From a network in evaluation mode to the last three fields of an `Epoch`."""
 
-    A checkpoint in `out` is continued; the loss goes to ``training.csv``.
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told how the training goes on.
 
     Parameters
     ----------
+    step : callable
+        Called with the step and its loss.
+    epoch : callable
+        Called with each finished epoch.
+    say : callable
+        Called with a sentence for the user.
+    """
+
+    step: Callable[[int, float], None] = lambda _step, _loss: None
+    epoch: Callable[[Epoch], None] = lambda _epoch: None
+    say: Callable[[str], None] = lambda _sentence: None
+
+
+@dataclass
+class _Progress:
+    history: list[Epoch] = field(default_factory=list)
+    best: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def best_precision(self) -> float:
+        return max((epoch.average_precision or 0.0 for epoch in self.history), default=-1.0)
+
+    def is_over(self, options: TrainingOptions) -> bool:
+        if self.history and self.history[-1].step >= options.steps:
+            return True
+        since_best = [epoch.average_precision or 0.0 for epoch in self.history]
+        return (
+            bool(options.patience) and len(since_best) - since_best.index(max(since_best)) > options.patience
+        )
+
+
+def optimise(
+    network: nn.Module,
+    fields: Fields,
+    options: TrainingOptions,
+    out: Path,
+    team: Team,
+    *,
+    data: str,
+    workers: int,
+    validation: Validation | None = None,
+    watch: Watch = Watch(),
+) -> list[Epoch]:
+    """Train `network` in place, to its weights' moving average: the last or, with a validation, the best.
+
+    A checkpoint in `out` is continued; the log goes to ``training.csv``. Of several processes only the first
+    has the trained network at the end, and writes.
+
+    Parameters
+    ----------
+    network : nn.Module
+        On the device of `team`.
+    fields : Dataset
+        Images, labels and centre maps; at least ``options.steps * options.batch * team.size``.
     options : TrainingOptions
         The recipe.
     out : Path
-        Folder for checkpoint, log and ``model.safetensors``; made if needed.
-    device : str
-        Torch device.
+        Folder for checkpoint and log.
+    team : Team
+        The processes.
+    data : str
+        Fingerprint of the data: a checkpoint of other data is refused.
     workers : int
-        Processes that simulate fields beside the optimiser.
-    report : callable, optional
-        Called with the step and its loss.
+        Processes that prepare fields beside the optimiser.
+    validation : callable, optional
+        Scores the averaged network after each epoch.
+    watch : Watch
+        Told of the progress.
 
     Raises
     ------
     CryosegError
-        If the checkpoint in `out` is of another recipe or cannot be read, or `options.initial` is no model.
+        If the checkpoint in `out` is of another recipe or other data, or cannot be read.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(options.seed)
-    architecture, network = _first_network(options)
-    network = network.to(device)
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY), use_buffers=True)
+    average = AveragedModel(
+        network, multi_avg_fn=get_ema_multi_avg_fn(options.average_decay), use_buffers=True
+    )
     optimiser = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, weight_decay=1e-4)
     schedule = _schedule(optimiser, options.steps)
     state = {"network": network, "average": average, "optimiser": optimiser, "schedule": schedule}
-    checkpoint = out / "checkpoint.pt"
-    start = _restore(checkpoint, options, state, device)
+    recipe = asdict(options) | {"data": data, "processes": team.size}
+    progress = _restore(out / CHECKPOINT, recipe, state, team.device)
+    watch = watch if team.leads else Watch()
 
-    fields = SimulatedFields(options.steps * options.batch, options.field_px, options.seed)
-    remaining = Subset(fields, range(start * options.batch, len(fields)))
-    loader = DataLoader(remaining, batch_size=options.batch, num_workers=workers)
+    def end_epoch(epoch: Epoch) -> None:
+        _finish_epoch(progress, epoch, average.module, validation, team)
+        if team.leads:
+            _save(out / CHECKPOINT, recipe, state, progress)
+            write_log(out / LOG, progress.history)
+        watch.epoch(progress.history[-1])
+
+    if validation is not None and not progress.history:
+        # The network as it is counts too: a training that makes it worse is thrown away.
+        end_epoch(Epoch(0, None, 0.0, 0.0))
+    runner, loss = team.wrap(network), parse_loss(options.loss)
+    step = progress.history[-1].step if progress.history else 0
+    batches = _batches(fields, step, options, team, workers)
+    while not team.told(progress.is_over(options)):
+        start_s, losses = time.perf_counter(), []
+        _train_mode(network, keep_statistics=options.keep_statistics)
+        for batch in islice(batches, options.steps_per_epoch):
+            losses.append(_step(runner, optimiser, batch, loss, team.device))
+            schedule.step()
+            average.update_parameters(network)
+            step += 1
+            watch.step(step, losses[-1])
+        seconds = time.perf_counter() - start_s
+        end_epoch(Epoch(step, sum(losses) / len(losses), float(schedule.get_last_lr()[0]), seconds))
+    network.load_state_dict(progress.best or average.module.state_dict())
+    network.eval()
+    return progress.history
+
+
+def write_log(path: Path, history: list[Epoch]) -> None:
+    """Write one row per epoch as CSV."""
+    text = io.StringIO()
+    rows = csv.DictWriter(text, list(asdict(history[0])), lineterminator="\n")
+    rows.writeheader()
+    rows.writerows(asdict(epoch) for epoch in history)
+    replace_text(path, text.getvalue())
+
+
+def _finish_epoch(
+    progress: _Progress, epoch: Epoch, averaged: nn.Module, validation: Validation | None, team: Team
+) -> None:
+    if validation is None or not team.leads:
+        progress.history.append(epoch)
+        return
+    scored = Epoch(**asdict(epoch) | validation(averaged.eval()))
+    if (scored.average_precision or 0.0) > progress.best_precision:
+        progress.best = {name: value.clone() for name, value in averaged.state_dict().items()}
+    progress.history.append(scored)
+
+
+def _batches(
+    fields: Fields, step: int, options: TrainingOptions, team: Team, workers: int
+) -> Iterator[tuple[Tensor, ...]]:
+    """Return this process's batches from `step` on; the processes take turns."""
+    indices = [
+        (later * team.size + team.rank) * options.batch + position
+        for later in range(step, options.steps)
+        for position in range(options.batch)
+    ]
+    return iter(DataLoader(Subset(fields, indices), batch_size=options.batch, num_workers=workers))
+
+
+def _train_mode(network: nn.Module, *, keep_statistics: bool) -> None:
     network.train()
-    for step, batch in enumerate(loader, start=start + 1):
-        loss = _step(network, optimiser, batch, device)
-        schedule.step()
-        average.update_parameters(network)
-        if report is not None:
-            report(step, loss)
-        with (out / "training.csv").open("a", newline="") as log:
-            csv.writer(log).writerow([step, f"{loss:.5f}"])
-        if step % options.checkpoint_every == 0 or step == options.steps:
-            _save(checkpoint, step, options, state)
-
-    averaged = average.module.eval()
-    calibration, threshold = calibrate(averaged, architecture, device, options.field_px, options.seed + 1)
-    description = {**asdict(options), "data": "simulated micrographs, procedural specimens only"}
-    model = Model(averaged, architecture, calibration, threshold, description, device)
-    path = out / "model.safetensors"
-    save_model(model, path)
-    return path
-
-
-def _first_network(options: TrainingOptions) -> tuple[dict[str, Any], nn.Module]:
-    if options.initial is not None:
-        initial = load_model(Path(options.initial))
-        return initial.architecture, initial.network
-    architecture = {"name": "residual_unet", "base": options.base}
-    return architecture, build_network(architecture)
+    if keep_statistics:
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
 
 
 def _schedule(optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
@@ -136,13 +237,17 @@ def _schedule(optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_sc
 
 
 def _step(
-    network: nn.Module, optimiser: torch.optim.Optimizer, batch: tuple[Tensor, ...], device: str
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    batch: tuple[Tensor, ...],
+    class_loss: ClassLoss,
+    device: str,
 ) -> float:
-    image, labels, centres = (tensor.to(device) for tensor in batch)
+    image, labels, target = (tensor.to(device) for tensor in batch)
     # bfloat16 convolutions are twice as fast here, on CPUs with AVX-512 too; the loss stays in float32.
     with torch.autocast(torch.device(device).type, torch.bfloat16):
         classes, centre = network(image.to(memory_format=torch.channels_last))
-    loss = segmentation_loss(classes.float(), centre.float(), labels, centres)
+    loss = training_loss(classes.float(), centre.float(), labels, target, class_loss)
     optimiser.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -150,24 +255,27 @@ def _step(
     return float(loss.detach())
 
 
-def _save(path: Path, step: int, options: TrainingOptions, state: dict[str, Any]) -> None:
+def _save(path: Path, recipe: dict[str, Any], state: dict[str, Any], progress: _Progress) -> None:
     parts = {name: part.state_dict() for name, part in state.items()}
+    history = [asdict(epoch) for epoch in progress.history]
     with replacing(path) as temporary:
-        torch.save({"step": step, "options": asdict(options)} | parts, temporary)
+        torch.save({"recipe": recipe, "history": history, "best": progress.best} | parts, temporary)
 
 
-def _restore(path: Path, options: TrainingOptions, state: dict[str, Any], device: str) -> int:
-    """Load a checkpoint into `state` and return its step; 0 when there is none."""
+def _restore(path: Path, recipe: dict[str, Any], state: dict[str, Any], device: str) -> _Progress:
+    """Load a checkpoint into `state` and return how far it is."""
     if not path.is_file():
-        return 0
+        return _Progress()
     try:
         saved = torch.load(path, map_location=device, weights_only=True)
     except (OSError, EOFError, RuntimeError, UnpicklingError) as error:
         raise CryosegError(
             f"{path}: the checkpoint cannot be read: remove it, or give another --out"
         ) from error
-    if saved["options"] != asdict(options):
-        raise CryosegError(f"{path}: a checkpoint of other settings: give those again, or another --out")
+    if saved.get("recipe") != recipe:
+        raise CryosegError(
+            f"{path}: a checkpoint of other settings or other data: give those again, or another --out"
+        )
     for name, part in state.items():
         part.load_state_dict(saved[name])
-    return int(saved["step"])
+    return _Progress([Epoch(**epoch) for epoch in saved["history"]], saved["best"])

@@ -11,7 +11,7 @@ import starfile
 
 from cryoseg_ext.extract.score import Calibration
 from cryoseg_ext.network import Model, save_model
-from cryoseg_ext.network.checkpoint import build_network
+from cryoseg_ext.network.architectures import build_network
 from relion_wrapper.cli import main
 
 ARCHITECTURE = {"name": "residual_unet", "base": 8}

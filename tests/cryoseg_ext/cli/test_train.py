@@ -2,24 +2,52 @@
 
 from pathlib import Path
 
+import mrcfile
+import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from cryoseg_ext.cli import main
 from cryoseg_ext.network import load_model
 from cryoseg_ext.training import calibrate
+from cryoseg_ext.training.dataset import simulate_field
+
+SIDE_PX, PIXEL_SIZE_A, DIAMETER_A = 160, 7.0, 168.0
 
 
-def _train(out: Path, *options: str) -> str:
-    arguments = ["train", "--out", str(out), "--steps", "1", "--batch", "1", "--workers", "0", *options]
-    result = CliRunner().invoke(main, arguments, catch_exceptions=False)
-    assert result.exit_code == 0
+def _run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["train", *map(str, arguments)], catch_exceptions=False)
+
+
+def _train(out: Path, *options: object) -> str:
+    result = _run("--out", out, "--steps", "1", "--batch", "1", "--workers", "0", *options)
+    assert result.exit_code == 0, result.output
     return result.output
 
 
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """Return a folder of two micrographs with masks and a folder `picks` of CSV files."""
+    rows = ""
+    for index in range(2):
+        field = simulate_field(np.random.default_rng([7, index]), SIDE_PX, "shell")
+        instances = np.zeros(field.labels.shape, np.float32)
+        for number, (x, y) in enumerate(zip(field.x_px, field.y_px, strict=True), start=1):
+            instances[int(max(y, 0)) : int(y) + 3, int(max(x, 0)) : int(x) + 3] = number
+        for name, image in (("", field.image), ("_labels", field.labels), ("_instances", instances)):
+            mrcfile.write(tmp_path / f"mic{index}{name}.mrc", image, voxel_size=PIXEL_SIZE_A)
+        (tmp_path / "picks").mkdir(exist_ok=True)
+        lines = (f"{x},{y}\n" for x, y in zip(field.x_px, field.y_px, strict=True))
+        (tmp_path / "picks" / f"mic{index}.csv").write_text("x,y\n" + "".join(lines))
+        rows += f"mic{index}.mrc {tmp_path}/mic{index}_labels.mrc {tmp_path}/mic{index}_instances.mrc\n"
+    columns = "_rlnMicrographName #1\n_cryosegLabelName #2\n_cryosegInstanceName #3\n"
+    (tmp_path / "labels.star").write_text(f"data_labels\n\nloop_\n{columns}{rows}\n")
+    return tmp_path
+
+
 def test_a_device_that_is_not_there_is_named_in_one_sentence(tmp_path: Path) -> None:
-    result = CliRunner().invoke(main, ["train", "--out", str(tmp_path), "--device", "nonsense"])
+    result = _run("--out", tmp_path, "--device", "nonsense")
     assert result.exit_code == 1
     assert result.output.startswith("Error: --device nonsense: PyTorch finds no such device")
 
@@ -29,9 +57,53 @@ def test_a_training_ends_in_a_model_that_another_can_start_from(
 ) -> None:
     monkeypatch.setattr(calibrate, "N_FIELDS", 2)
     first = tmp_path / "first" / "model.safetensors"
-    assert f"--model {first}" in _train(first.parent, "--base", "8")
-    _train(tmp_path / "second", "--initial", str(first), "--learning_rate", "1e-6")
+    assert f"--model {first}" in _train(first.parent, "--architecture", "residual_unet:8")
+    _train(tmp_path / "second", "--initial", first, "--learning_rate", "1e-6")
     second = load_model(tmp_path / "second" / "model.safetensors")
     assert second.architecture["base"] == 8
     for name, value in load_model(first).network.named_parameters():
         torch.testing.assert_close(second.network.get_parameter(name), value, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("labels", [("--in_coords", "picks"), ("--in_labels", "labels.star")])
+def test_own_micrographs_are_learnt_from(own: Path, labels: tuple[str, str]) -> None:
+    option, name = labels
+    out = own / "out"
+    mics = [part for index in range(2) for part in ("--in_mics", own / f"mic{index}.mrc")]
+    printed = _train(out, *mics, option, own / name, "--particle_diameter", DIAMETER_A)
+    assert "step 0: on the validation micrographs average precision" in printed
+    assert f"Use it with --model {out / 'model.safetensors'}" in printed
+    model = load_model(out / "model.safetensors")
+    assert model.training["data"] == "1 micrographs, validated on 1"
+    assert (out / "split.csv").read_text().count(str(own)) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--in_coords", "picks"), "--in_mics is missing"),
+        (("--in_mics", "mic?.mrc", "--in_coords", "picks"), "--particle_diameter is missing"),
+        (("--in_mics", "mic?.mrc", "--particle_diameter", "168"), "either picks, --in_coords, or masks"),
+        (("--in_mics", "no*.mrc", "--in_coords", "picks", "--particle_diameter", "168"), "no file matches"),
+        (
+            ("--in_mics", "mic?.mrc", "--in_coords", "picks/mic0.csv", "--particle_diameter", "168"),
+            "1 of 2 micrographs can be read and have labels: at least 2 are needed",
+        ),
+        (
+            ("--in_mics", "mic?_labels.mrc", "--in_coords", "picks", "--particle_diameter", "168"),
+            "has nothing for these micrographs",
+        ),
+        (
+            ("--in_mics", "mic?.mrc", "--in_labels", "mic0.mrc", "--particle_diameter", "168"),
+            "mic0.mrc",
+        ),
+    ],
+)
+def test_wrong_inputs_are_named_in_one_sentence(
+    own: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], sentence: str
+) -> None:
+    monkeypatch.chdir(own)
+    result = _run("--out", "out", *options)
+    assert result.exit_code == 1
+    assert sentence in result.output
+    assert result.output.count("\n") <= 2

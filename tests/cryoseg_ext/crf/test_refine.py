@@ -1,166 +1,193 @@
-"""The two-class conditional random field as a whole."""
+"""The CRF as a stage, as a layer, and learned."""
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
-from scipy.special import expit, softmax
+from scipy.special import expit
 
-from cryoseg_ext.crf import CrfOptions, refine
-from cryoseg_ext.crf.filters import in_noise_units
-from cryoseg_ext.crf.gaussian import GaussianFilter
-from cryoseg_ext.crf.grid import BilateralGridFilter
-from cryoseg_ext.crf.mean_field import mean_field
+from cryoseg_ext.crf import CrfChoice, CrfLayer, CrfOptions, Kernel, Terms, chosen_crf, refine, refine_maps
+from cryoseg_ext.crf.kernels import KernelBank
+from cryoseg_ext.crf.layer import confidence
+from cryoseg_ext.crf.learn import LEARNABLE, CrfExample, learn_crf
+from cryoseg_ext.crf.options import MILD_POTTS
+from cryoseg_ext.network import load_model, save_model
 
 DIAMETER_PX = 24.0
-OPTIONS = CrfOptions(iterations=5, smooth_weight=0.5, bilateral_weight=0.7, compatibility=1.3)
+EVERYTHING = Terms(
+    scale=1.2,
+    bias=-0.3,
+    context=0.5,
+    support=(Kernel(0.4, 0.2),),
+    kernels=(Kernel(0.5, 0.08), Kernel(-0.2, 0.9), Kernel(0.6, 0.3, 1.5)),
+)
+FULL = CrfOptions(mask=EVERYTHING, centre=EVERYTHING)
 
-Scene = tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float32]]
+Image = NDArray[np.float32]
 
 
-def simulate(seed: int) -> Scene:
-    """True disc, noisy logit and noisy reference."""
+def simulate(seed: int, shape: tuple[int, int] = (96, 80)) -> tuple[NDArray[np.bool_], Image, Image, Image]:
+    """True disc; noisy logit, centre map and micrograph."""
     rng = np.random.default_rng(seed)
-    y, x = np.indices((96, 80))
-    disc = np.hypot(y - 45, x - 38) < DIAMETER_PX / 2
-    logit = np.where(disc, 1.5, -1.5) + rng.normal(scale=1.2, size=disc.shape)
-    reference = np.where(disc, -1.5, 0.0) + rng.normal(size=disc.shape)
-    return disc, logit.astype(np.float32), reference.astype(np.float32)
+    y, x = np.indices(shape)
+    distance = np.hypot(y - shape[0] / 2, x - shape[1] / 2)
+    disc = distance < DIAMETER_PX / 2
+    logit = np.where(disc, 1.5, -1.5) + rng.normal(scale=1.2, size=shape)
+    centre = expit(3 - distance + rng.normal(scale=0.5, size=shape))
+    micrograph = np.where(disc, -1.5, 0.0) + rng.normal(size=shape)
+    return disc, logit.astype(np.float32), centre.astype(np.float32), micrograph.astype(np.float32)
+
+
+Scene = tuple[Image, Image, Image]
 
 
 @pytest.fixture(scope="module")
 def scene() -> Scene:
-    return simulate(3)
+    return simulate(3)[1:]
 
 
-def two_class_mean_field(
-    logit: NDArray[np.float32], reference: NDArray[np.float32], options: CrfOptions
-) -> NDArray[np.float64]:
-    """The textbook form with one channel for each class."""
-    smooth = GaussianFilter(logit.shape, options.smooth_sigma * DIAMETER_PX)
-    grey = in_noise_units(reference)
-    bilateral = BilateralGridFilter(grey, options.bilateral_sigma * DIAMETER_PX, options.reference_sigma)
-    unary = np.stack([np.zeros_like(logit), logit])
-    q = softmax(unary, axis=0)
-    for _ in range(options.iterations):
-        message = options.smooth_weight * np.stack([smooth(c) for c in q])
-        message += options.bilateral_weight * np.stack([bilateral(c) for c in q])
-        q = softmax(unary + options.compatibility * message, axis=0)
-    return np.asarray(q[1])
+def test_options_survive_json() -> None:
+    options = replace(FULL, solver="frank_wolfe", steps=(0.7, 0.3), reference="stack")
+    assert CrfOptions.from_dict(json.loads(json.dumps(options.as_dict()))) == options
 
 
-def test_one_channel_equals_the_two_class_form(scene: Scene) -> None:
-    _, logit, reference = scene
-    expected = two_class_mean_field(logit, reference, OPTIONS)
-    np.testing.assert_allclose(refine(logit, reference, DIAMETER_PX, OPTIONS), expected, atol=2e-6)
+def test_the_user_changes_the_crf_of_the_model_or_brings_another_or_none() -> None:
+    assert chosen_crf(CrfChoice(), FULL) == FULL
+    assert chosen_crf(CrfChoice(iterations=0, filter="window"), FULL) == replace(
+        FULL, iterations=0, filter="window"
+    )
+    assert chosen_crf(CrfOptions(), FULL) == CrfOptions()
+    assert chosen_crf(None, FULL).solver == "none"
 
 
-def test_mean_field_agrees_with_pydensecrf(scene: Scene) -> None:
-    """Not to rounding error: its lattice is coarser than our grid, and it filters both kernels with it."""
-    import pydensecrf.densecrf as densecrf
-
-    _, logit, reference = scene
-    crf = densecrf.DenseCRF(logit.size, 2)
-    crf.setUnaryEnergy(np.stack([np.zeros(logit.size, np.float32), -logit.ravel()]))
-    y, x = np.indices(logit.shape, dtype=np.float32) / np.float32(DIAMETER_PX)
-    position = np.stack([y.ravel(), x.ravel()])
-    grey = in_noise_units(reference).ravel() / OPTIONS.reference_sigma
-    for weight, features in (
-        (OPTIONS.smooth_weight, position / OPTIONS.smooth_sigma),
-        (OPTIONS.bilateral_weight, np.vstack([position / OPTIONS.bilateral_sigma, grey])),
-    ):
-        crf.addPairwiseEnergy(
-            np.ascontiguousarray(features, np.float32),
-            compat=weight * OPTIONS.compatibility,
-            kernel=densecrf.CONST_KERNEL,
-            normalization=densecrf.NORMALIZE_AFTER,
-        )
-    theirs = np.asarray(crf.inference(OPTIONS.iterations))[1].reshape(logit.shape)
-    ours = refine(logit, reference, DIAMETER_PX, OPTIONS)
-    assert np.abs(ours - theirs).mean() < 0.01
-    assert np.mean((ours > 0.5) == (theirs > 0.5)) > 0.985
+def test_options_of_another_version_are_refused() -> None:
+    with pytest.raises(TypeError, match="colour"):
+        CrfOptions.from_dict({**FULL.as_dict(), "colour": "red"})
 
 
-def test_lattice_filter_gives_nearly_the_grid_result(scene: Scene) -> None:
-    _, logit, reference = scene
-    by_grid = refine(logit, reference, DIAMETER_PX, OPTIONS)
-    by_lattice = refine(logit, reference, DIAMETER_PX, replace(OPTIONS, filter="permutohedral"))
-    assert np.abs(by_grid - by_lattice).mean() < 0.01
+def test_no_solver_returns_the_maps_of_the_network(scene: Scene) -> None:
+    refined = refine_maps(*scene, DIAMETER_PX, replace(FULL, solver="none"))
+    np.testing.assert_allclose(refined.particle, expit(scene[0]), rtol=1e-5)
+    np.testing.assert_allclose(refined.centre, scene[1], atol=1e-5)
 
 
-def test_pydensecrf_is_needed_only_by_its_own_filter(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, logit, reference = scene
-    monkeypatch.delitem(sys.modules, "cryoseg_ext.crf.permutohedral", raising=False)
-    monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
-    refine(logit, reference, DIAMETER_PX, OPTIONS)
-    with pytest.raises(ImportError, match="pydensecrf"):
-        refine(logit, reference, DIAMETER_PX, replace(OPTIONS, filter="permutohedral"))
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        CrfOptions(smooth_weight=0, bilateral_weight=0),
-        CrfOptions(compatibility=0),
-        CrfOptions(iterations=0),
-    ],
-    ids=["weights", "compatibility", "iterations"],
-)
-def test_nothing_to_do_returns_the_sigmoid_of_the_logit(scene: Scene, options: CrfOptions) -> None:
-    _, logit, reference = scene
-    np.testing.assert_array_equal(refine(logit, reference, DIAMETER_PX, options), expit(logit))
-
-
-def test_no_kernels_means_no_change_however_often() -> None:
-    logit = np.linspace(-30, 30, 12, dtype=np.float32).reshape(3, 4)
-    np.testing.assert_array_equal(mean_field(logit, [], 1.0, 4), expit(logit))
-
-
-def test_a_noisy_disc_gets_a_cleaner_boundary() -> None:
-    gain_iou, gain_rim = [], []
-    for seed in range(10):
-        disc, logit, reference = simulate(seed)
-        before, after = logit > 0, refine(logit, reference, DIAMETER_PX, CrfOptions()) > 0.5
-        gain_iou.append(iou(after, disc) - iou(before, disc))
-        y, x = np.indices(disc.shape)
-        rim = np.abs(np.hypot(y - 45, x - 38) - DIAMETER_PX / 2) < 2
-        gain_rim.append(np.mean(after[rim] == disc[rim]) - np.mean(before[rim] == disc[rim]))
-    assert np.mean(gain_iou) > 0.1
-    assert np.mean(gain_rim) > 3 * np.std(gain_rim) / np.sqrt(len(gain_rim)), gain_rim
+@pytest.mark.parametrize("crf_filter", ["grid", "window", "permutohedral"])
+@pytest.mark.parametrize("reference", ["micrograph", "logit", "stack"])
+def test_every_filter_and_reference_cleans_the_mask(crf_filter: Any, reference: Any) -> None:
+    gain = []
+    for seed in range(3):
+        disc, logit, centre, micrograph = simulate(seed)
+        options = CrfOptions(filter=crf_filter, reference=reference, mask=MILD_POTTS)
+        after = refine_maps(logit, centre, micrograph, DIAMETER_PX, options).particle > 0.5
+        gain.append(iou(after, disc) - iou(logit > 0, disc))
+    assert np.mean(gain) > 0.08
 
 
 def iou(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
     return float((mask & truth).sum() / (mask | truth).sum())
 
 
-def test_scale_and_offset_of_the_reference_do_not_matter(scene: Scene) -> None:
-    _, logit, reference = scene
-    expected = refine(logit, reference, DIAMETER_PX, OPTIONS)
-    actual = refine(logit, 700 * reference + 3000, DIAMETER_PX, OPTIONS)
+def test_scale_and_offset_of_the_micrograph_do_not_matter(scene: Scene) -> None:
+    logit, centre, micrograph = scene
+    expected = refine_maps(*scene, DIAMETER_PX, FULL).particle
+    actual = refine_maps(logit, centre, 700 * micrograph + 3000, DIAMETER_PX, FULL).particle
     np.testing.assert_allclose(actual, expected, atol=1e-3)
 
 
+def test_pydensecrf_is_needed_only_by_its_own_filter(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "cryoseg_ext.crf.permutohedral", raising=False)
+    monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
+    refine_maps(*scene, DIAMETER_PX, FULL)
+    with pytest.raises(ImportError, match="pydensecrf"):
+        refine_maps(*scene, DIAMETER_PX, replace(FULL, filter="permutohedral"))
+
+
+def test_a_faint_micrograph_has_less_confidence_than_a_clear_one() -> None:
+    shape = torch.where(torch.rand(50, 50, generator=torch.Generator().manual_seed(0)) < 0.2, 1.0, -6.0)
+    faint, clear = (float(confidence(strength * shape)) for strength in (0.5, 4))
+    assert 0.1 <= faint < 0.6 < clear <= 1
+    assert float(confidence(torch.full((9, 9), -80.0))) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("solver", ["mean_field", "frank_wolfe"])
+def test_gradients_of_the_layer_are_right(solver: Any) -> None:
+    torch.manual_seed(0)
+    logit, centre, micrograph = torch.randn(3, 6, 5, dtype=torch.float64)
+    options = replace(FULL, solver=solver, regulariser="entropy", steps=(0.6,), iterations=2)
+    bank = KernelBank(options, micrograph, logit, centre, 4.0)
+    layer = CrfLayer(options).double()
+    names = [name for name, _ in layer.named_parameters() if solver == "frank_wolfe" or name != "steps"]
+
+    def run(*tensors: torch.Tensor) -> Any:
+        weights = dict(zip(names, tensors[2:], strict=True))
+        mask, peaks = torch.func.functional_call(layer, weights, (*tensors[:2], bank))
+        return mask.log_odds, peaks.log_odds
+
+    inputs = [logit, centre, *(layer.get_parameter(name).detach() for name in names)]
+    assert torch.autograd.gradcheck(run, [one.clone().requires_grad_() for one in inputs])
+
+
+def test_learning_lowers_the_loss_and_the_weights_come_back_as_options() -> None:
+    examples = []
+    for seed in range(6):
+        disc, logit, centre, micrograph = simulate(seed, (48, 48))
+        examples.append(CrfExample(micrograph, logit, centre, disc, np.array([[24.0, 24.0]])))
+    losses: list[float] = []
+    initial = replace(
+        LEARNABLE, mask=replace(LEARNABLE.mask, kernels=(Kernel(0.0, 0.1), Kernel(0.0, 0.3, 1.5)))
+    )
+    learned = learn_crf(
+        examples,
+        DIAMETER_PX,
+        initial,
+        epochs=8,
+        batch=6,
+        learning_rate=0.1,
+        report=lambda _, loss: losses.append(loss),
+    )
+    assert losses[-1] < 0.8 * losses[0]
+    assert learned.mask.kernels[0].sigma == 0.1
+    assert learned.mask.kernels[0].weight > 0.1
+    example = examples[0]
+    before, after = (
+        refine(example.particle_logit, example.micrograph, DIAMETER_PX, options) > 0.5
+        for options in (initial, learned)
+    )
+    assert iou(after, example.particle) > iou(before, example.particle) + 0.05
+
+
+def test_a_model_file_keeps_its_crf(tmp_path: Path) -> None:
+    save_model(replace(load_model(), crf=FULL), tmp_path / "model.safetensors")
+    assert load_model(tmp_path / "model.safetensors").crf == FULL
+
+
 @pytest.mark.parametrize(
-    ("setting", "value"),
+    ("change", "named"),
     [
-        ("iterations", -1),
-        ("smooth_weight", -0.1),
-        ("bilateral_sigma", 0.0),
-        ("reference_sigma", np.nan),
-        ("filter", "wavelet"),
+        (lambda: replace(FULL, iterations=-1), "iterations"),
+        (lambda: replace(FULL, filter="wavelet"), "filter"),  # type: ignore[arg-type]
+        (lambda: replace(FULL, steps=()), "steps"),
+        (lambda: replace(FULL, strength=0.0), "strength"),
+        (lambda: Kernel(np.nan, 1.0), "weight"),
+        (lambda: Kernel(1.0, 0.0), "sigma"),
+        (lambda: Kernel(1.0, 1.0, np.nan), "reference_sigma"),
+        (lambda: Terms(bias=np.inf), "bias"),
     ],
 )
-def test_senseless_settings_are_refused(setting: str, value: Any) -> None:
-    changed: dict[str, Any] = {setting: value}
-    with pytest.raises(ValueError, match=setting):
-        replace(CrfOptions(), **changed)
+def test_senseless_settings_are_refused(change: Any, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        change()
 
 
 def test_maps_of_different_shape_are_refused() -> None:
+    one, other = np.zeros((4, 5), np.float32), np.zeros((5, 4), np.float32)
     with pytest.raises(ValueError, match="shape"):
-        refine(np.zeros((4, 5), np.float32), np.zeros((5, 4), np.float32), DIAMETER_PX, CrfOptions())
+        refine_maps(one, one, other, DIAMETER_PX, CrfOptions())

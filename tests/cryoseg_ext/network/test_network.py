@@ -9,7 +9,7 @@ import torch
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.extract import Calibration
 from cryoseg_ext.network import Model, inference, load_model, save_model, segment
-from cryoseg_ext.network.checkpoint import build_network
+from cryoseg_ext.network.architectures import build_network
 
 
 @pytest.fixture(scope="module")

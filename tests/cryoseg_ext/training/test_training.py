@@ -1,5 +1,6 @@
-"""Training learns, goes on after an interruption, and ends in a usable model."""
+"""Training on simulation learns, goes on after an interruption, and ends in a usable model."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,11 @@ import torch
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.network import load_model
-from cryoseg_ext.training import TrainingOptions, calibrate, train
+from cryoseg_ext.training import TrainingOptions, Watch, calibrate, train
 from cryoseg_ext.training.calibrate import fit_calibration
 from cryoseg_ext.training.dataset import SimulatedFields, centre_map
 
-OPTIONS = TrainingOptions(steps=4, batch=2, field_px=64, base=8, checkpoint_every=2)
+OPTIONS = TrainingOptions("residual_unet:8", steps=4, steps_per_epoch=2, batch=2, field_px=64)
 
 
 def test_an_interrupted_run_goes_on_and_ends_like_an_uninterrupted_one(
@@ -21,14 +22,15 @@ def test_an_interrupted_run_goes_on_and_ends_like_an_uninterrupted_one(
     monkeypatch.setattr(calibrate, "N_FIELDS", 4)
     whole = load_model(train(OPTIONS, tmp_path / "whole", workers=0))
 
-    def interrupt(step: int, loss: float) -> None:
+    def interrupt(step: int, _loss: float) -> None:
         if step == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(OPTIONS, tmp_path / "cut", workers=0, report=interrupt)
+        train(OPTIONS, tmp_path / "cut", workers=0, watch=Watch(step=interrupt))
     steps: list[int] = []
-    cut = load_model(train(OPTIONS, tmp_path / "cut", workers=0, report=lambda step, _: steps.append(step)))
+    watch = Watch(step=lambda step, _: steps.append(step))
+    cut = load_model(train(OPTIONS, tmp_path / "cut", workers=0, watch=watch))
     assert steps == [3, 4]
     for name, value in whole.network.state_dict().items():
         np.testing.assert_allclose(
@@ -38,7 +40,7 @@ def test_an_interrupted_run_goes_on_and_ends_like_an_uninterrupted_one(
 
 def test_a_checkpoint_of_another_recipe_is_kept_and_refused(tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint.pt"
-    torch.save({"step": 2, "options": {"steps": 99}}, checkpoint)
+    torch.save({"recipe": {"steps": 99}}, checkpoint)
     before = checkpoint.read_bytes()
     with pytest.raises(CryosegError, match=r"checkpoint\.pt: .* other settings"):
         train(OPTIONS, tmp_path, workers=0)
@@ -46,6 +48,12 @@ def test_a_checkpoint_of_another_recipe_is_kept_and_refused(tmp_path: Path) -> N
     checkpoint.write_bytes(b"cut off")
     with pytest.raises(CryosegError, match=r"checkpoint\.pt: .* cannot be read"):
         train(OPTIONS, tmp_path, workers=0)
+
+
+def test_an_unknown_loss_is_refused_before_anything_is_computed(tmp_path: Path) -> None:
+    with pytest.raises(CryosegError, match="--loss nonsense"):
+        train(replace(OPTIONS, loss="nonsense"), tmp_path / "out", workers=0)
+    assert not (tmp_path / "out").exists()
 
 
 def test_fields_are_the_same_in_any_order() -> None:

@@ -21,7 +21,7 @@ from cryoseg_ext.files import replace_text
 from cryoseg_ext.picks import Picks
 
 if TYPE_CHECKING:
-    from cryoseg_ext.crf import CrfOptions
+    from cryoseg_ext.crf import CrfChoice, CrfOptions
 
 _TABLE = "data_candidates\n\nloop_\n_rlnCoordinateX #1\n_rlnCoordinateY #2\n_rlnAutopickFigureOfMerit #3\n"
 
@@ -65,9 +65,9 @@ def settings_key(
     *,
     particle_diameter_A: float,
     min_distance_A: float | None,
-    crf: CrfOptions | None,
+    crf: CrfChoice | CrfOptions | None,
     digest: str,
-    pixel_size_A: float,
+    pixel_size_A: float | None,
 ) -> str:
     """Return a key that changes with everything that changes the candidates of a micrograph."""
     settings = {

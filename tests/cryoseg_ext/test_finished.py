@@ -11,8 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from cryoseg_ext.crf import CrfOptions
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.picks import Picks
-from relion_wrapper.results import (
+from cryoseg_ext.finished import (
     FinishedMicrograph,
     as_stored,
     model_digest,
@@ -20,6 +19,7 @@ from relion_wrapper.results import (
     settings_key,
     write_finished,
 )
+from cryoseg_ext.picks import Picks
 
 SETTINGS: dict[str, Any] = {
     "particle_diameter_A": 180.0,

@@ -1,0 +1,155 @@
+"""``cryoseg labels``: truth masks from a 3-D map and poses, or from coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cryoseg_ext.errors import CryosegError
+
+if TYPE_CHECKING:
+    from cryoseg_ext.labels.batch import LabelTask
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_LENGTH = click.FloatRange(min=0, min_open=True)
+
+
+def _threshold(
+    context: click.Context,  # noqa: ARG001 - click's signature
+    parameter: click.Parameter,  # noqa: ARG001
+    value: str,
+) -> str | float:
+    """Return the name of a rule, or a number."""
+    if value in ("auto", "li", "otsu"):
+        return value
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise click.BadParameter(f"{value} is neither auto, li or otsu nor a number above 0")
+    return number
+
+
+@click.command()
+@click.option("--in_parts", type=_FILE, help="Refined particles: particles.star of RELION, .cs or .csg.")
+@click.option("--in_map", type=_FILE, help="The 3D map (MRC) that the particles were refined against.")
+@click.option("--in_mask", type=_FILE, help="3D mask (MRC): only the density in it counts.")
+@click.option(
+    "--in_coords", type=click.Path(path_type=Path), help="Coordinates, any format that cryoseg reads: discs."
+)
+@click.option(
+    "--in_mics",
+    metavar="STAR|PATTERN",
+    help="The micrographs, a STAR file or '*.mrc', where they are not found by the names in the particles.",
+)
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to."
+)
+@click.option(
+    "--particle_diameter", type=_LENGTH, metavar="Å", help="Longest extent; default: measured in the map."
+)
+@click.option(
+    "--pixel_size", type=_LENGTH, metavar="Å/px", help="Of the micrographs; default: from the files."
+)
+@click.option(
+    "--threshold",
+    callback=_threshold,
+    metavar="auto|li|otsu|VALUE",
+    default="auto",
+    show_default=True,
+    help="Of the projected density: a VALUE is a fraction of its median inside particles; auto is 0.3.",
+)
+@click.option(
+    "--min_object",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="Å²",
+    help="Remove smaller objects; below 1: as a fraction of the disc of the diameter.",
+)
+@click.option(
+    "--closing",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="Å",
+    help="Close gaps and holes up to twice this.",
+)
+@click.option(
+    "--shape",
+    type=click.Choice(["disc", "soft"]),
+    default="disc",
+    show_default=True,
+    help="With --in_coords.",
+)
+@click.option("--j", "threads", type=click.IntRange(min=1), default=1, help="Processor threads.")
+def labels(
+    in_parts: Path | None,
+    in_map: Path | None,
+    in_mask: Path | None,
+    in_coords: Path | None,
+    in_mics: str | None,
+    out: Path,
+    particle_diameter: float | None,
+    pixel_size: float | None,
+    threshold: Any,
+    min_object: float,
+    closing: float,
+    shape: str,
+    threads: int,
+) -> None:
+    """Label the pixels of particles on micrographs, as truth to train on or to compare with.
+
+    From a 3D map and refined particles (--in_parts and --in_map), or discs around coordinates (--in_coords
+    and --particle_diameter). For each micrograph: NAME_labels.mrc (0 background, 1 particle) and
+    NAME_instances.mrc (the number of the particle); labels.star lists them. Run the same command again after
+    an interruption: finished files are kept.
+    """
+    import torch
+
+    from cryoseg_ext.labels import MaskOptions
+    from cryoseg_ext.labels.tasks import disc_tasks, projection_tasks
+
+    torch.set_num_threads(threads)
+    options = MaskOptions(threshold, min_object, closing)
+    if in_parts and in_map and not in_coords:
+        tasks = projection_tasks(in_parts, in_map, in_mask, in_mics, particle_diameter, pixel_size, options)
+    elif in_coords and particle_diameter and not in_parts:
+        tasks = disc_tasks(in_coords, in_mics, particle_diameter, pixel_size, soft=shape == "soft")
+    else:
+        raise CryosegError("give either --in_parts with --in_map, or --in_coords with --particle_diameter")
+    settings = {
+        "inputs": [_identity(path) for path in (in_parts, in_coords, in_map, in_mask) if path],
+        "micrographs": in_mics,
+        "diameter_A": particle_diameter,
+        "pixel_size_A": pixel_size,
+        "masks": asdict(options),
+        "shape": shape,
+    }
+    _run(tasks, out, settings)
+
+
+def _identity(path: Path) -> list[str | int]:
+    """Return what changes when a file is replaced by another."""
+    status = path.stat()
+    return [str(path.absolute()), status.st_size, status.st_mtime_ns]
+
+
+def _run(tasks: Sequence[LabelTask], out: Path, settings: Mapping[str, Any]) -> None:
+    from cryoseg_ext.labels.batch import label_batch, start_folder, write_labels_star
+
+    start_folder(out, tasks, settings)
+    done = []
+    for task, error in label_batch(tasks, out):
+        if error:
+            click.echo(f"Skipped: {error}", err=True)
+        else:
+            done.append(task)
+            click.echo(f"{task.name}: {task.n_particles} particles")
+    if not done:
+        raise CryosegError(f"none of the {len(tasks)} micrographs could be labelled; see above")
+    write_labels_star(out, done)
+    click.echo(f"Labels of {len(done)} of {len(tasks)} micrographs are listed in {out / 'labels.star'}")

@@ -1,0 +1,176 @@
+"""``cryoseg simulate``: micrographs with exact truth, as a small RELION project."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from cryoseg_ext.errors import CryosegError
+
+if TYPE_CHECKING:
+    from cryoseg_ext.simulation.session import SessionOptions
+
+
+@click.command()
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to."
+)
+@click.option("--n", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
+@click.option(
+    "--size",
+    type=(click.IntRange(min=64), click.IntRange(min=64)),
+    default=(4096, 4096),
+    show_default=True,
+    metavar="X Y",
+    help="Of a micrograph in pixels.",
+)
+@click.option(
+    "--pixel_size",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.2,
+    show_default=True,
+    metavar="Å/px",
+    help="Pixel size.",
+)
+@click.option(
+    "--structure",
+    "structures",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    help="PDB, mmCIF or MRC file; several are shown in turn. Default: a made-up molecule.",
+)
+@click.option("--family", metavar="NAME", help="Kind of made-up molecule, such as shell; default: any.")
+@click.option(
+    "--particle_diameter",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="Å",
+    help="Longest extent of the made-up molecule; default: 180.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(["typical", "varied", "paper"]),
+    default="typical",
+    show_default=True,
+    help="A usual 300 kV session; one drawn from all that users bring; or the paper's protocol.",
+)
+@click.option(
+    "--snr",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Signal over noise inside particles, as standard deviations in pixels of 1/24 of the diameter.",
+)
+@click.option("--defocus", type=(float, float), metavar="MIN MAX", help="Range of the underfocus in µm.")
+@click.option(
+    "--particles",
+    type=click.IntRange(1, 32767),
+    help="On each micrograph; default: 2 to 60 % covered.",
+)
+@click.option(
+    "--contaminants/--no_contaminants",
+    default=None,
+    help="On all micrographs or on none; default: on about half.",
+)
+@click.option(
+    "--file_mode",
+    type=click.Choice(["float32", "float16", "int16", "int8"]),
+    default="float32",
+    show_default=True,
+    help="Type of the micrographs' grey values.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="Another seed, other micrographs.",
+)
+@click.option("--j", "workers", type=click.IntRange(min=1), default=1, help="Processes.")
+@click.pass_context
+def simulate(
+    ctx: click.Context,
+    out: Path,
+    n: int,
+    size: tuple[int, int],
+    pixel_size: float,
+    structures: tuple[Path, ...],
+    family: str | None,
+    particle_diameter: float | None,
+    preset: str,
+    snr: float | None,
+    defocus: tuple[float, float] | None,
+    particles: int | None,
+    contaminants: bool | None,
+    file_mode: str,
+    seed: int,
+    workers: int,
+) -> None:
+    """Simulate micrographs with exact truth: labels, outlines of each particle, centres, poses and CTF.
+
+    --out becomes a small RELION project. Run the same command again after an interruption, or with a larger
+    --n: finished micrographs are kept. --preset paper writes 58, 9 and 17 micrographs of 4096 x 4096 at
+    1.77 Å/px to the folders train, val and test; with --n, only so many and no folders.
+    """
+    from cryoseg_ext.simulation.paper import PAPER_PIXEL_SIZE_A, PAPER_SHAPE, PAPER_SPLIT
+    from cryoseg_ext.simulation.session import SessionOptions
+
+    options = SessionOptions(
+        shape=(size[1], size[0]),
+        pixel_size_A=pixel_size,
+        structures=structures,
+        family=family,
+        preset=preset,
+        snr=snr,
+        defocus_um=defocus,
+        contaminants=contaminants,
+        n_particles=particles,
+        seed=seed,
+    )
+    if particle_diameter is not None:
+        options = replace(options, diameter_A=particle_diameter)
+    parts = {"": n}
+    if preset == "paper":
+        _refuse_given(ctx, "the paper's protocol", *_FIXED_BY_THE_PAPER)
+        options = replace(options, shape=PAPER_SHAPE, pixel_size_A=PAPER_PIXEL_SIZE_A)
+        if ctx.get_parameter_source("n") is ParameterSource.DEFAULT:
+            parts = PAPER_SPLIT
+    if structures:
+        _refuse_given(ctx, "a structure", "family", "particle_diameter")
+    _simulate_parts(out, options, parts, file_mode, workers)
+
+
+_FIXED_BY_THE_PAPER = ("size", "pixel_size", "snr", "defocus", "particles", "contaminants")
+
+
+def _refuse_given(ctx: click.Context, decider: str, *names: str) -> None:
+    given = [f"--{name}" for name in names if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT]
+    if given:
+        raise CryosegError(f"{decider} decides {' and '.join(given)}: leave that out")
+
+
+def _simulate_parts(
+    out: Path, options: SessionOptions, parts: Mapping[str, int], file_mode: str, workers: int
+) -> None:
+    import tqdm
+
+    from cryoseg_ext.simulation.session_files import write_session
+
+    first = 0
+    with tqdm.tqdm(total=sum(parts.values()), desc="simulating", unit="micrograph") as bar:
+        for part, n in parts.items():
+
+            def report(done: int, before: int = first) -> None:
+                bar.update(before + done - bar.n)
+
+            write_session(
+                out / part, options, n, first=first, file_mode=file_mode, workers=workers, report=report
+            )
+            first += n
+    click.echo(f"Micrographs and truth are in {out}: {', '.join(_lists(parts))}")
+
+
+def _lists(parts: Mapping[str, int]) -> list[str]:
+    return [str(Path(part, name)) for part in parts for name in ("micrographs.star", "particles.star")]

@@ -1,0 +1,73 @@
+"""From the options to the filters of one micrograph."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from cryoseg_ext.crf.filters import PairwiseFilter
+from cryoseg_ext.crf.gaussian import GaussianFilter
+from cryoseg_ext.crf.grid import BilateralGridFilter
+from cryoseg_ext.crf.options import CrfOptions, FilterName, Kernel
+from cryoseg_ext.crf.references import reference_map
+from cryoseg_ext.crf.window import WindowFilter
+
+
+class KernelBank:
+    """The filters of one micrograph, each built once, however many terms use it.
+
+    Parameters
+    ----------
+    options : CrfOptions
+        Kernels, filter and reference.
+    micrograph, particle_logit, centre_logit : Tensor
+        ``(y, x)``, from which the reference is made; no gradient goes into it.
+    diameter_px : float
+        Particle diameter in pixels.
+    """
+
+    def __init__(
+        self,
+        options: CrfOptions,
+        micrograph: Tensor,
+        particle_logit: Tensor,
+        centre_logit: Tensor,
+        diameter_px: float,
+    ) -> None:
+        terms = (options.mask, options.centre)
+        kernels = [kernel for one in terms for kernel in (*one.support, *one.kernels)]
+        reference = None
+        if any(kernel.reference_sigma for kernel in kernels):
+            reference = reference_map(
+                options.reference,
+                micrograph.detach(),
+                particle_logit.detach(),
+                centre_logit.detach(),
+                diameter_px,
+            )
+        self._filters: dict[tuple[float, float | None], PairwiseFilter] = {}
+        for kernel in kernels:
+            key = (kernel.sigma, kernel.reference_sigma)
+            if key in self._filters:
+                continue
+            sigma_px = kernel.sigma * diameter_px
+            if reference is None or kernel.reference_sigma is None:
+                self._filters[key] = GaussianFilter(micrograph, sigma_px)
+            else:
+                self._filters[key] = build_filter(options.filter, reference, sigma_px, kernel.reference_sigma)
+
+    def __getitem__(self, kernel: Kernel) -> PairwiseFilter:
+        """Return the filter of `kernel`."""
+        return self._filters[kernel.sigma, kernel.reference_sigma]
+
+
+def build_filter(
+    name: FilterName, reference: Tensor, sigma_px: float, reference_sigma: float
+) -> PairwiseFilter:
+    """Return the appearance kernel on a reference ``(c, y, x)``."""
+    if name == "window":
+        return WindowFilter(reference, sigma_px, reference_sigma)
+    if name == "permutohedral":
+        from cryoseg_ext.crf.permutohedral import PermutohedralFilter
+
+        return PermutohedralFilter(reference, sigma_px, reference_sigma)
+    return BilateralGridFilter(reference, sigma_px, reference_sigma)

@@ -1,0 +1,133 @@
+"""The conditional random field as a layer whose parameters can be learned, alone or with the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from cryoseg_ext.crf.kernels import KernelBank
+from cryoseg_ext.crf.options import CrfOptions, Kernel, Terms
+from cryoseg_ext.crf.solvers import Kernels, Solution, frank_wolfe, mean_field
+
+# Below this confidence a micrograph counts as empty: nothing in it is lifted any further.
+LOWEST_CONFIDENCE = 0.1
+
+
+class CrfLayer(nn.Module):
+    """Two coupled two-class dense CRFs: the particle mask, then the centre map, which the mask supports.
+
+    All weights of `CrfOptions` are parameters: scale (inverse temperature), bias (asymmetric compatibility),
+    context, the weights of the kernels, and Frank-Wolfe's steps. The sigmas are not; a bank of several widths
+    with learned, signed weights shapes the kernel instead, attractive inside and repulsive at the rim if that
+    is what serves. A CRF as a recurrent layer: Zheng et al. 2015, arXiv:1502.03240.
+
+    Parameters
+    ----------
+    options : CrfOptions
+        The model and its first weights.
+    """
+
+    def __init__(self, options: CrfOptions) -> None:
+        super().__init__()
+        self._options = options
+        self.mask = _TermsLayer(options.mask)
+        self.centre = _TermsLayer(options.centre)
+        self.steps = nn.Parameter(torch.tensor(options.steps))
+
+    def forward(
+        self, particle_logit: Tensor, centre_logit: Tensor, bank: KernelBank
+    ) -> tuple[Solution, Solution]:
+        """Return the refined mask and centre map.
+
+        Parameters
+        ----------
+        particle_logit, centre_logit : Tensor
+            ``(y, x)`` of the network.
+        bank : KernelBank
+            The filters for this micrograph.
+        """
+        if self._options.solver == "none":
+            return Solution(particle_logit, []), Solution(centre_logit, [])
+        mask = self._solve(self.mask.unary(particle_logit, None, bank), self.mask.pairwise(bank))
+        margin = torch.tanh(0.5 * mask.log_odds)
+        centre = self._solve(self.centre.unary(centre_logit, margin, bank), self.centre.pairwise(bank))
+        return mask, centre
+
+    def options(self) -> CrfOptions:
+        """Return the options with the present weights."""
+        steps = tuple(self.steps.detach().clamp(0, 1).tolist())
+        return replace(self._options, steps=steps, mask=self.mask.terms(), centre=self.centre.terms())
+
+    def _solve(self, unary: Tensor, kernels: Kernels) -> Solution:
+        options = self._options
+        if not kernels:
+            return Solution(unary, [])
+        if options.solver == "mean_field":
+            return mean_field(unary, kernels, options.iterations)
+        return frank_wolfe(
+            unary,
+            kernels,
+            options.iterations,
+            regulariser=options.regulariser,
+            strength=options.strength,
+            step=options.step,
+            steps=list(self.steps.clamp(0, 1)),
+        )
+
+
+class _TermsLayer(nn.Module):
+    """The parameters of one map."""
+
+    def __init__(self, terms: Terms) -> None:
+        super().__init__()
+        self._terms = terms
+        self.linear = nn.Parameter(torch.tensor([terms.scale, terms.bias, terms.context]))
+        self.support = nn.Parameter(torch.tensor([kernel.weight for kernel in terms.support]))
+        self.kernels = nn.Parameter(torch.tensor([kernel.weight for kernel in terms.kernels]))
+
+    def unary(self, logit: Tensor, support: Tensor | None, bank: KernelBank) -> Tensor:
+        scale, bias, context = self.linear
+        unary: Tensor = scale * logit + bias
+        if self._terms.context:
+            unary = unary - context * confidence(logit).log()
+        if support is not None:
+            for weight, kernel in zip(self.support, self._terms.support, strict=True):
+                unary = unary + weight * bank[kernel](support)
+        return unary
+
+    def pairwise(self, bank: KernelBank) -> Kernels:
+        return [(w, bank[kernel]) for w, kernel in zip(self.kernels, self._terms.kernels, strict=True)]
+
+    def terms(self) -> Terms:
+        scale, bias, context = self.linear.tolist()
+        return Terms(
+            scale,
+            bias,
+            context,
+            with_weights(self._terms.support, self.support),
+            with_weights(self._terms.kernels, self.kernels),
+        )
+
+
+def with_weights(kernels: Sequence[Kernel], weights: Tensor) -> tuple[Kernel, ...]:
+    """Return kernels with other weights."""
+    return tuple(replace(k, weight=w) for k, w in zip(kernels, weights.tolist(), strict=True))
+
+
+def confidence(logit: Tensor) -> Tensor:
+    """Return how sure the network is of the particles of this micrograph, ``sum p^2 / sum p``, in [0.1, 1].
+
+    It is the mean probability of what the network calls particle. The mask of best expected overlap takes
+    every pixel above about half the overlap that can be reached (Lipton, Elkan & Naryanaswamy 2014,
+    arXiv:1402.1892), so a faint micrograph wants a lower threshold than a clear one.
+
+    Parameters
+    ----------
+    logit : Tensor
+        ``(y, x)``.
+    """
+    p = torch.sigmoid(logit)
+    return ((p * p).sum() / p.sum().clamp(min=1e-6)).clamp(LOWEST_CONFIDENCE, 1)

@@ -1,0 +1,99 @@
+"""The refinement stage: the network's maps to a cleaner particle probability and centre map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cryoseg_ext.crf.kernels import KernelBank
+from cryoseg_ext.crf.layer import CrfLayer
+from cryoseg_ext.crf.options import CrfOptions, Terms
+
+Image = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Refined:
+    """The maps after the CRF.
+
+    Parameters
+    ----------
+    particle, centre : NDArray[np.float32]
+        ``(y, x)`` probability of particle, and centre map, in [0, 1].
+    energies : list of float
+        Of the mask's CRF, one for each iteration; see `cryoseg_ext.crf.solvers.Solution`.
+    """
+
+    particle: Image
+    centre: Image
+    energies: list[float]
+
+
+def refine(logit: Image, reference: Image, diameter_px: float, options: CrfOptions) -> Image:
+    """Return the refined mask alone, for a segmentation without a centre map; see `refine_maps`.
+
+    Parameters
+    ----------
+    logit, reference : NDArray[np.float32]
+        ``(y, x)`` log odds of particle, and the micrograph.
+    diameter_px, options
+        As in `refine_maps`; what the options say of the centre map is left out.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``(y, x)`` probability of particle.
+    """
+    centre = np.full_like(logit, 0.5, dtype=np.float32)
+    mask_only = replace(options, centre=Terms())
+    return refine_maps(logit, centre, reference, diameter_px, mask_only).particle
+
+
+def refine_maps(
+    particle_logit: Image,
+    centre: Image,
+    micrograph: Image,
+    diameter_px: float,
+    options: CrfOptions,
+    device: str = "cpu",
+) -> Refined:
+    """Refine the particle mask and the centre map with dense conditional random fields.
+
+    Parameters
+    ----------
+    particle_logit : NDArray[np.float32]
+        ``(y, x)`` log odds of particle against everything else, finite.
+    centre : NDArray[np.float32]
+        ``(y, x)`` centre map in [0, 1].
+    micrograph : NDArray[np.float32]
+        ``(y, x)`` normalised micrograph; its scale and offset do not matter.
+    diameter_px : float
+        Particle diameter in pixels of the maps.
+    options : CrfOptions
+        The model and its solver.
+    device : str
+        Torch device to compute on.
+
+    Raises
+    ------
+    ValueError
+        If the maps differ in shape or `diameter_px` is not positive.
+    """
+    if particle_logit.ndim != 2 or not particle_logit.shape == centre.shape == micrograph.shape:
+        shapes = f"{particle_logit.shape}, {centre.shape} and {micrograph.shape}"
+        raise ValueError(f"the maps must be 2-D and of one shape, not {shapes}")
+    if diameter_px <= 0:
+        raise ValueError(f"diameter_px must be positive, not {diameter_px}")
+    with torch.inference_mode():
+        logit, centre_map, image = (
+            torch.as_tensor(one, dtype=torch.float32, device=device)
+            for one in (particle_logit, centre, micrograph)
+        )
+        centre_logit = torch.logit(centre_map, eps=1e-6)
+        bank = KernelBank(options, image, logit, centre_logit, diameter_px)
+        mask, peaks = CrfLayer(options)(logit, centre_logit, bank)
+        particle, refined_centre = (torch.sigmoid(one.log_odds).cpu().numpy() for one in (mask, peaks))
+        return Refined(particle, refined_centre, mask.energies)

@@ -1,0 +1,259 @@
+"""The one file that knows of two clients: cryosparc-tools 5 (REST) and cryosparc-tools 4.7 (JSON-RPC)."""
+
+from __future__ import annotations
+
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+
+import cryosparc
+
+from cryoseg_ext.errors import CryosegError
+
+CLIENT_VERSION: str = cryosparc.__version__
+IS_V5 = int(CLIENT_VERSION.split(".")[0]) >= 5
+
+PROGRESS_INTERVAL_S = 2.0 if IS_V5 else 60.0
+"""Version 5 replaces one line of the event log; version 4 can only add lines, so there are few."""
+
+_REASON_LENGTH = 300
+_MISMATCH = re.compile(r"with version (v(\d+\.\d+)\S*)\s+may not be compatible")
+
+
+class ServerGoneError(CryosegError):
+    """The server does not answer, so that the job cannot be marked either."""
+
+
+@dataclass(frozen=True)
+class Login:
+    """Where CryoSPARC is and who asks; see `find_login`.
+
+    Parameters
+    ----------
+    url : str
+        As in the browser, such as ``http://localhost:39000``.
+    email, password : str, optional
+        Of the user; version 5 also takes the token that ``python -m cryosparc.tools login`` saved.
+    license_id : str, optional
+        Needed by version 4.
+    """
+
+    url: str
+    email: str | None = None
+    password: str | None = field(default=None, repr=False)
+    license_id: str | None = field(default=None, repr=False)
+
+
+def find_login(
+    url: str | None = None,
+    email: str | None = None,
+    password: str | None = None,
+    license_id: str | None = None,
+) -> Login:
+    """Return a login whose missing parts are taken from the environment variables of cryosparc-tools."""
+    # The client reads them too, but when it is imported, and takes no host together with a URL.
+    variables = os.environ
+    if not url:
+        host = variables.get("CRYOSPARC_MASTER_HOSTNAME", "localhost")
+        port = variables.get("CRYOSPARC_BASE_PORT", "39000")
+        url = variables.get("CRYOSPARC_BASE_URL") or f"http://{host}:{port}"
+    return Login(
+        (url if "://" in url else f"http://{url}").rstrip("/"),
+        email or variables.get("CRYOSPARC_EMAIL"),
+        password or variables.get("CRYOSPARC_PASSWORD"),
+        license_id or variables.get("CRYOSPARC_LICENSE_ID"),
+    )
+
+
+def connect(login: Login) -> tuple[Any, str | None]:
+    """Connect to CryoSPARC.
+
+    Returns
+    -------
+    client : cryosparc.tools.CryoSPARC
+        The connected client.
+    mismatch : str or None
+        One sentence, if the instance has another major or minor version than the client.
+
+    Raises
+    ------
+    CryosegError
+        If nobody answers, the credentials are refused, or the server is none that this client can talk to.
+    """
+    from cryosparc.tools import CryoSPARC
+
+    try:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            client = CryoSPARC(**_client_arguments(login))
+    except Exception as error:
+        raise _no_connection(login, error) from error
+    for warning in told:
+        if found := _MISMATCH.search(str(warning.message)):
+            return client, (
+                f"CryoSPARC at {login.url} is {found[1]} and the client here is cryosparc-tools "
+                f"{CLIENT_VERSION}: install the matching one with: {_install_command(found[2])}"
+            )
+    return client, None
+
+
+def _client_arguments(login: Login) -> dict[str, Any]:
+    if IS_V5:
+        # The host and the port are named, because the client would take them from the environment.
+        return {
+            "base_url": login.url,
+            "host": None,
+            "base_port": None,
+            "email": login.email,
+            "password": login.password,
+        }
+    if not (login.email and login.password and login.license_id):
+        raise CryosegError(
+            f"cryosparc-tools {CLIENT_VERSION} needs an e-mail address, a password and a licence: set "
+            "CRYOSPARC_EMAIL, CRYOSPARC_PASSWORD and CRYOSPARC_LICENSE_ID"
+        )
+    parts = urlsplit(login.url)
+    return {
+        "host": parts.hostname,
+        "base_port": parts.port or 39000,
+        "license": login.license_id,
+        "email": login.email,
+        "password": login.password,
+    }
+
+
+def _no_connection(login: Login, error: Exception) -> CryosegError:
+    chain = list(_chain(error))
+    if known := next((cause for cause in chain if isinstance(cause, CryosegError)), None):
+        return known
+    if _nobody_answers(error):
+        return ServerGoneError(
+            f"no CryoSPARC answers at {login.url}: check --url and that CryoSPARC runs (cryosparcm status)"
+        )
+    if "authentication not provided" in str(error):
+        return CryosegError(
+            f"there are no credentials for {login.url}: set CRYOSPARC_EMAIL and CRYOSPARC_PASSWORD, or run "
+            f"once: python -m cryosparc.tools login --url {login.url}"
+        )
+    codes = {code for cause in chain if isinstance(code := getattr(cause, "code", None), int)}
+    if codes & {400, 401, 403, 422} or "authentication with given credentials" in str(error):
+        secrets = "or the saved token" if IS_V5 else "and the licence"
+        return CryosegError(
+            f"CryoSPARC at {login.url} refused the login: check the e-mail address, the password {secrets}"
+        )
+    return CryosegError(
+        f"{login.url} gives no answer that cryosparc-tools {CLIENT_VERSION} understands "
+        f"({_reason(chain[-1])}): check --url, and install the client of your CryoSPARC's version, as in: "
+        f"{_install_command('4.7' if IS_V5 else '5.0')}"
+    )
+
+
+def _install_command(version: str) -> str:
+    return f"pip install 'cryosparc-tools~={version}.0'"
+
+
+@contextmanager
+def asking(what: str, mend: str) -> Iterator[None]:
+    """Ask the server for something; what goes wrong becomes one sentence.
+
+    Parameters
+    ----------
+    what : str
+        What is asked, as in "find project P3".
+    mend : str
+        What the user can do when it is refused.
+
+    Raises
+    ------
+    ServerGoneError
+        If the server does not answer.
+    CryosegError
+        If it refuses.
+    """
+    try:
+        with warnings.catch_warnings():
+            # The client tells of each attempt.
+            warnings.simplefilter("ignore")
+            yield
+    except Exception as error:
+        if _nobody_answers(error):
+            raise ServerGoneError(
+                f"CryoSPARC does not answer when asked to {what}: check that it runs (cryosparcm status)"
+            ) from error
+        raise CryosegError(f"CryoSPARC could not {what} ({_reason(error)}): {mend}") from error
+
+
+def directory(owner: Any) -> Path:
+    """Return the folder of a project or a job, with one request."""
+    return Path(owner.dir if IS_V5 else owner.dir())
+
+
+def show_progress(job: Any, text: str) -> None:
+    """Show how far the job is: version 5 in one line that changes, version 4 in a new one."""
+    if IS_V5:
+        job.log(text, name="progress")
+    else:
+        job.log(text)
+
+
+def set_images(job: Any, output: str, image: Path) -> None:
+    """Show a picture on the job's tile and its output; version 4 has no way to."""
+    if IS_V5:
+        job.set_output_image(output, image)
+        job.set_tile_image(image)
+
+
+def stop(job: Any, error: str = "") -> None:
+    """Mark a job completed, or failed for a reason.
+
+    Version 5 sends the reason in a URL, so that it has to be short; version 4 takes none.
+    """
+    short = _shortened(error)
+    if IS_V5:
+        job.stop(short)
+    else:
+        if short:
+            job.log(short, level="error")
+        job.stop(bool(short))
+
+
+def _nobody_answers(error: BaseException) -> bool:
+    """Whether the connection failed, and not the request."""
+    transport_errors: tuple[type[BaseException], ...] = (OSError, HTTPException)
+    if IS_V5:
+        import httpx
+
+        transport_errors += (httpx.TransportError,)
+    return any(
+        (isinstance(cause, transport_errors) and not isinstance(cause, HTTPError))
+        # The client of version 4 keeps only the text.
+        or re.search(r"\bURL Error\b|\bTimeout Error\b", str(cause))
+        for cause in _chain(error)
+    )
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def _reason(error: BaseException) -> str:
+    data = getattr(error, "data", None)
+    detail = data.get("detail") if isinstance(data, dict) else None
+    code = getattr(error, "code", None)
+    return _shortened(f"code {code}: {detail}" if detail else str(error).removeprefix("*** "))
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _REASON_LENGTH else f"{line[: _REASON_LENGTH - 2]} …"

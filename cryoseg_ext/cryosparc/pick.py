@@ -1,0 +1,290 @@
+"""Picking the exposures of a CryoSPARC project, from the login to the saved particles."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cryoseg_ext.batch import MicrographTask, pick_batch
+from cryoseg_ext.crf import CrfChoice
+from cryoseg_ext.cryosparc import client
+from cryoseg_ext.cryosparc.events import OVERLAY_FILE, log_overlay, log_result, log_settings
+from cryoseg_ext.cryosparc.job import OUTPUT, ExternalJob, open_job, running, source_has_ended
+from cryoseg_ext.cryosparc.masks import mask_path, write_mask
+from cryoseg_ext.cryosparc.particles import PickedExposure
+from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.finished import FinishedMicrograph, as_stored, read_finished, settings_key, write_finished
+from cryoseg_ext.network import load_model
+from cryoseg_ext.pipeline import PickingOptions
+from cryoseg_ext.report import stretch
+
+if TYPE_CHECKING:
+    from cryoseg_ext.cryosparc.client import Login
+    from cryoseg_ext.cryosparc.groups import Exposure
+    from cryoseg_ext.network import Model
+    from cryoseg_ext.picks import Picks
+    from cryoseg_ext.pipeline import PickedMicrograph
+
+WATCH_INTERVAL_S = 30.0
+
+
+@dataclass(frozen=True)
+class PickingJob:
+    """What a finished job has done.
+
+    Parameters
+    ----------
+    uid : str
+        Its number, such as J45.
+    folder : Path
+        Its folder.
+    n_particles : int
+        How many particles were saved.
+    skipped : list of str
+        What is wrong with the micrographs that could not be picked.
+    """
+
+    uid: str
+    folder: Path
+    n_particles: int
+    skipped: list[str]
+
+
+@dataclass
+class _Run:
+    """The job at work: how it picks, and what it has picked so far."""
+
+    job: ExternalJob
+    model: Model
+    options: PickingOptions
+    threshold: float
+    masks: bool
+    tell: Callable[[str], None]
+    candidates: dict[Exposure, Picks] = field(default_factory=dict)
+    skipped: dict[Exposure, str] = field(default_factory=dict)
+
+
+def pick_exposures(
+    project: str,
+    workspace: str | None = None,
+    exposures: str | None = None,
+    *,
+    particle_diameter_A: float,
+    job: str | None = None,
+    threshold: float | None = None,
+    min_distance_A: float | None = None,
+    crf: CrfChoice | None = CrfChoice(),
+    model: Path | None = None,
+    device: str = "cpu",
+    masks: bool = False,
+    watch: bool = False,
+    watch_interval_s: float = WATCH_INTERVAL_S,
+    login: Login | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> PickingJob:
+    """Pick exposures of a CryoSPARC project as an External job; run it where the project's folder is.
+
+    Each finished micrograph is kept as a file in the job's folder, so that a job that was stopped goes on
+    where it was when the same call is made with `job`.
+
+    Parameters
+    ----------
+    project, workspace : str
+        Such as P3 and W1.
+    exposures : str
+        Job and output with the exposures, such as ``J12:exposures_accepted``.
+    particle_diameter_A : float
+        Largest extent of the particle in Å.
+    job : str, optional
+        The External job to go on with, such as J45; `workspace` and `exposures` are then not needed.
+    threshold : float, optional
+        Lowest score of a pick; the model's own by default.
+    min_distance_A : float, optional
+        Smallest distance between two picks in Å; half the diameter by default.
+    crf : CrfChoice or None
+        Refinement of the segmentation; None leaves it out.
+    model : Path, optional
+        Model file; the shipped default model when not given.
+    device : str
+        Torch device.
+    masks : bool
+        Also write the segmentations as MRC to the folder ``masks`` of the job.
+    watch : bool
+        Pick exposures as they appear: until the job they come from ends, or until stopped.
+    watch_interval_s : float
+        Seconds from one look for new exposures to the next.
+    login : Login, optional
+        From `find_login`; the environment variables and the saved token by default.
+    tell : callable
+        Told in a sentence what happens.
+
+    Raises
+    ------
+    CryosegError
+        If CryoSPARC refuses something or cannot be reached, or no micrograph can be picked. The job is then
+        marked failed, as it is after Ctrl-C and SIGTERM.
+    """
+    try:
+        network = load_model(model, device)
+    except (RuntimeError, AssertionError) as error:
+        raise CryosegError(f"--device {device}: PyTorch finds no such device here: give cpu") from error
+    instance, mismatch = client.connect(login or client.find_login())
+    if mismatch:
+        tell(mismatch)
+    external = open_job(instance, project, workspace, exposures, job)
+    tell(f"Job {external.uid} of {project}, in {external.folder}")
+    run = _Run(
+        external,
+        network,
+        PickingOptions(particle_diameter_A, min_distance_A, crf),
+        network.threshold if threshold is None else threshold,
+        masks,
+        tell,
+    )
+    with running(external, tell):
+        external.check_folder()
+        if mismatch:
+            external.log(mismatch, level="warning")
+        log_settings(external, run.options, network, run.threshold)
+        if watch:
+            number = _watch(run, _ending_of(instance, project, exposures), watch_interval_s)
+        else:
+            _pick(run, external.read_exposures())
+            number = _save(run)
+    return PickingJob(external.uid, external.folder, number, list(run.skipped.values()))
+
+
+def _ending_of(instance: Any, project: str, source: str | None) -> Callable[[], bool]:
+    """Return what asks whether no more exposures will come; of a job that has ended already, no one knows."""
+    if source is None or source_has_ended(instance, project, source):
+        return lambda: False
+    return lambda: source_has_ended(instance, project, source)
+
+
+def _watch(run: _Run, source_ended: Callable[[], bool], interval_s: float) -> int:
+    """Pick what appears, saving after each time, until the job that gives the exposures has ended."""
+    number = 0
+    try:
+        while True:
+            # Asked first, so that what the job wrote at its very end is seen.
+            ended = source_ended()
+            found = run.job.read_exposures()
+            if _new(run, found):
+                _pick(run, found)
+                number = _save(run) if run.candidates else 0
+            if ended:
+                return number if run.candidates else _save(run)
+            waiting = f"{len(run.candidates)} micrographs picked; waiting for more exposures"
+            run.job.show_progress(waiting, last=False)
+            run.job.raise_if_killed()
+            time.sleep(interval_s)
+    except (KeyboardInterrupt, SystemExit):
+        if run.candidates:
+            _save(run)
+        raise
+
+
+def _new(run: _Run, found: Sequence[Exposure]) -> list[Exposure]:
+    return [exposure for exposure in found if exposure not in run.candidates and exposure not in run.skipped]
+
+
+def _pick(run: _Run, found: Sequence[Exposure]) -> None:
+    """Pick the exposures that are not finished; a finished one has its file."""
+    new = _new(run, found)
+    run.candidates |= {one: earlier for one in new if (earlier := _earlier(run, one)) is not None}
+    waiting = {str(one.uid): one for one in new if one not in run.candidates}
+    run.job.log(f"{len(waiting)} micrographs to pick, {len(new) - len(waiting)} picked earlier")
+    tasks = [
+        MicrographTask(name, run.job.project_folder / one.image_path, one.image_pixel_size_A or None)
+        for name, one in waiting.items()
+    ]
+    shown: set[int] = set()
+    results = pick_batch(tasks, run.model, run.options, stop=run.job.is_killed)
+    for number, (task, outcome) in enumerate(results):
+        exposure = waiting[task.name]
+        if isinstance(outcome, CryosegError):
+            run.skipped[exposure] = str(outcome)
+            run.tell(f"Skipped: {outcome}")
+        else:
+            _keep(run, exposure, outcome)
+            if stretch(number, len(tasks)) not in shown:
+                shown.add(stretch(number, len(tasks)))
+                log_overlay(run.job, exposure, outcome, outcome.candidates.above(run.threshold))
+        last = number + 1 == len(tasks)
+        run.job.show_progress(_progress(run, number + 1, len(tasks)), last=last)
+    run.job.raise_if_killed()
+
+
+def _earlier(run: _Run, exposure: Exposure) -> Picks | None:
+    """Return the candidates that an earlier run of the job kept, if they are what this one would find."""
+    finished = read_finished(_candidates_path(run, exposure))
+    if finished is None or finished.settings != _key(run, exposure):
+        return None
+    return None if run.masks and not mask_path(run.job.folder, exposure).exists() else finished.candidates
+
+
+def _keep(run: _Run, exposure: Exposure, picked: PickedMicrograph) -> None:
+    """Write what was found on a micrograph, the candidates last because they say that it is finished.
+
+    Raises
+    ------
+    CryosegError
+        If the job's folder cannot be written.
+    """
+    candidates = as_stored(picked.candidates)
+    finished = FinishedMicrograph(_key(run, exposure), run.model.threshold, candidates)
+    try:
+        if run.masks:
+            write_mask(mask_path(run.job.folder, exposure), picked, exposure.image_pixel_size_A)
+        write_finished(_candidates_path(run, exposure), finished)
+    except OSError as error:
+        raise CryosegError(f"{run.job.folder} cannot be written ({error.strerror}): mend this") from error
+    run.candidates[exposure] = candidates
+
+
+def _candidates_path(run: _Run, exposure: Exposure) -> Path:
+    return run.job.folder / f"candidates/{exposure.uid}.star"
+
+
+def _key(run: _Run, exposure: Exposure) -> str:
+    return settings_key(
+        particle_diameter_A=run.options.particle_diameter_A,
+        min_distance_A=run.options.min_distance_A,
+        crf=run.options.crf,
+        digest=run.model.fingerprint,
+        pixel_size_A=exposure.image_pixel_size_A,
+    )
+
+
+def _progress(run: _Run, done: int, total: int) -> str:
+    particles = sum(int(np.sum(picks.score >= run.threshold)) for picks in run.candidates.values())
+    return f"{done} of {total} micrographs picked, {particles} particles so far"
+
+
+def _save(run: _Run) -> int:
+    """Save the particles, and show what was found.
+
+    Raises
+    ------
+    CryosegError
+        If no micrograph was picked.
+    """
+    log_result(run.job, list(run.candidates.values()), run.threshold, list(run.skipped.values()))
+    if not run.candidates:
+        raise CryosegError(
+            f"none of the {len(run.skipped)} micrographs could be picked: the log of {run.job.uid} says why"
+            if run.skipped
+            else "the connected output has no micrographs"
+        )
+    picked = [PickedExposure(one, picks.above(run.threshold)) for one, picks in run.candidates.items()]
+    options = run.options
+    number = run.job.save_particles(picked, options.min_distance_A or options.particle_diameter_A / 2)
+    if (image := run.job.folder / OVERLAY_FILE).exists():
+        run.job.set_images(image)
+    run.tell(f"{number} particles on {len(picked)} micrographs saved as {run.job.uid}:{OUTPUT}")
+    return number

@@ -1,0 +1,160 @@
+"""Label files of many micrographs: written one by one, kept when a run starts again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.files import replace_text, replacing
+from cryoseg_ext.labels.canvas import Instances
+from cryoseg_ext.micrograph import read_micrograph
+
+Labels = NDArray[np.int8] | NDArray[np.float32]
+Draw = Callable[[tuple[int, int], float], tuple[Labels, Instances]]
+"""From the ``(y, x)`` shape and the pixel size in Å/px of a micrograph to its labels and instances."""
+
+SETTINGS_FILE = "settings.json"
+LABELS_STAR = "labels.star"
+
+
+@dataclass(frozen=True)
+class LabelTask:
+    """A micrograph to label.
+
+    Parameters
+    ----------
+    name : str
+        As it stands in the file of particles.
+    micrograph : Path | None
+        Its file, None where it was not found.
+    shape : tuple[int, int] | None
+        ``(ny, nx)``; that of the file when None.
+    pixel_size_A : float | None
+        Å/px; that of the file's header when None.
+    n_particles : int
+        How many particles it has.
+    draw : Draw
+        Makes the maps.
+    """
+
+    name: str
+    micrograph: Path | None
+    shape: tuple[int, int] | None
+    pixel_size_A: float | None
+    n_particles: int
+    draw: Draw
+
+
+@dataclass(frozen=True)
+class LabelFiles:
+    """The MRC files of one micrograph: a label map and an instance map."""
+
+    labels: Path
+    instances: Path
+
+    @property
+    def finished(self) -> bool:
+        """Whether both are there."""
+        return self.labels.exists() and self.instances.exists()
+
+
+def label_files(folder: Path, name: str) -> LabelFiles:
+    """Return where the maps of a micrograph go."""
+    stem = Path(name).name.removesuffix(".gz").removesuffix(".bz2").rsplit(".", 1)[0]
+    return LabelFiles(folder / f"{stem}_labels.mrc", folder / f"{stem}_instances.mrc")
+
+
+def start_folder(folder: Path, tasks: Sequence[LabelTask], settings: Mapping[str, Any]) -> None:
+    """Make ready a folder for these settings: label files made with others are removed.
+
+    Raises
+    ------
+    CryosegError
+        If two micrographs would share their files.
+    """
+    owners: dict[Path, str] = {}
+    for task in tasks:
+        file = label_files(folder, task.name).labels
+        if file in owners:
+            raise CryosegError(f"{owners[file]} and {task.name} would share {file}: label them apart")
+        owners[file] = task.name
+    path, text = folder / SETTINGS_FILE, json.dumps(settings, indent=1, ensure_ascii=False) + "\n"
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return
+    for task in tasks:
+        files = label_files(folder, task.name)
+        files.labels.unlink(missing_ok=True)
+        files.instances.unlink(missing_ok=True)
+    replace_text(path, text)
+
+
+def label_batch(tasks: Sequence[LabelTask], folder: Path) -> Iterator[tuple[LabelTask, CryosegError | None]]:
+    """Label micrographs in order, without those whose files are there.
+
+    Yields
+    ------
+    tuple[LabelTask, CryosegError | None]
+        What was done, or what is wrong with this micrograph in one sentence that names it.
+    """
+    for task in tasks:
+        files = label_files(folder, task.name)
+        try:
+            if not files.finished:
+                shape, pixel_size_A = _size(task)
+                labels, instances = task.draw(shape, pixel_size_A)
+                write_mrc(files.instances, instances, pixel_size_A)
+                write_mrc(files.labels, labels, pixel_size_A)
+        except CryosegError as error:
+            sentence = str(error)
+            yield task, error if task.name in sentence else CryosegError(f"{task.name}: {sentence}")
+        else:
+            yield task, None
+
+
+def write_mrc(path: Path, image: NDArray[Any], pixel_size_A: float) -> None:
+    """Write a ``(y, x)`` map as MRC, with its pixel size in Å/px."""
+    import mrcfile
+
+    with replacing(path) as temporary, mrcfile.new(temporary, overwrite=True) as mrc:
+        mrc.set_data(image)
+        mrc.voxel_size = pixel_size_A
+
+
+def write_labels_star(folder: Path, tasks: Sequence[LabelTask]) -> None:
+    """Write ``labels.star``: micrograph, label file, instance file and number of particles."""
+    import pandas as pd
+    import starfile
+
+    files = [label_files(folder, task.name) for task in tasks]
+    table = pd.DataFrame(
+        {
+            "rlnMicrographName": [task.name for task in tasks],
+            "cryosegLabelName": [file.labels.as_posix() for file in files],
+            "cryosegInstanceName": [file.instances.as_posix() for file in files],
+            "rlnGroupNrParticles": [task.n_particles for task in tasks],
+        }
+    )
+    replace_text(folder / LABELS_STAR, starfile.to_string({"labels": table}))
+
+
+def _size(task: LabelTask) -> tuple[tuple[int, int], float]:
+    shape, pixel_size_A = task.shape, task.pixel_size_A
+    if shape is None or pixel_size_A is None:
+        if task.micrograph is None:
+            raise CryosegError(
+                f"{task.name} is not to be found, so its size is not known: run from the project folder or "
+                "give the micrographs as --in_mics"
+            )
+        micrograph = read_micrograph(task.micrograph)
+        height, width = micrograph.image.shape
+        shape, pixel_size_A = (height, width), pixel_size_A or micrograph.pixel_size_A
+    if pixel_size_A is None:
+        raise CryosegError(f"{task.name}: its header has no pixel size: give --pixel_size in Å/px")
+    return shape, pixel_size_A

@@ -1,0 +1,70 @@
+"""Reading of the map that is projected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.simulation.volume import maximum_extent, shrink_volume
+
+
+@dataclass(frozen=True)
+class ParticleMap:
+    """A density map, small enough to project.
+
+    Parameters
+    ----------
+    density : NDArray[np.float32]
+        ``(z, y, x)``, cubic and even; the origin is the voxel ``n // 2`` of each axis.
+    pixel_size_A : float
+        Å/px.
+    extent_A : float
+        Longest extent of the particle in Å.
+    """
+
+    density: NDArray[np.float32]
+    pixel_size_A: float
+    extent_A: float
+
+
+def read_particle_map(path: Path, mask: Path | None) -> ParticleMap:
+    """Read a map, times a mask where one is given.
+
+    Raises
+    ------
+    CryosegError
+        If a file cannot be read, has no pixel size, is not cubic or does not fit the other.
+    """
+    density, pixel_size_A = _read_mrc(path)
+    if mask is not None:
+        envelope, _ = _read_mrc(mask)
+        if envelope.shape != density.shape:
+            raise CryosegError(f"{mask} and {path} differ in size: give a mask made for this map")
+        density = density * envelope
+    try:
+        density, pixel_size_A = shrink_volume(density, pixel_size_A)
+        return ParticleMap(density, pixel_size_A, maximum_extent(density, pixel_size_A))
+    except CryosegError as error:
+        raise CryosegError(f"{path}: {error}") from None
+
+
+def _read_mrc(path: Path) -> tuple[NDArray[np.float32], float]:
+    import mrcfile
+
+    try:
+        with mrcfile.open(path) as mrc:
+            density, voxel = np.asarray(mrc.data, np.float32), mrc.voxel_size
+            sizes_A = [float(voxel.x), float(voxel.y), float(voxel.z)]
+    except FileNotFoundError:
+        raise CryosegError(f"{path} does not exist: check the path and the current folder") from None
+    except (OSError, ValueError) as error:
+        raise CryosegError(f"{path} cannot be read as MRC ({error}): write it again") from None
+    if not np.isfinite(density).all():
+        raise CryosegError(f"{path} holds values that are no numbers: write it again")
+    if min(sizes_A) <= 0 or max(sizes_A) > 1.001 * min(sizes_A):
+        raise CryosegError(f"{path}: the pixel size in its header is {sizes_A} Å: mend the header")
+    return density, sizes_A[0]

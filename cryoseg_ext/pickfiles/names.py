@@ -1,0 +1,111 @@
+"""Matching the micrograph names of one program with those of another."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+from cryoseg_ext.errors import CryosegError
+
+EXTENSIONS = (
+    *(".mrc", ".mrcs", ".map", ".tif", ".tiff", ".eer", ".dm4", ".gz", ".bz2"),
+    *(".png", ".jpg", ".jpeg", ".star", ".csv", ".cs"),
+)
+SUFFIXES = (
+    *("_doseweighted", "_DW", "_noDW", "_patch_aligned", "_rigid_aligned", "_aligned"),
+    *("_motion_corrected", "_motioncorrected", "_fractions", "_EER", "_denoised"),
+)
+_CRYOSPARC_UID = re.compile(r"\d{15,21}_(?=.)")
+
+NAME_RULE = (
+    "Micrograph names are compared whole; where that finds nothing, without folders; then also without "
+    f"extensions ({' '.join(EXTENSIONS)}) and the suffixes that motion correction adds "
+    f"({' '.join(SUFFIXES)}, in any case, any number of them); then also without CryoSPARC's uid in front "
+    "(15 to 21 digits and '_'). The first comparison that finds a micrograph decides."
+)
+
+
+def match_names(names: Sequence[str], micrographs: Sequence[str]) -> dict[str, str]:
+    """Match the names in a file of picks to micrographs.
+
+    Names are compared whole; where that finds nothing, without folders; then also without `EXTENSIONS` and
+    `SUFFIXES`, in any case and any number of them; then also without CryoSPARC's uid in front (15 to 21
+    digits and ``_``). The first comparison that finds a micrograph decides.
+
+    Parameters
+    ----------
+    names : Sequence[str]
+        Names in a file of picks.
+    micrographs : Sequence[str]
+        Names of the micrographs.
+
+    Returns
+    -------
+    dict[str, str]
+        The micrograph of each name, in the order of `names`; a name without a micrograph is absent.
+
+    Raises
+    ------
+    CryosegError
+        If two micrographs fit a name, or two names fit a micrograph.
+    """
+    steps: tuple[Callable[[str], str], ...] = (_whole, _without_folders, _bare, _without_uid)
+    lookups = [_lookup(micrographs, step) for step in steps]
+    matched: dict[str, str] = {}
+    name_of: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        fitting = next(
+            (found for step, at in zip(steps, lookups, strict=True) if (found := at(step(name)))), []
+        )
+        if not fitting:
+            continue
+        if len(fitting) > 1:
+            raise CryosegError(
+                f"the picks of {name} fit both {fitting[0]} and {fitting[1]}: convert one of them at a time "
+                "or rename the files"
+            )
+        if fitting[0] in name_of:
+            raise CryosegError(
+                f"the picks of both {name_of[fitting[0]]} and {name} fit {fitting[0]}: remove or rename one"
+            )
+        matched[name] = fitting[0]
+        name_of[fitting[0]] = name
+    return matched
+
+
+def without_extensions(name: str) -> str:
+    """Return a micrograph's name without folders and extensions."""
+    return _strip_ends(_without_folders(name), EXTENSIONS)
+
+
+def _lookup(micrographs: Sequence[str], step: Callable[[str], str]) -> Callable[[str], list[str]]:
+    by_key: defaultdict[str, list[str]] = defaultdict(list)
+    for micrograph in dict.fromkeys(micrographs):
+        by_key[step(micrograph)].append(micrograph)
+    return lambda key: by_key.get(key, [])
+
+
+def _whole(name: str) -> str:
+    return name.removeprefix(">")
+
+
+def _without_folders(name: str) -> str:
+    return _whole(name).rsplit("/", 1)[-1]
+
+
+def _bare(name: str) -> str:
+    """Return a name without folders, extensions and suffixes."""
+    return _strip_ends(without_extensions(name), SUFFIXES)
+
+
+def _without_uid(name: str) -> str:
+    return _CRYOSPARC_UID.sub("", _bare(name), count=1)
+
+
+def _strip_ends(name: str, ends: Sequence[str]) -> str:
+    """Remove any of `ends` again and again, but never the whole name."""
+    for end in ends:
+        if len(name) > len(end) and name.lower().endswith(end.lower()):
+            return _strip_ends(name[: -len(end)], ends)
+    return name

@@ -1,0 +1,69 @@
+"""The signal-to-noise ratio that an electron dose allows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cryoseg_ext.simulation.specimens import Specimen
+
+POTENTIAL_V = 2.7
+"""Mean inner potential of protein less that of the vitreous ice it displaces, about 7.4 - 4.7 V
+(independent-atom model at 1.35 and 0.93 g/cm^3)."""
+DETECTIVE_EFFICIENCY = 0.7
+"""Detective quantum efficiency of a counting detector at the frequencies that matter here."""
+_CELLS = 20
+
+
+def interaction_constant(voltage_kV: float) -> float:
+    """Return the phase shift in radians per volt and Å of projected potential (Kirkland 2010, eq. 5.6)."""
+    volts, rest_V = 1e3 * voltage_kV, 510998.95
+    wavelength_A = 12.2642596 / np.sqrt(volts * (1 + volts / (2 * rest_V)))
+    return float(2 * np.pi / (wavelength_A * volts) * (rest_V + volts) / (2 * rest_V + volts))
+
+
+def solid_volume(specimen: Specimen) -> float:
+    """Return the volume that a specimen fills, in cubes of its maximum extent.
+
+    That of the cells of 1/20 of the extent with at least a third of the typical mass of an occupied cell.
+    """
+    cells = np.floor((specimen.positions + 0.5) * _CELLS).astype(np.int64)
+    _, cell = np.unique(cells, axis=0, return_inverse=True)
+    mass = np.bincount(cell, specimen.weights)
+    return float(np.count_nonzero(mass > np.median(mass) / 3)) / _CELLS**3
+
+
+def signal_per_density(
+    specimen: Specimen, diameter_A: float, pixel_size_A: float, voltage_kV: float
+) -> float:
+    """Return the relative change of intensity, at unit contrast transfer, per unit of projected density.
+
+    Twice the phase shift, in the weak-phase approximation: the density of `placement.project` sums to the
+    specimen's weights over each particle, which stand for its volume of protein.
+
+    Parameters
+    ----------
+    specimen : Specimen
+        The molecule.
+    diameter_A : float
+        Its maximum extent in Å.
+    pixel_size_A : float
+        Of the projected density, Å/px.
+    voltage_kV : float
+        Accelerating voltage.
+    """
+    volume_A3 = solid_volume(specimen) * diameter_A**3
+    thickness_A = volume_A3 / float(specimen.weights.sum()) / pixel_size_A**2
+    return 2 * interaction_constant(voltage_kV) * POTENTIAL_V * thickness_A
+
+
+def shot_noise(dose_e_A2: float, unit_A: float) -> float:
+    """Return the standard deviation of the relative intensity in a pixel of width `unit_A`.
+
+    Parameters
+    ----------
+    dose_e_A2 : float
+        Electrons per Å^2.
+    unit_A : float
+        Width of the pixel in Å.
+    """
+    return float(1 / np.sqrt(dose_e_A2 * unit_A**2 * DETECTIVE_EFFICIENCY))

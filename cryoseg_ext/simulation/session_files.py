@@ -1,0 +1,188 @@
+"""A simulated session on disk: MRC files, and STAR files as RELION 3.1 to 5 write them.
+
+================================  ============================================================
+``Micrographs/NAME.mrc``          the micrograph
+``Truth/NAME_clean.mrc``          the same without noise
+``Truth/NAME_labels.mrc``         0 background, 1 particle, 2 contaminant
+``Truth/NAME_instances.mrc``      k on the k-th particle, 0 elsewhere
+``Truth/NAME.json``               conditions; centres (pixels) and RELION's angles (degrees)
+``Truth/structure_1.mrc`` ...     maps, of which the particles are projections
+``Coordinates/NAME.star, .csv``   the centres, to the nearest pixel for RELION, and unrounded
+``micrographs.star``              optics and CTF
+``particles.star``                optics, CTF, coordinates and angles
+``simulation.json``               the options
+================================  ============================================================
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import mrcfile
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from cryoseg_ext.coordinates import write_coordinates_csv, write_coordinates_star
+from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.files import replace_text, replacing
+from cryoseg_ext.picks import Picks
+from cryoseg_ext.processes import in_processes
+from cryoseg_ext.simulation.poses import to_relion_angles
+from cryoseg_ext.simulation.session import SessionOptions, load_specimens, simulate_session_micrograph
+from cryoseg_ext.simulation.session_star import BOX_DIAMETERS, write_lists
+from cryoseg_ext.simulation.specimens import Specimen
+
+LARGEST_BOX_PX = 160
+"""Of a map; that of a large structure has voxels larger than the pixels of the micrographs."""
+GREY_VALUES_PER_SIGMA = {"int16": 1000, "int8": 30}
+"""How integers are scaled: so many steps in a standard deviation of the micrograph, whose mean becomes 0."""
+
+
+def write_session(
+    folder: Path,
+    options: SessionOptions,
+    n: int,
+    *,
+    first: int = 0,
+    file_mode: str = "float32",
+    workers: int = 1,
+    report: Callable[[int], None] | None = None,
+) -> None:
+    """Simulate micrographs `first` to ``first + n - 1`` of a session and write them to `folder`.
+
+    What an earlier, interrupted call has finished is kept. The files do not depend on `workers`.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if needed.
+    options : SessionOptions
+        What to simulate.
+    n, first : int
+        How many micrographs, and the index of the first one.
+    file_mode : str
+        Type of the micrographs' grey values: float32, float16, int16 or int8. The truth has its own.
+    workers : int
+        Processes.
+    report : callable, optional
+        Called with the number of finished micrographs, at the start and after each.
+
+    Raises
+    ------
+    CryosegError
+        If `folder` holds a simulation with other options, or the options ask for the impossible.
+    """
+    specimens = load_specimens(options)
+    _check_fingerprint(folder / "simulation.json", {**options.fingerprint(), "file_mode": file_mode})
+    for number, (specimen, diameter_A) in enumerate(specimens, start=1):
+        voxel_A = max(options.pixel_size_A, BOX_DIAMETERS * diameter_A / LARGEST_BOX_PX)
+        density = density_map(specimen, diameter_A, voxel_A)
+        write_mrc(folder / "Truth" / f"structure_{number}.mrc", density, voxel_A)
+    indices = range(first, first + n)
+    missing = [index for index in indices if not _record_path(folder, index).exists()]
+    kept = n - len(missing)
+    if report is not None:
+        report(kept)
+    write = partial(_write_micrograph, folder, options, specimens, file_mode)
+    for done, _ in enumerate(in_processes(write, missing, workers), start=kept + 1):
+        if report is not None:
+            report(done)
+    records = {
+        _name(index): json.loads(_record_path(folder, index).read_text(encoding="utf-8")) for index in indices
+    }
+    write_lists(folder, records, options.pixel_size_A)
+
+
+def _name(index: int) -> str:
+    return f"mic_{index + 1:04d}"
+
+
+def _record_path(folder: Path, index: int) -> Path:
+    """Return the last file written for a micrograph: where it is, all are."""
+    return folder / "Truth" / f"{_name(index)}.json"
+
+
+def _check_fingerprint(path: Path, fingerprint: dict[str, Any]) -> None:
+    fingerprint = json.loads(json.dumps(fingerprint))
+    if not path.exists():
+        replace_text(path, json.dumps(fingerprint, indent=1) + "\n")
+        return
+    try:
+        earlier = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        earlier = {}
+    changed = [key for key, value in fingerprint.items() if earlier.get(key) != value]
+    if changed:
+        raise CryosegError(
+            f"{path.parent} holds a simulation with other settings ({', '.join(changed)}): "
+            "give the same ones to continue it, or another folder"
+        )
+
+
+def _write_micrograph(
+    folder: Path,
+    options: SessionOptions,
+    specimens: Sequence[tuple[Specimen, float]],
+    file_mode: str,
+    index: int,
+) -> None:
+    simulated = simulate_session_micrograph(options, specimens, index)
+    name, pixel_size_A = _name(index), options.pixel_size_A
+    truth = folder / "Truth"
+    write_mrc(folder / "Micrographs" / f"{name}.mrc", as_stored(simulated.image, file_mode), pixel_size_A)
+    write_mrc(truth / f"{name}_clean.mrc", simulated.clean, pixel_size_A)
+    write_mrc(truth / f"{name}_labels.mrc", simulated.labels, pixel_size_A)
+    # MRC has no 32-bit integers; these floats hold all numbers there can be.
+    numbers = np.int16 if len(simulated.x_px) <= np.iinfo(np.int16).max else np.float32
+    write_mrc(truth / f"{name}_instances.mrc", simulated.instances.astype(numbers), pixel_size_A)
+    picks = Picks(simulated.x_px, simulated.y_px, np.ones(len(simulated.x_px)))
+    write_coordinates_star(folder / "Coordinates" / f"{name}.star", picks)
+    write_coordinates_csv(folder / "Coordinates" / f"{name}.csv", picks)
+    structure = index % len(specimens)
+    record = {
+        "conditions": asdict(simulated.conditions),
+        "structure": structure + 1,
+        "diameter_A": specimens[structure][1],
+        "x_px": simulated.x_px.tolist(),
+        "y_px": simulated.y_px.tolist(),
+        "angles_deg": to_relion_angles(simulated.orientations).tolist(),
+    }
+    replace_text(_record_path(folder, index), json.dumps(record) + "\n")
+
+
+def density_map(specimen: Specimen, diameter_A: float, voxel_A: float) -> NDArray[np.float32]:
+    """Return the ``(z, y, x)`` density of a specimen in a cubic box, its centre of mass at ``n // 2``."""
+    diameter_px = diameter_A / voxel_A
+    # The maximum extent leaves out the tips of a few per cent of the beads.
+    radius = np.linalg.norm(specimen.positions, axis=1).max() + 3 * specimen.bead_sigma
+    n = 2 * int(np.ceil(max(BOX_DIAMETERS / 2, radius) * diameter_px))
+    beads = np.rint(specimen.positions * diameter_px).astype(int) + n // 2
+    density = np.zeros((n, n, n), np.float32)
+    np.add.at(density, tuple(beads[:, ::-1].T), specimen.weights)
+    blurred: NDArray[np.float32] = gaussian_filter(density, specimen.bead_sigma * diameter_px)
+    return blurred
+
+
+def as_stored(image: NDArray[np.float32], file_mode: str) -> NDArray[Any]:
+    """Return grey values in the type of `file_mode`, integers scaled by `GREY_VALUES_PER_SIGMA`."""
+    dtype = np.dtype(file_mode)
+    if file_mode not in GREY_VALUES_PER_SIGMA:
+        return image.astype(dtype)
+    scaled = (image - image.mean()) * (GREY_VALUES_PER_SIGMA[file_mode] / image.std())
+    limits = np.iinfo(dtype)
+    stored: NDArray[Any] = np.rint(scaled).clip(limits.min, limits.max).astype(dtype)
+    return stored
+
+
+def write_mrc(path: Path, data: NDArray[Any], pixel_size_A: float) -> None:
+    """Write one MRC file, ``(y, x)`` or ``(z, y, x)``, the same bytes whenever it is written."""
+    with replacing(path) as temporary, mrcfile.new(temporary, data, overwrite=True) as mrc:
+        mrc.voxel_size = pixel_size_A
+        # mrcfile puts the date here.
+        mrc.header.label[0] = "simulated by cryoseg"

@@ -1,0 +1,93 @@
+"""The lists of a simulated session in RELION's STAR format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cryoseg_ext.files import replace_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BOX_DIAMETERS = 1.5
+"""Width of the box of a particle or of its map, in particle diameters."""
+
+
+def write_lists(folder: Path, records: Mapping[str, dict[str, Any]], pixel_size_A: float) -> None:
+    """Write ``micrographs.star`` and ``particles.star`` of RELION 3.1 and later.
+
+    The particles have no images yet, but all else. Their class is the number of the structure.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the session; the micrographs' names are relative to it.
+    records : Mapping
+        What is in ``Truth/NAME.json``, by name.
+    pixel_size_A : float
+        Å/px.
+    """
+    import pandas as pd
+    import starfile
+
+    conditions = next(iter(records.values()))["conditions"]
+    optics = {
+        "rlnOpticsGroupName": "opticsGroup1",
+        "rlnOpticsGroup": 1,
+        "rlnMicrographOriginalPixelSize": pixel_size_A,
+        "rlnVoltage": conditions["voltage_kV"],
+        "rlnSphericalAberration": conditions["spherical_aberration_mm"],
+        "rlnAmplitudeContrast": conditions["amplitude_contrast"],
+        "rlnMicrographPixelSize": pixel_size_A,
+    }
+    largest_A = max(record["diameter_A"] for record in records.values())
+    of_images = {
+        "rlnImagePixelSize": pixel_size_A,
+        "rlnImageSize": 2 * int(np.ceil(BOX_DIAMETERS * largest_A / pixel_size_A / 2)),
+        "rlnImageDimensionality": 2,
+    }
+    micrographs = pd.DataFrame([_micrograph_row(name, record) for name, record in records.items()])
+    particles = pd.concat([_particle_rows(name, record) for name, record in records.items()])
+    for path, tables in (
+        ("micrographs.star", {"optics": pd.DataFrame([optics]), "micrographs": micrographs}),
+        ("particles.star", {"optics": pd.DataFrame([optics | of_images]), "particles": particles}),
+    ):
+        # Without starfile's first line, which holds the time.
+        replace_text(folder / path, starfile.to_string(tables, float_format="%.9g").partition("\n")[2])
+
+
+def _micrograph_row(name: str, record: dict[str, Any]) -> dict[str, Any]:
+    conditions = record["conditions"]
+    mean_A, half_A = 1e4 * conditions["defocus_um"], 1e4 * conditions["astigmatism_um"]
+    return {
+        "rlnMicrographName": f"Micrographs/{name}.mrc",
+        "rlnOpticsGroup": 1,
+        "rlnDefocusU": mean_A + half_A,
+        "rlnDefocusV": mean_A - half_A,
+        "rlnDefocusAngle": conditions["astigmatism_angle_deg"],
+        "rlnPhaseShift": conditions["phase_shift_deg"],
+    }
+
+
+def _particle_rows(name: str, record: dict[str, Any]) -> pd.DataFrame:
+    import pandas as pd
+
+    rot, tilt, psi = np.reshape(record["angles_deg"], (-1, 3)).T
+    rows: pd.DataFrame = pd.DataFrame(
+        {
+            "rlnCoordinateX": record["x_px"],
+            "rlnCoordinateY": record["y_px"],
+            "rlnAngleRot": rot,
+            "rlnAngleTilt": tilt,
+            "rlnAnglePsi": psi,
+            "rlnOriginXAngst": 0.0,
+            "rlnOriginYAngst": 0.0,
+            "rlnClassNumber": record["structure"],
+            **_micrograph_row(name, record),
+        }
+    )
+    return rows

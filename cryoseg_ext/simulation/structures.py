@@ -1,0 +1,143 @@
+"""Specimens from files: atomic models (PDB, mmCIF) and density maps (MRC)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.simulation.specimens import FloatArray, Specimen
+
+_MODEL_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif", ".pdb.gz", ".ent.gz", ".cif.gz", ".mmcif.gz")
+_MAP_SUFFIXES = (".mrc", ".map", ".mrc.gz", ".map.gz", ".mrc.bz2")
+
+
+def structure_files(folder: Path, leave_out: Sequence[str] = ()) -> list[Path]:
+    """Return the atomic models and maps of a folder in the order of their names.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files are.
+    leave_out : sequence of str
+        Beginnings of the names of files to leave out, such as ``"3j9i"``.
+
+    Raises
+    ------
+    CryosegError
+        If the folder has none.
+    """
+    suffixes = _MODEL_SUFFIXES + _MAP_SUFFIXES
+    files = [path for path in sorted(folder.glob("*")) if path.name.lower().endswith(suffixes)]
+    kept = [path for path in files if not path.name.startswith(tuple(leave_out))]
+    if not kept:
+        raise CryosegError(f"{folder}: no atomic model or map (PDB, mmCIF, MRC) to use: check the folder")
+    return kept
+
+
+@lru_cache(maxsize=128)
+def specimen_from_file(path: Path, beads_across: int = 40) -> tuple[Specimen, float]:
+    """Return the macromolecule in a file and its maximum extent in Å.
+
+    Of an atomic model the first biological assembly counts, every heavy atom with its atomic number; of a map
+    the voxels that stand out of the solvent (two standard deviations above the mean).
+
+    Parameters
+    ----------
+    path : Path
+        PDB, mmCIF or MRC, compressed or not.
+    beads_across : int
+        Atoms and voxels are pooled into beads of this fraction of the maximum extent.
+
+    Raises
+    ------
+    CryosegError
+        If the file is missing, of another kind, damaged or empty.
+    """
+    if not path.is_file():
+        raise CryosegError(f"{path}: no such file: give an atomic model (PDB, mmCIF) or a map (MRC)")
+    name = path.name.lower()
+    if name.endswith(_MODEL_SUFFIXES):
+        positions_A, weights = _read_atoms(path)
+    elif name.endswith(_MAP_SUFFIXES):
+        positions_A, weights = _read_voxels(path)
+    else:
+        raise CryosegError(f"{path}: neither an atomic model nor a map: give PDB, mmCIF or MRC")
+    return pool(positions_A, weights, path.name.split(".")[0], beads_across)
+
+
+def _read_atoms(path: Path) -> tuple[FloatArray, FloatArray]:
+    """Return positions (x, y, z) in Å and atomic numbers of the heavy atoms of the first assembly."""
+    import gemmi
+
+    try:
+        structure = gemmi.read_structure(str(path))
+    except (OSError, RuntimeError, ValueError) as error:
+        raise CryosegError(f"{path}: cannot be read as an atomic model: {error}") from error
+    structure.setup_entities()
+    if structure.assemblies:
+        structure.transform_to_assembly(structure.assemblies[0].name, gemmi.HowToNameCopiedChain.Dup)
+    structure.remove_alternative_conformations()
+    structure.remove_hydrogens()
+    structure.remove_waters()
+    atoms = [
+        (*atom.pos.tolist(), atom.element.atomic_number)
+        for chain in (structure[0] if len(structure) else ())
+        for residue in chain
+        for atom in residue
+    ]
+    if not atoms:
+        raise CryosegError(f"{path}: has no atoms: give another model")
+    table = np.array(atoms, np.float64)
+    return table[:, :3], table[:, 3]
+
+
+def _read_voxels(path: Path) -> tuple[FloatArray, FloatArray]:
+    """Return positions (x, y, z) in Å and excess densities of the voxels above the solvent."""
+    import mrcfile
+
+    try:
+        with mrcfile.open(path, permissive=True) as handle:
+            data: NDArray[np.float64] | None = None if handle.data is None else handle.data.astype(np.float64)
+            voxel_A = np.array([handle.voxel_size[axis] for axis in "xyz"], np.float64)
+    except (OSError, ValueError, EOFError) as error:
+        raise CryosegError(f"{path}: cannot be read as an MRC map: {error}") from error
+    if data is None or data.ndim != 3:
+        raise CryosegError(f"{path}: is no three-dimensional map: give the map of a reconstruction")
+    if not (voxel_A > 0).all():
+        raise CryosegError(f"{path}: has no pixel size in its header: set it (relion_image_handler --angpix)")
+    z, y, x = np.nonzero(data > data.mean() + 2 * data.std())
+    if not len(x):
+        raise CryosegError(f"{path}: is flat: give the map of a reconstruction")
+    return np.stack([x, y, z], axis=1) * voxel_A, data[z, y, x] - data.mean()
+
+
+def pool(
+    positions_A: FloatArray, weights: FloatArray, name: str, beads_across: int
+) -> tuple[Specimen, float]:
+    """Return weighted points pooled into beads on a cubic grid, and their maximum extent in Å.
+
+    Parameters
+    ----------
+    positions_A : NDArray[np.float64]
+        ``(n, 3)`` (x, y, z) in Å.
+    weights : NDArray[np.float64]
+        ``(n,)`` masses.
+    name : str
+        Becomes the specimen's family.
+    beads_across : int
+        Cells of the grid along the maximum extent.
+    """
+    centred = positions_A - np.average(positions_A, axis=0, weights=weights)
+    extent_A = max(2 * float(np.percentile(np.linalg.norm(centred, axis=1), 98)), 1e-3)
+    cells = np.floor(centred / extent_A * beads_across).astype(np.int64)
+    _, bead = np.unique(cells, axis=0, return_inverse=True)
+    mass = np.bincount(bead, weights)
+    where = np.stack([np.bincount(bead, weights * centred[:, axis]) for axis in range(3)], axis=1)
+    beads = where / mass[:, None] / extent_A
+    sigma = 0.6 / beads_across
+    return Specimen(beads * (1 - 2 * sigma), mass / mass.mean(), sigma, name), extent_A

@@ -1,0 +1,146 @@
+"""Crops of labelled micrographs, varied as micrographs vary, and their mixture with simulated fields."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import affine_transform, gaussian_filter
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from cryoseg_ext.normalise import CLIP_SIGMA
+from cryoseg_ext.training.dataset import IGNORE, SimulatedFields, centre_map
+from cryoseg_ext.training.micrographs import LabelledMicrograph
+from cryoseg_ext.training.targets import Lesson
+
+Image = NDArray[np.float32]
+Sample = tuple[Tensor, Tensor, Tensor]
+
+MAX_SCALE = 1.1
+"""The diameter that a user states is inexact, and so is the magnification."""
+
+
+class MixedFields(Dataset[Sample]):
+    """Endless crops and simulated fields; item `index` is the same whatever the number of workers.
+
+    The crops keep the network on the user's micrographs, the simulated fields keep it from forgetting what
+    else there is.
+
+    Parameters
+    ----------
+    lessons : Sequence[Lesson]
+        To cut from, each as often as the others.
+    n, batch, n_simulated : int
+        Number of items, items per batch, and how many of each batch are simulated.
+    field_px : int
+        Width and height of an item in working pixels.
+    seed : int
+        Decides all.
+    """
+
+    def __init__(
+        self,
+        lessons: Sequence[Lesson],
+        *,
+        n: int,
+        batch: int,
+        n_simulated: int,
+        field_px: int,
+        seed: int,
+    ) -> None:
+        self.lessons, self.n, self.batch, self.n_simulated = lessons, n, batch, n_simulated
+        self.field_px, self.seed = field_px, seed
+        self.simulated = SimulatedFields(n, field_px, seed)
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, index: int) -> Sample:
+        """Return image ``(1, y, x)``, labels ``(y, x)`` and centre map ``(y, x)``; see `training_loss`."""
+        if index % self.batch < self.n_simulated:
+            return self.simulated[index]
+        rng = np.random.default_rng([self.seed, index])
+        return cut(rng, self.lessons[int(rng.integers(len(self.lessons)))], self.field_px)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a crop lies: pixel ``p`` of it shows the point ``matrix @ (p - middle) + centre``, in (y, x)."""
+
+    matrix: NDArray[np.float64]
+    centre: NDArray[np.float64]
+    field_px: int
+
+    @property
+    def offset(self) -> NDArray[np.float64]:
+        """The point that the crop's pixel (0, 0) shows."""
+        middle = np.full(2, (self.field_px - 1) / 2)
+        corner: NDArray[np.float64] = self.centre - self.matrix @ middle
+        return corner
+
+    def into_crop(self, xy_px: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return where points ``(n, 2)`` (x, y) of the micrograph lie in the crop, as (x, y)."""
+        inside: NDArray[np.float64] = (xy_px[:, ::-1] - self.offset) @ np.linalg.inv(self.matrix).T
+        return inside[:, ::-1]
+
+
+def cut(rng: np.random.Generator, lesson: Lesson, field_px: int) -> Sample:
+    """Return a random crop, turned, mirrored, slightly scaled and varied in noise, contrast and focus."""
+    micrograph, shape = lesson.micrograph, (field_px, field_px)
+    placement = place(rng, micrograph, field_px)
+
+    def sample(array: NDArray[np.float32 | np.int8], order: int, outside: float) -> NDArray[np.float32]:
+        matrix, offset = placement.matrix, placement.offset
+        crop: NDArray[np.float32] = affine_transform(
+            array.astype(np.float32), matrix, offset, shape, order=order, mode="constant", cval=outside
+        )
+        return crop
+
+    valid = sample(micrograph.working.valid.astype(np.int8), 0, 0) > 0
+    image = vary(rng, sample(micrograph.working.image, 1, 0), valid)
+    labels = sample(lesson.labels, 0, IGNORE).astype(np.int64)
+    x_px, y_px = placement.into_crop(micrograph.xy_px).T
+    shown = (x_px > -0.5) & (x_px < field_px - 0.5) & (y_px > -0.5) & (y_px < field_px - 0.5)
+    centres = centre_map(x_px[shown], y_px[shown], shape)
+    return torch.from_numpy(image)[None], torch.from_numpy(labels), torch.from_numpy(centres)
+
+
+def place(rng: np.random.Generator, micrograph: LabelledMicrograph, field_px: int) -> Placement:
+    """Return where to cut: half of the crops around a pick, the others anywhere."""
+    shape = np.array(micrograph.working.image.shape)
+    low = (field_px - 1) / 2
+    if rng.uniform() < 0.5 and len(micrograph.xy_px):
+        pick = micrograph.xy_px[rng.integers(len(micrograph.xy_px)), ::-1]
+        wanted = pick + rng.uniform(-0.4, 0.4, 2) * field_px
+    else:
+        wanted = rng.uniform(0, shape)
+    # Whole pixels off the middle, so that an unscaled crop needs no interpolation.
+    free = np.maximum(shape - field_px, 0)
+    centre = np.clip(np.floor(wanted - low), 0, free) + low
+    turn = np.linalg.matrix_power(np.array([[0.0, -1.0], [1.0, 0.0]]), int(rng.integers(4)))
+    mirror = np.diag([1.0, rng.choice([-1.0, 1.0])])
+    scale = MAX_SCALE ** rng.uniform(-1, 1) if rng.uniform() < 0.5 else 1.0
+    return Placement(scale * turn @ mirror, centre, field_px)
+
+
+def vary(rng: np.random.Generator, image: Image, valid: NDArray[np.bool_]) -> Image:
+    """Return `image` as another exposure or another preparation of the file might have it.
+
+    A little more noise, or a low-pass filter (denoised files, a thicker ice), each followed by the division
+    by the standard deviation that `normalise` does; then a small error of that.
+    """
+    if not valid.any():
+        return image
+    spread = float(image[valid].std())
+    varied = image
+    if rng.uniform() < 0.4:
+        varied = varied + rng.uniform(0, 0.6) * rng.standard_normal(image.shape).astype(np.float32)
+    if rng.uniform() < 0.3:
+        varied = gaussian_filter(varied, rng.uniform(0.3, 1.0))
+    gain = np.exp(rng.uniform(-0.15, 0.15)) * spread / max(float(varied[valid].std()), 1e-6)
+    clipped: Image = np.clip(varied * gain + rng.uniform(-0.1, 0.1), -CLIP_SIGMA, CLIP_SIGMA)
+    return np.where(valid, clipped, 0).astype(np.float32)

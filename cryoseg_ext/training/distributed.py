@@ -1,0 +1,70 @@
+"""Several processes, one per GPU, as torch's own ``torchrun`` starts them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+@dataclass(frozen=True)
+class Team:
+    """The processes that train one network together.
+
+    Parameters
+    ----------
+    rank, size : int
+        This process, from 0, and how many there are.
+    device : str
+        Torch device of this process.
+    """
+
+    rank: int
+    size: int
+    device: str
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that validates and writes files."""
+        return self.rank == 0
+
+    def wrap(self, network: nn.Module) -> nn.Module:
+        """Return a network whose gradients are the mean over the processes."""
+        return network if self.size == 1 else DistributedDataParallel(network)
+
+    def told(self, value: Any) -> Any:
+        """Return what the leading process gave as `value`."""
+        if self.size == 1:
+            return value
+        box = [value]
+        distributed.broadcast_object_list(box)
+        return box[0]
+
+
+@contextmanager
+def team(device: str) -> Iterator[Team]:
+    """Join the processes that ``torchrun`` started; without it this process is all there is.
+
+    Parameters
+    ----------
+    device : str
+        Torch device; with ``cuda`` each process takes the GPU of its number.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield Team(0, 1, device)
+        return
+    if device == "cuda":
+        device = f"cuda:{os.environ['LOCAL_RANK']}"
+        torch.cuda.set_device(device)
+    distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    try:
+        yield Team(distributed.get_rank(), size, device)
+    finally:
+        distributed.destroy_process_group()

@@ -1,0 +1,150 @@
+"""Real micrographs with the picks or masks that a user trusts, at the working scale."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryoseg_ext.batch import MicrographTask
+from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.micrograph import read_micrograph
+from cryoseg_ext.normalise import WorkingMicrograph, to_working_scale
+from cryoseg_ext.picks import Picks
+from cryoseg_ext.repair import repair
+from cryoseg_ext.training.inputs import MaskFiles
+
+Centres = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LabelledMicrograph:
+    """A micrograph and what a user says is on it.
+
+    Parameters
+    ----------
+    name : str
+        As the user calls it.
+    working : WorkingMicrograph
+        The normalised micrograph at the working scale.
+    xy_px : NDArray[np.float64]
+        ``(n, 2)`` labelled centres (x, y) in working pixels.
+    classes : NDArray[np.int8] or None
+        ``(y, x)`` labels at the working scale: 0 background, 1 particle, 2 contaminant, -1 not known. None
+        where there are only picks.
+    """
+
+    name: str
+    working: WorkingMicrograph
+    xy_px: Centres
+    classes: NDArray[np.int8] | None = None
+
+
+def read_labelled(
+    tasks: Sequence[MicrographTask],
+    labels: Mapping[str, Picks] | Mapping[str, MaskFiles],
+    particle_diameter_A: float,
+    tell: Callable[[str], None],
+) -> list[LabelledMicrograph]:
+    """Read, repair and rescale the micrographs that have labels.
+
+    Parameters
+    ----------
+    tasks : Sequence[MicrographTask]
+        The micrographs.
+    labels : Mapping[str, Picks] or Mapping[str, MaskFiles]
+        Picks in pixels of the micrograph on disk, or masks, by the name of the task. Micrographs without any
+        are left out, because nobody may have looked at them.
+    particle_diameter_A : float
+        Stated diameter in Å.
+    tell : callable
+        Told, in one sentence each, which micrographs cannot be used; the others are.
+
+    Raises
+    ------
+    CryosegError
+        If fewer than two can be used: one to train on and one to validate.
+    """
+    found: list[LabelledMicrograph] = []
+    for task in tasks:
+        label = labels.get(task.name)
+        if label is None or (isinstance(label, Picks) and len(label) == 0):
+            continue
+        try:
+            found.append(_read(task, label, particle_diameter_A))
+        except CryosegError as error:
+            sentence = str(error)
+            tell(sentence if str(task.path) in sentence else f"{task.path}: {sentence}")
+    if len(found) < 2:
+        raise CryosegError(
+            f"{len(found)} of {len(tasks)} micrographs can be read and have labels: at least 2 are needed, "
+            "one to train on and one to validate; check that the labels are of these micrographs"
+        )
+    return found
+
+
+def working_xy_px(working: WorkingMicrograph, picks: Picks) -> Centres:
+    """Return ``(n, 2)`` centres (x, y) in working pixels: the inverse of `WorkingMicrograph.to_source_px`."""
+    x0_px, y0_px = working.to_source_px(np.zeros(1), np.zeros(1))
+    step_y, step_x = working.step_px
+    return np.stack([(picks.x_px - x0_px) / step_x, (picks.y_px - y0_px) / step_y], axis=1)
+
+
+def fingerprint(micrographs: Sequence[LabelledMicrograph]) -> str:
+    """Return a hexadecimal digest of the images and labels, whatever the names of the files."""
+    digest = hashlib.sha256()
+    for micrograph in micrographs:
+        classes = np.zeros(0, np.int8) if micrograph.classes is None else micrograph.classes
+        for array in (micrograph.working.image, micrograph.xy_px, classes):
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _read(task: MicrographTask, label: Picks | MaskFiles, particle_diameter_A: float) -> LabelledMicrograph:
+    micrograph = read_micrograph(task.path)
+    pixel_size_A = task.pixel_size_A or micrograph.pixel_size_A
+    if pixel_size_A is None:
+        raise CryosegError(f"{task.path}: its header has no pixel size: give --pixel_size in Å/px")
+    repaired = repair(micrograph.image)
+    working = to_working_scale(repaired.image, repaired.valid, pixel_size_A, particle_diameter_A)
+    if isinstance(label, Picks):
+        _check_inside(task, label, micrograph.image.shape)
+        return LabelledMicrograph(task.name, working, working_xy_px(working, label))
+    classes, instances = (read_micrograph(path).image for path in (label.labels, label.instances))
+    if classes.shape != micrograph.image.shape or instances.shape != classes.shape:
+        raise CryosegError(f"{label.labels} has not the size of {task.path}: make the labels again")
+    rows, columns = _source_pixels(working)
+    # Soft masks are more particle than not from one half on.
+    small = np.rint(classes[np.ix_(rows, columns)]).astype(np.int8)
+    return LabelledMicrograph(task.name, working, working_xy_px(working, _centres(instances)), small)
+
+
+def _check_inside(task: MicrographTask, picks: Picks, shape: tuple[int, ...]) -> None:
+    ny, nx = shape
+    if picks.x_px.max() > nx or picks.y_px.max() > ny or min(picks.x_px.min(), picks.y_px.min()) < -1:
+        raise CryosegError(
+            f"{task.path} is {nx} x {ny} px, and some of its picks lie outside: give the micrographs that "
+            "were picked, not binned or cropped ones"
+        )
+
+
+def _source_pixels(working: WorkingMicrograph) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the row and the column on disk that each working row and column shows."""
+    (height, width), (ny, nx) = working.image.shape, working.source_shape
+    columns, _ = working.to_source_px(np.arange(width, dtype=np.float64), np.zeros(width))
+    _, rows = working.to_source_px(np.zeros(height), np.arange(height, dtype=np.float64))
+    return (
+        np.clip(np.rint(rows), 0, ny - 1).astype(np.int64),
+        np.clip(np.rint(columns), 0, nx - 1).astype(np.int64),
+    )
+
+
+def _centres(instances: NDArray[np.float32]) -> Picks:
+    """Return the mean position of the pixels of each instance, numbered from 1."""
+    rows, columns = np.nonzero(instances > 0)
+    _, number, count = np.unique(instances[rows, columns], return_inverse=True, return_counts=True)
+    x_px, y_px = np.bincount(number, columns) / count, np.bincount(number, rows) / count
+    return Picks(x_px, y_px, np.ones(len(count)))

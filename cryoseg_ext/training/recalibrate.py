@@ -1,0 +1,69 @@
+"""From features to a probability, and the default threshold, on a user's own micrographs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryoseg_ext.evaluation import match_picks, score_picks
+from cryoseg_ext.extract import Calibration, extract_picks
+from cryoseg_ext.picks import Picks
+from cryoseg_ext.training.calibrate import fit_calibration
+from cryoseg_ext.training.micrographs import working_xy_px
+from cryoseg_ext.training.targets import Lesson, Opinion
+from cryoseg_ext.training.validate import SCORED_RADIUS_PX, is_known, known_picks
+
+MIN_TRUTH = 50
+"""With fewer labelled validation particles, the training micrographs help to choose the threshold."""
+
+_PRIOR_RIDGE = 0.5
+
+
+def recalibrate(
+    training: Sequence[tuple[Lesson, Opinion]],
+    validation: Sequence[tuple[Lesson, Opinion]],
+    prior: Calibration,
+) -> tuple[Calibration, float]:
+    """Return the calibration of a fine-tuned network and its threshold of highest F1.
+
+    A network is surer of the micrographs it was trained on than of others, so the validation micrographs
+    weigh as much as all training ones together, few candidates leave the calibration near `prior`, and the
+    threshold is chosen on the validation micrographs where they have 50 labelled particles. Candidates of
+    which it is not known whether they are particles do not count.
+    """
+    parts, weights = [], []
+    for examples in (training, validation):
+        pairs = [_features(lesson, opinion) for lesson, opinion in examples]
+        parts += pairs
+        total = sum(len(right) for _, right in pairs)
+        weights += [np.full(len(right), 1 / max(total, 1)) for _, right in pairs]
+    features, right = (np.concatenate(part) for part in zip(*parts, strict=True))
+    weight = np.concatenate(weights) * len(right) / 2
+    calibration = fit_calibration(features, right, weight=weight, prior=prior, ridge=_PRIOR_RIDGE)
+    judges = list(validation)
+    if sum(len(lesson.micrograph.xy_px) for lesson, _ in judges) < MIN_TRUTH:
+        judges += training
+    scores = score_picks(
+        ((lesson.micrograph.xy_px, _scored(lesson, opinion, calibration)) for lesson, opinion in judges),
+        SCORED_RADIUS_PX,
+    )
+    return calibration, round(scores.best_threshold, 2)
+
+
+def _features(lesson: Lesson, opinion: Opinion) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the features of the candidates and which of them are particles."""
+    candidates, labelled = opinion.candidates, lesson.micrograph.xy_px
+    xy_px = np.stack([candidates.x_px, candidates.y_px], axis=1)
+    known = np.flatnonzero(is_known(lesson, xy_px))
+    # Ranked by the centre map, so that of two peaks on one particle the better one is the right one.
+    order = known[np.argsort(-candidates.features[known, 0], kind="stable")]
+    features = candidates.features[order]
+    ranked = Picks(xy_px[order, 0], xy_px[order, 1], features[:, 0])
+    return features, match_picks(labelled, ranked, SCORED_RADIUS_PX)
+
+
+def _scored(lesson: Lesson, opinion: Opinion, calibration: Calibration) -> Picks:
+    picks = extract_picks(opinion.candidates, lesson.micrograph.working, calibration)
+    return known_picks(lesson, working_xy_px(lesson.micrograph.working, picks), picks.score)

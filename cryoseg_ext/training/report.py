@@ -1,0 +1,103 @@
+"""The PDF about a training: learning curves, precision and recall, overlays of the validation micrographs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cryoseg_ext.evaluation import match_picks
+from cryoseg_ext.extract import extract_picks
+from cryoseg_ext.files import replacing
+from cryoseg_ext.network import Model
+from cryoseg_ext.report import make_preview
+from cryoseg_ext.report.pdf import Overlay, overlay_page
+from cryoseg_ext.training.loop import Epoch
+from cryoseg_ext.training.targets import Lesson, Opinion, ask
+from cryoseg_ext.training.validate import SCORED_RADIUS_PX, known_picks, score_candidates
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_PAGE_INCHES = (11.7, 8.3)
+_MAX_OVERLAYS = 12
+
+
+def write_training_report(
+    path: Path, model: Model, validation: Sequence[Lesson], history: Sequence[Epoch]
+) -> None:
+    """Write the report as a PDF: a page of curves, then the validation micrographs.
+
+    Parameters
+    ----------
+    path : Path
+        Of the PDF.
+    model : Model
+        The trained and calibrated one.
+    validation : Sequence[Lesson]
+        The micrographs it was not trained on.
+    history : Sequence[Epoch]
+        Of the training.
+    """
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    opinions = [ask(lesson.micrograph.working, model) for lesson in validation]
+    overlays = [
+        _overlay(lesson, opinion, model) for lesson, opinion in zip(validation, opinions, strict=True)
+    ][:_MAX_OVERLAYS]
+    with replacing(path) as temporary, PdfPages(temporary, metadata={"Title": "Training"}) as pages:
+        pages.savefig(curves_page(model, validation, opinions, history))
+        for start in range(0, len(overlays), 2):
+            pages.savefig(overlay_page(overlays[start : start + 2]))
+
+
+def curves_page(
+    model: Model, validation: Sequence[Lesson], opinions: Sequence[Opinion], history: Sequence[Epoch]
+) -> Figure:
+    """Draw the loss, the validation scores after each epoch, and precision against recall at the end."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=_PAGE_INCHES)
+    scores = score_candidates(validation, opinions, model.threshold)
+    figure.suptitle(
+        f"{len(validation)} validation micrographs with {scores.n_truth} labelled particles: average "
+        f"precision {scores.average_precision:.3f};\nat the default threshold {model.threshold:g} precision "
+        f"{scores.precision:.3f}, recall {scores.recall:.3f}, F1 {scores.f1:.3f}"
+    )
+    losses, progress, precision = figure.subplots(
+        1, 3, gridspec_kw={"top": 0.84, "bottom": 0.12, "wspace": 0.3}
+    )
+    trained = [epoch for epoch in history if epoch.loss is not None]
+    losses.plot([epoch.step for epoch in trained], [epoch.loss or 0.0 for epoch in trained], color="0.3")
+    losses.set(xlabel="step", ylabel="training loss")
+    for name in ("average_precision", "best_f1", "pixel_iou"):
+        values = [getattr(epoch, name) for epoch in history]
+        progress.plot([epoch.step for epoch in history], values, marker=".", label=name.replace("_", " "))
+    progress.set(xlabel="step", ylabel="validation score")
+    progress.legend(frameon=False)
+    _draw_precision(precision, validation, opinions)
+    return figure
+
+
+def _draw_precision(ax: Axes, validation: Sequence[Lesson], opinions: Sequence[Opinion]) -> None:
+    pairs = list(zip(validation, opinions, strict=True))
+    ranked = [known_picks(lesson, opinion.xy_px, opinion.score) for lesson, opinion in pairs]
+    hits = [
+        match_picks(lesson.micrograph.xy_px, picks, SCORED_RADIUS_PX)
+        for lesson, picks in zip(validation, ranked, strict=True)
+    ]
+    order = np.argsort(-np.concatenate([picks.score for picks in ranked]), kind="stable")
+    found = np.cumsum(np.concatenate(hits)[order])
+    n_truth = sum(len(lesson.micrograph.xy_px) for lesson in validation)
+    ax.plot(found / max(n_truth, 1), found / np.arange(1, len(found) + 1), color="0.3")
+    ax.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
+
+
+def _overlay(lesson: Lesson, opinion: Opinion, model: Model) -> Overlay:
+    working = lesson.micrograph.working
+    preview = make_preview(working.image, opinion.particle >= 0.5, working.source_shape)
+    picks = extract_picks(opinion.candidates, working, model.calibration).above(model.threshold)
+    return Overlay(lesson.micrograph.name, preview, picks, working.diameter_px * working.step_px[1])

@@ -1,0 +1,86 @@
+"""Training on simulated fields alone, as the default model was."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from cryoseg_ext.extract import Calibration
+from cryoseg_ext.network import Model, load_model, save_model
+from cryoseg_ext.network.architectures import DEFAULT_ARCHITECTURE, build_network, parse_architecture
+from cryoseg_ext.training.calibrate import calibrate
+from cryoseg_ext.training.crf import fit_crf
+from cryoseg_ext.training.dataset import SimulatedFields, load_library
+from cryoseg_ext.training.distributed import team
+from cryoseg_ext.training.loop import Watch, optimise
+from cryoseg_ext.training.options import TrainingOptions
+
+MODEL = "model.safetensors"
+
+
+def train(
+    options: TrainingOptions,
+    out: Path,
+    *,
+    device: str = "cpu",
+    workers: int = 1,
+    watch: Watch = Watch(),  # noqa: B008 - frozen
+) -> Path:
+    """Train on simulated fields and return the path of the calibrated model.
+
+    A checkpoint in `out` is continued; the log is ``training.csv``.
+
+    Parameters
+    ----------
+    options : TrainingOptions
+        The recipe.
+    out : Path
+        Folder for checkpoint, log and ``model.safetensors``; made if needed.
+    device : str
+        Torch device.
+    workers : int
+        Processes that simulate fields beside the optimiser.
+    watch : Watch
+        Told of the progress.
+
+    Raises
+    ------
+    CryosegError
+        If the checkpoint in `out` is of another recipe or cannot be read, `options.initial` is no model, or a
+        structure cannot be read.
+    """
+    with team(device) as processes:
+        torch.manual_seed(options.seed)
+        architecture, network = first_network(options)
+        network = network.to(processes.device)
+        library = load_library(Path(options.structures), options.leave_out) if options.structures else []
+        fields = SimulatedFields(
+            options.steps * options.batch * processes.size, options.field_px, options.seed, library
+        )
+        optimise(network, fields, options, out, processes, data="simulated", workers=workers, watch=watch)
+        path = out / MODEL
+        if processes.leads:
+            description = asdict(options) | {
+                "data": f"simulated micrographs, procedural specimens and {len(library)} structures"
+            }
+            # The score is calibrated last: on the maps after the CRF.
+            unscored = Calibration(0.0, (1.0, 0.0, 0.0))
+            model = Model(network, architecture, unscored, 0.5, description, processes.device)
+            watch.say("learning the conditional random field on fresh simulated fields")
+            model = fit_crf(model, options.field_px, options.seed + 2)
+            watch.say("calibrating the score on fresh simulated fields")
+            save_model(calibrate(model, options.field_px, options.seed + 1), path)
+        return path
+
+
+def first_network(options: TrainingOptions) -> tuple[dict[str, Any], nn.Module]:
+    """Return the network that a training starts from, and its description."""
+    if options.initial is not None:
+        initial = load_model(Path(options.initial), architecture=options.architecture)
+        return initial.architecture, initial.network
+    architecture = parse_architecture(options.architecture or DEFAULT_ARCHITECTURE)
+    return architecture, build_network(architecture, allowed=options.architecture)

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import mrcfile
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from cryoseg_ext.cli import main
+
+
+def _segment(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["segment", "--particle_diameter", "120", *map(str, arguments)])
+
+
+@pytest.fixture
+def micrograph(tmp_path: Path) -> Path:
+    """Four dark discs of 120 Å."""
+    y, x = np.indices((150, 190))
+    image = np.random.default_rng(0).normal(size=y.shape)
+    for centre_y in (40, 110):
+        for centre_x in (45, 140):
+            image -= 2.0 * (np.hypot(y - centre_y, x - centre_x) < 15)
+    path = tmp_path / "discs.mrc"
+    mrcfile.write(path, image.astype(np.float32), voxel_size=4.0)
+    return path
+
+
+def test_maps_before_and_after_the_crf_are_written_with_their_pixel_size(micrograph: Path) -> None:
+    out = micrograph.parent / "out"
+    result = _segment(micrograph, "--out", out)
+    assert result.exit_code == 0, result.output
+    for stage in ("", "network_"):
+        probability = mrcfile.read(out / f"discs_{stage}probability.mrc")
+        with mrcfile.open(out / f"discs_{stage}mask.mrc") as mask:
+            assert float(mask.voxel_size.x) == pytest.approx(120 / 24, rel=0.02)
+            np.testing.assert_array_equal(mask.data == 1, probability >= 0.5)
+            assert 0.02 < mask.data.mean() < 0.4
+    assert (out / "discs.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_a_solver_the_maps_are_those_of_the_network(micrograph: Path) -> None:
+    out = micrograph.parent / "out"
+    assert _segment(micrograph, "--out", out, "--crf_solver", "none").exit_code == 0
+    before, after = (mrcfile.read(out / f"discs_{stage}probability.mrc") for stage in ("network_", ""))
+    np.testing.assert_allclose(after, before, rtol=1e-5)
+
+
+def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    result = _segment(tmp_path / "missing.mrc", "--out", tmp_path)
+    assert result.exit_code == 1
+    assert "missing.mrc" in result.output
+    assert "Traceback" not in result.output

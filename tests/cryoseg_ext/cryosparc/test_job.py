@@ -1,0 +1,237 @@
+"""The real clients of both versions against a server that is strict about what it gets."""
+
+from __future__ import annotations
+
+import os
+import signal
+from concurrent.futures import Future
+
+import mrcfile
+import numpy as np
+import pytest
+from cryosparc.dataset import Dataset
+
+from tests.cryoseg_ext.cryosparc.conftest import CENTRES_PX, SHAPE, Finished, Server, Site, exposures
+from tests.cryoseg_ext.cryosparc.instance import Instance
+from tests.cryoseg_ext.cryosparc.rest import rest_app
+from tests.cryoseg_ext.cryosparc.rpc import rpc_app
+
+# Name, type and width as in CRYOSPARC.md, section 1; min_dist_A and micrograph_psize_A are optional.
+REQUIRED: list[tuple[object, ...]] = [
+    ("uid", "<u8"),
+    ("location/micrograph_uid", "<u8"),
+    ("location/exp_group_id", "<u4"),
+    ("location/micrograph_path", "|O"),
+    ("location/micrograph_shape", "<u4", (2,)),
+    ("location/center_x_frac", "<f4"),
+    ("location/center_y_frac", "<f4"),
+    ("pick_stats/ncc_score", "<f4"),
+    ("pick_stats/power", "<f4"),
+    ("pick_stats/template_idx", "<u4"),
+    ("pick_stats/angle_rad", "<f4"),
+]
+OPTIONAL: list[tuple[object, ...]] = [("location/micrograph_psize_A", "<f4"), ("location/min_dist_A", "<f4")]
+
+
+def _expected_fields(site: Site) -> list[tuple[object, ...]]:
+    return sorted(REQUIRED + OPTIONAL if site.version == "5" else REQUIRED, key=str)
+
+
+def _assert_one_sentence(done: Finished, told: str) -> None:
+    assert done.code == 1
+    assert told in done.last_line()
+    assert "Traceback" not in done.output
+
+
+def _signalled(site: Site, moment: str, number: signal.Signals, *options: str) -> Finished:
+    """Run the command, which gets a signal when something happens in CryoSPARC."""
+    pid: Future[int] = Future()
+    site.instance.when(moment, lambda: os.kill(pid.result(5), number))
+    pid.set_result(site.start(*options))
+    return site.commands.wait()
+
+
+def test_the_particles_are_where_they_are_and_every_column_is_exact(site: Site) -> None:
+    done = site.pick("--masks")
+    assert done.code == 0, done.output
+    job, particles = site.instance.picking, site.instance.particles
+    assert (job.status, job.error) == ("completed", "")
+    assert job.inputs["exposures"].source == ("J12", "exposures_accepted")
+    assert sorted(particles.descr(), key=str) == _expected_fields(site)
+    for index in range(3):
+        rows = particles.query({"location/micrograph_uid": 2**63 + index})
+        assert set(rows["location/micrograph_path"]) == {f"J2/imported/mic{index}.mrc"}
+        found = np.stack([rows["location/center_x_frac"], rows["location/center_y_frac"]], axis=1)
+        found_px = found * [SHAPE[1], SHAPE[0]]
+        distances_px = np.linalg.norm(found_px[:, None] - np.array(CENTRES_PX), axis=2)
+        assert (distances_px.min(axis=0) < 3).all()
+    assert (particles["location/micrograph_shape"] == SHAPE).all()
+    assert (particles["location/exp_group_id"] == 7).all()
+    np.testing.assert_array_equal(particles["pick_stats/ncc_score"], particles["pick_stats/power"])
+    assert ((particles["pick_stats/power"] > 0.02) & (particles["pick_stats/power"] <= 1)).all()
+    _assert_log(site)
+    _assert_masks(site)
+
+
+def _assert_log(site: Site) -> None:
+    job = site.instance.picking
+    assert "particle diameter: 120 Å" in job.log[0]
+    progress = [line for line in job.log if "of 3 micrographs picked" in line]
+    assert progress[-1].startswith("3 of 3")
+    # Version 5 replaces one line; version 4 cannot, and writes few.
+    assert len(progress) == (1 if site.version == "5" else 2)
+    assert [plot.split(":")[0] for plot in job.plots[:3]] == [f"mic{n}.mrc" for n in range(3)]
+    assert "scores" in job.plots[3]
+    assert (job.tile != "") == (job.outputs["particles"].image != "") == (site.version == "5")
+
+
+def _assert_masks(site: Site) -> None:
+    masks = sorted((site.job_folder / "masks").iterdir())
+    with mrcfile.open(masks[0]) as mask:
+        x_px, y_px = CENTRES_PX[0]
+        step = mask.voxel_size.x / 5
+        assert set(np.unique(mask.data)) == {0, 1}
+        assert mask.data[round(y_px / step), round(x_px / step)] == 1
+    assert [path.name for path in masks] == [f"{2**63 + index}_mic{index}.mrc" for index in range(3)]
+
+
+def test_no_picks_are_an_empty_success(site: Site) -> None:
+    done = site.pick("--threshold", "1")
+    assert done.code == 0
+    assert site.instance.picking.status == "completed"
+    assert len(site.instance.particles) == 0
+    assert sorted(site.instance.particles.descr(), key=str) == _expected_fields(site)
+    assert "No particle has a score of 1 or more" in site.instance.picking.log[-1]
+    assert "0 particles on 3 micrographs" in done.output
+
+
+def test_a_micrograph_that_cannot_be_read_is_skipped_and_listed(site: Site) -> None:
+    broken = site.instance.project_folder.resolve() / "J2/imported/mic1.mrc"
+    broken.unlink()
+    broken.write_bytes(b"no micrograph")
+    done = site.pick()
+    assert done.code == 0
+    assert set(site.instance.particles["location/micrograph_uid"]) == {2**63, 2**63 + 2}
+    (listed,) = (line for line in site.instance.picking.log if "micrographs skipped" in line)
+    assert str(broken) in listed
+    assert str(broken) in done.output
+
+
+def test_a_run_without_any_result_fails(site: Site) -> None:
+    for path in (site.instance.project_folder / "J2/imported").iterdir():
+        path.unlink()
+    reason = "none of the 3 micrographs could be picked"
+    _assert_one_sentence(site.pick(), reason)
+    assert site.instance.picking.status == "failed"
+    assert reason in site.instance.picking.error
+
+
+def test_a_refused_output_fails_the_job_with_a_short_reason(site: Site) -> None:
+    def want_other_columns() -> None:
+        site.instance.optional_fields = not site.instance.optional_fields
+
+    site.instance.when("receives particles", want_other_columns)
+    done = site.pick()
+    reason = "could not save the particles of J45"
+    _assert_one_sentence(done, reason)
+    assert "J45 is marked failed; what is finished is kept" in done.output
+    assert site.instance.picking.status == "failed"
+    assert reason in site.instance.picking.error
+    assert len(site.instance.picking.error) < 1000
+    assert len(site.kept) == 3
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM"), (signal.SIGKILL, "")]
+)
+def test_an_interrupted_job_goes_on_where_it_was(site: Site, number: signal.Signals, reason: str) -> None:
+    done = _signalled(site, "log: 1 of 3", number)
+    job = site.instance.picking
+    assert done.code != 0
+    assert "Traceback" not in done.output
+    # Nobody can tell of a SIGKILL.
+    assert job.status == ("failed" if reason else "running")
+    assert reason in job.error
+    assert job.outputs["particles"].dataset is None
+    kept = {path: path.stat().st_mtime_ns for path in site.kept}
+    assert 1 <= len(kept) < 3
+
+    done = site.pick("--job", job.uid)
+    assert done.code == 0, done.output
+    assert job.status == "completed"
+    assert set(site.instance.particles["location/micrograph_uid"]) == {2**63 + n for n in range(3)}
+    assert f"{3 - len(kept)} micrographs to pick, {len(kept)} picked earlier" in job.log
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+
+
+def test_a_server_that_goes_away_leaves_what_is_finished(site: Site) -> None:
+    site.instance.when("log: 1 of 3", site.server.vanish)
+    done = site.pick()
+    _assert_one_sentence(done, "CryoSPARC does not answer")
+    assert "J45 could not be marked failed" in done.output
+    assert site.kept
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--password", "guess"], "refused the login: check the e-mail address, the password"),
+        (["--project", "P99"], "could not find project P99"),
+        (["--workspace", "W9"], "could not make a job in workspace W9 of P3"),
+        (["--exposures", "J99:exposures"], "could not find job J99"),
+        (["--exposures", "J12:micrographs"], "could not connect J12:micrographs with J45"),
+        (["--exposures", "J12"], "give job and output, as in J12:exposures_accepted"),
+        (["--job", "J12"], "could not find the External job J12"),
+        (["--url", "http://127.0.0.1:9"], "no CryoSPARC answers at http://127.0.0.1:9"),
+        (["--model", "none.safetensors"], "none.safetensors: no such model file"),
+        (["--device", "cuda:99"], "--device cuda:99: PyTorch finds no such device here"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_sentence(site: Site, options: list[str], told: str) -> None:
+    _assert_one_sentence(site.pick(*options), told)
+    assert {job.status for job in site.instance.jobs.values()} <= {"completed", "failed"}
+    assert "completed" not in {job.status for job in site.instance.jobs.values() if job.type == "snowflake"}
+
+
+def test_an_instance_of_another_version_is_told(site: Site) -> None:
+    site.instance.version = "v4.6.2"
+    done = site.pick()
+    assert done.code == 0
+    sentence = "install the matching one with: pip install 'cryosparc-tools~=4.6.0'"
+    assert sentence in done.output
+    assert any(sentence in line for line in site.instance.picking.log)
+
+
+def test_a_server_of_the_other_protocol_is_told(site: Site, instance: Instance) -> None:
+    other = Server(rpc_app(instance), (0,)) if site.version == "5" else Server(rest_app(instance), (2, 3, 5))
+    try:
+        wanted = "4.7" if site.version == "5" else "5.0"
+        _assert_one_sentence(site.pick("--url", other.url), f"pip install 'cryosparc-tools~={wanted}.0'")
+    finally:
+        other.close()
+
+
+def test_watching_picks_what_appears_until_its_job_ends(site: Site) -> None:
+    source = site.instance.jobs["J12"]
+    source.status = "running"
+    output = source.outputs["exposures_accepted"]
+    output.dataset = exposures(2)
+
+    def appear() -> None:
+        output.dataset = exposures(3)
+        site.instance.when("saved particles", end)
+
+    def end() -> None:
+        source.status = "completed"
+
+    site.instance.when("saved particles", appear)
+    done = site.pick("--watch", "--watch_interval", "0.05")
+    assert done.code == 0, done.output
+    assert site.instance.picking.status == "completed"
+    assert len(set(site.instance.particles["location/micrograph_uid"])) == 3
+
+
+def test_a_watch_that_is_stopped_has_saved_its_particles(site: Site) -> None:
+    assert _signalled(site, "saved particles", signal.SIGINT, "--watch").code == 1
+    assert (site.instance.picking.status, site.instance.picking.error) == ("failed", "stopped by Ctrl-C")
+    assert isinstance(site.instance.particles, Dataset)

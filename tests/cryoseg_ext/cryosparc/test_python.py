@@ -1,0 +1,85 @@
+"""`pick_exposures` in this process, with the client of version 5."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cryoseg_ext.cryosparc.client import connect, find_login
+from cryoseg_ext.cryosparc.job import open_job, running
+from cryoseg_ext.cryosparc.pick import pick_exposures
+from cryoseg_ext.errors import CryosegError
+from tests.cryoseg_ext.cryosparc.conftest import DIAMETER_A, Server
+from tests.cryoseg_ext.cryosparc.instance import EMAIL, PASSWORD, Instance
+from tests.cryoseg_ext.cryosparc.rest import TOKEN
+
+ARGUMENTS = ("P3", "W1", "J12:exposures_accepted")
+
+
+@pytest.fixture
+def environment(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """Set where the server is and who asks."""
+    for name in ("CRYOSPARC_MASTER_HOSTNAME", "CRYOSPARC_BASE_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CRYOSPARC_BASE_URL", server.url)
+    monkeypatch.setenv("CRYOSPARC_EMAIL", EMAIL)
+    monkeypatch.setenv("CRYOSPARC_PASSWORD", PASSWORD)
+    monkeypatch.setattr("cryosparc.auth.get_default_auth_config_path", lambda: tmp_path / "auth.json")
+    return monkeypatch
+
+
+@pytest.mark.usefixtures("environment")
+def test_three_lines_of_python_pick(instance: Instance) -> None:
+    told: list[str] = []
+    job = pick_exposures(*ARGUMENTS, particle_diameter_A=DIAMETER_A, tell=told.append)
+    assert job.uid == instance.picking.uid
+    assert job.n_particles == len(instance.particles) >= 9
+    assert (job.folder, job.skipped) == (instance.job_folder(job.uid).resolve(), [])
+    assert told[-1] == f"{job.n_particles} particles on 3 micrographs saved as J45:particles"
+
+
+def test_a_saved_token_is_enough(
+    environment: pytest.MonkeyPatch, instance: Instance, server: Server, tmp_path: Path
+) -> None:
+    environment.delenv("CRYOSPARC_PASSWORD")
+    with pytest.raises(
+        CryosegError, match=r"no credentials .*: set CRYOSPARC_EMAIL .* cryosparc\.tools login"
+    ):
+        connect(find_login())
+    token = {"access_token": TOKEN, "token_type": "bearer"}
+    sessions = {server.url: {EMAIL: {"token": token, "expires": "2100-01-01T00:00:00Z"}}}
+    (tmp_path / "auth.json").write_text(json.dumps(sessions))
+    _, mismatch = connect(find_login())
+    assert mismatch is None
+
+
+def test_a_job_killed_in_cryosparc_stops(environment: pytest.MonkeyPatch, instance: Instance) -> None:
+    environment.setattr("cryoseg_ext.cryosparc.job._STATUS_INTERVAL_S", 0.0)
+    instance.when("log: 1 of 3", lambda: instance.set_status(instance.picking, "killed"))
+    with pytest.raises(CryosegError, match="J45 was ended in CryoSPARC: it is killed there"):
+        pick_exposures(*ARGUMENTS, particle_diameter_A=DIAMETER_A)
+    assert instance.picking.status == "killed"
+    assert len(list(instance.job_folder("J45").glob("candidates/*"))) == 1
+
+
+@pytest.mark.usefixtures("environment")
+def test_an_error_of_cryoseg_itself_is_logged_whole_and_told_short(instance: Instance) -> None:
+    client, _ = connect(find_login())
+    job = open_job(client, *ARGUMENTS, None)
+    with pytest.raises(ZeroDivisionError), running(job, lambda _: None):
+        raise ZeroDivisionError("a long story " * 10_000)
+    assert instance.picking.status == "failed"
+    assert "ZeroDivisionError" in instance.picking.error
+    assert len(instance.picking.error) < 500
+    assert "Traceback" in instance.picking.log[-1]
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_project_of_another_machine_is_told(instance: Instance) -> None:
+    instance.project_folder = Path("/elsewhere")
+    with pytest.raises(
+        CryosegError, match="/elsewhere, the folder of P3, is not on this machine: run cryoseg"
+    ):
+        pick_exposures(*ARGUMENTS, particle_diameter_A=DIAMETER_A)

@@ -1,0 +1,46 @@
+"""Simulated micrographs with complete labels, at the working scale."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cryoseg_ext.normalise import WORKING_DIAMETER_PX, WorkingMicrograph, normalise
+from cryoseg_ext.simulation import draw_conditions, draw_specimen, simulate_micrograph
+from cryoseg_ext.training.micrographs import LabelledMicrograph
+
+DIAMETER_A = 170.0
+SIDE_PX = 300
+
+
+@pytest.fixture(scope="session")
+def labelled() -> list[LabelledMicrograph]:
+    """Return three micrographs of one specimen, clear enough for the default model."""
+    rng = np.random.default_rng(11)
+    specimen = draw_specimen(rng, "symmetric")
+    conditions = replace(
+        draw_conditions(np.random.default_rng(0)),
+        defocus_um=1.6, b_factor_A2=120.0, snr=0.8, ice_noise=0.3, noise_length_A=8.0, coverage=0.3,
+        spacing=1.0, clustering=0.2, preferred_view=False, contaminated=False,
+        low_pass=None, high_pass=None, clip=None,
+    )  # fmt: skip
+    found = []
+    for index in range(3):
+        shape = (SIDE_PX, SIDE_PX)
+        simulated = simulate_micrograph(
+            rng, shape, DIAMETER_A / WORKING_DIAMETER_PX, specimen, DIAMETER_A, conditions
+        )
+        valid = np.ones(shape, np.bool_)
+        working = WorkingMicrograph(normalise(simulated.image, valid), valid, shape)
+        xy_px = np.stack([simulated.x_px, simulated.y_px], axis=1)
+        found.append(LabelledMicrograph(f"mic{index}", working, xy_px))
+    return found
+
+
+@pytest.fixture(scope="session")
+def half_labelled(labelled: list[LabelledMicrograph]) -> list[LabelledMicrograph]:
+    """Return the micrographs with a random half of their labels."""
+    rng = np.random.default_rng(1)
+    return [replace(one, xy_px=one.xy_px[rng.uniform(size=len(one.xy_px)) < 0.5]) for one in labelled]

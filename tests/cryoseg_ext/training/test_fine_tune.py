@@ -1,0 +1,116 @@
+"""Fine-tuning goes on after a kill, keeps what is better, and ends in a calibrated model."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.network import load_model
+from cryoseg_ext.training import Epoch, FineTuningOptions, Watch, fine_tune, fine_tuning_options
+from cryoseg_ext.training.calibrate import fit_calibration
+from cryoseg_ext.training.micrographs import LabelledMicrograph
+
+OPTIONS = FineTuningOptions(steps=4, steps_per_epoch=2, batch=2, simulated_share=0.5, field_px=64, patience=0)
+
+
+def test_a_killed_run_loses_at_most_an_epoch_and_ends_like_an_uninterrupted_one(
+    labelled: list[LabelledMicrograph], tmp_path: Path
+) -> None:
+    whole = load_model(fine_tune(labelled, OPTIONS, tmp_path / "whole", workers=0))
+
+    def kill(step: int, _loss: float) -> None:
+        if step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fine_tune(labelled, OPTIONS, tmp_path / "cut", workers=0, watch=Watch(step=kill))
+    steps: list[int] = []
+    watch = Watch(step=lambda step, _: steps.append(step))
+    cut = load_model(fine_tune(labelled, OPTIONS, tmp_path / "cut", workers=0, watch=watch))
+    assert steps == [3, 4]
+    for name, value in whole.network.state_dict().items():
+        torch.testing.assert_close(cut.network.state_dict()[name], value, atol=2e-3, rtol=0)
+    assert cut.threshold == pytest.approx(whole.threshold, abs=0.05)
+
+    log = list(csv.DictReader((tmp_path / "cut" / "training.csv").read_text().splitlines()))
+    assert [row["step"] for row in log] == ["0", "2", "4"]
+    assert all(0.5 < float(row["average_precision"]) <= 1 for row in log)
+    assert (tmp_path / "cut" / "report.pdf").read_bytes().startswith(b"%PDF")
+    split = list(csv.DictReader((tmp_path / "cut" / "split.csv").read_text().splitlines()))
+    assert sorted(row["set"] for row in split) == ["training", "training", "validation"]
+    assert len(cut.training["data_fingerprint"]) == 16
+
+    fewer = [replace(one, xy_px=one.xy_px[1:]) for one in labelled]
+    with pytest.raises(CryosegError, match=r"checkpoint\.pt: .* other data"):
+        fine_tune(fewer, OPTIONS, tmp_path / "cut", workers=0)
+
+
+def test_a_training_that_makes_it_worse_is_stopped_and_thrown_away(
+    labelled: list[LabelledMicrograph], tmp_path: Path
+) -> None:
+    epochs: list[Epoch] = []
+    options = replace(OPTIONS, steps=40, learning_rate=0.3, average_decay=0.0, patience=2)
+    model = load_model(fine_tune(labelled, options, tmp_path, workers=0, watch=Watch(epoch=epochs.append)))
+    best = max(range(len(epochs)), key=lambda k: epochs[k].average_precision or 0.0)
+    assert len(epochs) == best + 3
+    if best == 0:
+        for name, value in load_model().network.state_dict().items():
+            torch.testing.assert_close(model.network.state_dict()[name], value)
+
+
+def test_from_scratch_and_another_architecture_go_together(
+    labelled: list[LabelledMicrograph], tmp_path: Path
+) -> None:
+    with pytest.raises(CryosegError, match=r"--architecture fcn:8: .* give --from_scratch"):
+        fine_tune(labelled, replace(OPTIONS, architecture="fcn:8"), tmp_path, workers=0)
+    options = fine_tuning_options(
+        from_scratch=True, architecture="fcn:8", loss="lovasz+focal", steps=2, field_px=64, batch=2
+    )
+    model = load_model(fine_tune(labelled, options, tmp_path, workers=0))
+    assert model.architecture == {"name": "fcn", "base": 8}
+
+
+def test_a_prior_holds_a_calibration_of_few_candidates() -> None:
+    prior = load_model().calibration
+    features = torch.randn(3, 3, generator=torch.Generator().manual_seed(0)).double().numpy()
+    fitted = fit_calibration(features, features[:, 0] > 0, prior=prior, ridge=0.5)
+    assert abs(fitted.intercept - prior.intercept) < 1
+    assert max(abs(a - b) for a, b in zip(fitted.weights, prior.weights, strict=True)) < 1
+
+
+_TWO_PROCESSES = """
+import sys, hashlib, torch
+from pathlib import Path
+from cryoseg_ext.network.architectures import build_network
+from cryoseg_ext.training.dataset import SimulatedFields
+from cryoseg_ext.training.distributed import team
+from cryoseg_ext.training.loop import optimise
+from cryoseg_ext.training.options import TrainingOptions
+
+options = TrainingOptions(steps=2, steps_per_epoch=1, batch=1, field_px=64, average_decay=0.0)
+with team("cpu") as processes:
+    torch.manual_seed(processes.rank)
+    network = build_network({"name": "residual_unet", "base": 8})
+    fields = SimulatedFields(4, 64, seed=1)
+    history = optimise(network, fields, options, Path(sys.argv[1]), processes, data="test", workers=0)
+    digest = hashlib.sha256(b"".join(p.detach().numpy().tobytes() for p in network.parameters())).hexdigest()
+    (Path(sys.argv[1]) / f"rank{processes.rank}").write_text(f"{processes.size} {len(history)} {digest}")
+"""
+
+
+def test_two_processes_train_one_network(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(_TWO_PROCESSES)
+    run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    done = subprocess.run([*run, str(script), str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    said = {(tmp_path / f"rank{rank}").read_text() for rank in range(2)}
+    assert len(said) == 1
+    assert said.pop().startswith("2 2 ")
