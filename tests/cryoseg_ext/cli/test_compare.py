@@ -12,6 +12,7 @@ from cryoseg_ext.training import calibrate, compare
 
 def test_a_grid_is_trained_and_scored_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibrate, "N_FIELDS", 2)
+    monkeypatch.setattr("cryoseg_ext.training.crf.N_EXAMPLES", 4)
     monkeypatch.setattr(compare, "N_SIMULATED", 2)
     arguments = ["compare", "--out", str(tmp_path), "--architectures", "fcn:8,deeplabv3:8"]
     arguments += ["--losses", "dice:0.5+focal", "--steps", "1", "--workers", "0"]

@@ -56,6 +56,7 @@ def test_a_training_ends_in_a_model_that_another_can_start_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calibrate, "N_FIELDS", 2)
+    monkeypatch.setattr("cryoseg_ext.training.crf.N_EXAMPLES", 4)
     first = tmp_path / "first" / "model.safetensors"
     assert f"--model {first}" in _train(first.parent, "--architecture", "residual_unet:8")
     _train(tmp_path / "second", "--initial", first, "--learning_rate", "1e-6")

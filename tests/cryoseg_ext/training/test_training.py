@@ -20,6 +20,7 @@ def test_an_interrupted_run_goes_on_and_ends_like_an_uninterrupted_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calibrate, "N_FIELDS", 4)
+    monkeypatch.setattr("cryoseg_ext.training.crf.N_EXAMPLES", 4)
     whole = load_model(train(OPTIONS, tmp_path / "whole", workers=0))
 
     def interrupt(step: int, _loss: float) -> None:
