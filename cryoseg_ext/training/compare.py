@@ -123,7 +123,9 @@ def _finished(stored: Path, settings: dict[str, object]) -> list[Row] | None:
         found = json.loads(stored.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    rows: list[Row] | None = found["rows"] if found.get("settings") == settings else None
+    # As JSON has them: a tuple comes back as a list.
+    same = found.get("settings") == json.loads(json.dumps(settings))
+    rows: list[Row] | None = found["rows"] if same else None
     return rows
 
 
