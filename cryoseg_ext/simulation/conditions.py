@@ -51,6 +51,9 @@ class Conditions:
         Cut-off of a low-pass filter in cycles per 1/24 of the diameter, as denoised or filtered files have.
     high_pass : float or None
         Length in particle diameters above which the background was removed.
+    local_contrast : float or None
+        Length in particle diameters over which the standard deviation was evened out, as adaptive contrast
+        enhancement does.
     clip : float or None
         Contrast stretching: grey values clipped at this many standard deviations.
     """
@@ -79,6 +82,7 @@ class Conditions:
     contaminated: bool
     low_pass: float | None
     high_pass: float | None
+    local_contrast: float | None
     clip: float | None
 
 
@@ -100,7 +104,7 @@ def draw_conditions(rng: np.random.Generator) -> Conditions:
         phase_shift_deg=float(rng.uniform(30, 120)) if phase_plate else 0.0,
         b_factor_A2=_log_uniform(rng, 50, 500),
         drift_A=_log_uniform(rng, 1, 8) if rng.uniform() < 0.3 else 0.0,
-        snr=_log_uniform(rng, 0.22, 2.0),
+        snr=_log_uniform(rng, 0.2, 2.0),
         dose_e_A2=None,
         detector_blur_px=0.0,
         ice_noise=float(rng.uniform(0, 0.8) if rng.uniform() < 0.7 else 0.0),
@@ -113,7 +117,8 @@ def draw_conditions(rng: np.random.Generator) -> Conditions:
         clustering=float(rng.uniform() ** 2),
         preferred_view=bool(rng.uniform() < 0.2),
         contaminated=bool(rng.uniform() < 0.55),
-        low_pass=_log_uniform(rng, 0.08, 0.4) if rng.uniform() < 0.5 else None,
+        low_pass=_log_uniform(rng, 0.06, 0.4) if rng.uniform() < 0.6 else None,
         high_pass=float(rng.uniform(1.0, 4.0)) if rng.uniform() < 0.25 else None,
+        local_contrast=_log_uniform(rng, 0.5, 4.0) if rng.uniform() < 0.2 else None,
         clip=float(rng.uniform(1.5, 4.0)) if rng.uniform() < 0.2 else None,
     )

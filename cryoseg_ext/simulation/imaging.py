@@ -9,7 +9,7 @@ from scipy.fft import irfft2, rfft2
 from torch_ctf import calculate_ctf_2d
 
 from cryoseg_ext.simulation.conditions import Conditions
-from cryoseg_ext.simulation.placement import Image, frequency_squared, smooth_field
+from cryoseg_ext.simulation.placement import Image, blur, frequency_squared, smooth_field
 
 SNR_PIXELS_PER_DIAMETER = 24
 """The signal-to-noise ratio is stated for pixels of this fraction of the particle diameter."""
@@ -91,7 +91,17 @@ def process_file(image: Image, pixel_size_A: float, diameter_A: float, condition
     if conditions.high_pass is not None:
         transfer *= 1 - np.exp(-k2 * (conditions.high_pass * diameter_A) ** 2)
     image = irfft2(rfft2(image) * transfer, s=image.shape).astype(np.float32)
+    if conditions.local_contrast is not None:
+        image = _even_contrast(image, conditions.local_contrast * diameter_A / pixel_size_A)
     if conditions.clip is not None:
         limit = conditions.clip * image.std()
         image = np.clip(image, image.mean() - limit, image.mean() + limit)
     return image
+
+
+def _even_contrast(image: Image, length_px: float) -> Image:
+    """Return `image` in units of its own standard deviation within `length_px`, about its local mean."""
+    mean = blur(image, length_px)
+    variance = blur((image - mean) ** 2, length_px)
+    evened: Image = (image - mean) / np.sqrt(np.maximum(variance, 1e-3 * variance.mean()))
+    return evened

@@ -33,6 +33,7 @@ TYPICAL = Conditions(
     contaminated=True,
     low_pass=None,
     high_pass=None,
+    local_contrast=None,
     clip=None,
 )
 """A 300 kV session of a well-behaved specimen, motion-corrected and otherwise unprocessed."""

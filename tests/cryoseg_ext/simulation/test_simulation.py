@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cryoseg_ext.simulation import Conditions, draw_conditions, draw_specimen, simulate_micrograph
+from cryoseg_ext.simulation.imaging import process_file
 from cryoseg_ext.simulation.micrograph import CONTAMINANT, PARTICLE
 from cryoseg_ext.simulation.placement import place_centres
 from cryoseg_ext.simulation.specimens import FAMILIES
@@ -17,7 +18,7 @@ PIXEL_SIZE_A, DIAMETER_A = 7.5, 180.0
 def _conditions(**changes: object) -> Conditions:
     drawn = draw_conditions(np.random.default_rng(0))
     plain = replace(
-        drawn, snr=1.0, contaminated=False, low_pass=None, high_pass=None, clip=None,
+        drawn, snr=1.0, contaminated=False, low_pass=None, high_pass=None, local_contrast=None, clip=None,
         thickness_gradient=0.0, ice_gradient=0.0, coverage=0.3, spacing=1.0, clustering=0.0,
     )  # fmt: skip
     return replace(plain, **changes)  # type: ignore[arg-type]
@@ -55,6 +56,18 @@ def test_particles_are_dark_where_the_truth_says() -> None:
         field.y_px.round().astype(int).clip(0, 255), field.x_px.round().astype(int).clip(0, 255)
     ]
     assert (centres == PARTICLE).mean() > 0.95
+
+
+def test_local_contrast_enhancement_evens_out_the_contrast() -> None:
+    def spread(local_contrast: float | None) -> float:
+        image = np.random.default_rng(1).normal(size=(192, 192)).astype(np.float32)
+        image[:, 96:] *= 5
+        processed = process_file(image, PIXEL_SIZE_A, DIAMETER_A, _conditions(local_contrast=local_contrast))
+        halves = processed[24:168, 24:72].std(), processed[24:168, 120:168].std()
+        return float(max(halves) / min(halves))
+
+    assert spread(None) > 4.5
+    assert spread(0.5) < 1.1
 
 
 def test_noise_has_the_stated_level_whatever_the_pixel_size() -> None:

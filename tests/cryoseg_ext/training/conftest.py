@@ -24,7 +24,7 @@ def labelled() -> list[LabelledMicrograph]:
         draw_conditions(np.random.default_rng(0)),
         defocus_um=1.6, b_factor_A2=120.0, snr=0.8, ice_noise=0.3, noise_length_A=8.0, coverage=0.3,
         spacing=1.0, clustering=0.2, preferred_view=False, contaminated=False,
-        low_pass=None, high_pass=None, clip=None,
+        low_pass=None, high_pass=None, local_contrast=None, clip=None,
     )  # fmt: skip
     found = []
     for index in range(3):
