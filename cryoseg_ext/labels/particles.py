@@ -23,7 +23,8 @@ FloatArray = NDArray[np.float64]
 
 _ANGLES = ("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")
 _NEEDED = ("rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY", *_ANGLES)
-_SLOTS = ("location", "alignments3D", "blob")
+CRYOSPARC_SLOTS = ("location", "alignments3D", "blob")
+"""What `from_cryosparc` reads."""
 _LOCATION = [f"location/{name}" for name in ("micrograph_path", "micrograph_shape")]
 _LOCATION += ["location/center_x_frac", "location/center_y_frac"]
 
@@ -81,7 +82,7 @@ def read_particles(path: Path) -> dict[str, RefinedParticles]:
     if path.suffix.lower() in (".cs", ".csg"):
         from cryoseg_ext.cryosparc.groups import read_results
 
-        return _from_cryosparc(path, read_results(path, _SLOTS))
+        return from_cryosparc(path, read_results(path, CRYOSPARC_SLOTS))
     from cryoseg_ext.pickfiles.relion import read_tables
 
     tables = read_tables(path)
@@ -141,18 +142,31 @@ def _numbers(path: Path, table: pd.DataFrame, columns: Sequence[str]) -> FloatAr
     return numbers
 
 
-def _from_cryosparc(path: Path, particles: Dataset) -> dict[str, RefinedParticles]:
-    """Read CryoSPARC's alignments; pose and shift mean what they mean in pyem's ``csparc2star.py``.
+def from_cryosparc(source: object, particles: Dataset) -> dict[str, RefinedParticles]:
+    """Return the refined particles in a data set of CryoSPARC, by the name of their micrograph.
 
-    A pose is the rotation vector of the microscope's frame into the map's; a shift is in pixels of the
-    aligned image and has the sign of RELION's. y grows with the stored row, so nothing is flipped.
+    Pose and shift mean what they mean in pyem's ``csparc2star.py``: a pose is the rotation vector of the
+    microscope's frame into the map's; a shift is in pixels of the aligned image and has the sign of RELION's.
+    y grows with the stored row, so nothing is flipped.
+
+    Parameters
+    ----------
+    source : object
+        Where it comes from, for messages.
+    particles : Dataset
+        With the slots `CRYOSPARC_SLOTS`.
+
+    Raises
+    ------
+    CryosegError
+        If positions or orientations are missing.
     """
     size_field = "alignments3D/psize_A" if "alignments3D/psize_A" in particles else "blob/psize_A"
     for field in (*_LOCATION, "alignments3D/pose", "alignments3D/shift", size_field):
         if field not in particles:
             raise CryosegError(
-                f"{path} has no {field}: give the .csg file of the particles of a 3D refinement, which also "
-                "knows the passthrough files"
+                f"{source} has no {field}: give the particles of a 3D refinement (the .csg file, which also "
+                "knows the passthrough files)"
             )
     shapes = np.asarray(particles["location/micrograph_shape"], np.int64)
     fractions = [np.asarray(particles[f"location/center_{axis}_frac"], np.float64) for axis in "xy"]

@@ -61,10 +61,28 @@ def projection_tasks(
     CryosegError
         If one of the files cannot be used.
     """
+    drawer = projection_drawer(in_map, in_mask, diameter_A, options)
+    return _tasks(read_particles(in_parts), in_parts, in_mics, pixel_size_A, drawer, len)
+
+
+def projection_drawer(
+    in_map: Path, in_mask: Path | None, diameter_A: float | None, options: MaskOptions
+) -> Callable[[RefinedParticles, tuple[int, int], float], tuple[Labels, Instances]]:
+    """Return what draws the projections of a map at the poses of the particles of one micrograph.
+
+    Parameters
+    ----------
+    in_map, in_mask, diameter_A, options
+        As in `projection_tasks`.
+
+    Raises
+    ------
+    CryosegError
+        If the map or the mask cannot be used.
+    """
     particle_map = read_particle_map(in_map, in_mask)
     projector = make_projector(particle_map.density, particle_map.pixel_size_A)
-    drawer = partial(_draw_particles, projector, diameter_A or particle_map.extent_A, options)
-    return _tasks(read_particles(in_parts), in_parts, in_mics, pixel_size_A, drawer, len)
+    return partial(_draw_particles, projector, diameter_A or particle_map.extent_A, options)
 
 
 def disc_tasks(

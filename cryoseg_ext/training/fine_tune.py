@@ -171,7 +171,7 @@ def fine_tune(
                 processes.device,
                 crf=teacher.crf,
             )
-            finish(unscored, training, validation, history, out)
+            finish(unscored, training, validation, history, out, watch)
         return out / MODEL
 
 
@@ -200,6 +200,7 @@ def finish(
     validation: Sequence[Lesson],
     history: Sequence[Epoch],
     out: Path,
+    watch: Watch,
 ) -> None:
     """Calibrate the trained network, and write the model and the report."""
     from cryoseg_ext.training.report import write_training_report
@@ -214,7 +215,7 @@ def finish(
     )
     model = replace(unscored, calibration=calibration, threshold=threshold)
     save_model(model, out / MODEL)
-    write_training_report(out / "report.pdf", model, validation, history)
+    write_training_report(out / "report.pdf", model, validation, history, watch.page)
 
 
 def _first_network(options: FineTuningOptions, teacher: Model) -> tuple[dict[str, Any], nn.Module]:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,9 @@ from cryoseg_ext.files import replace_text, replacing
 from cryoseg_ext.training.distributed import Team
 from cryoseg_ext.training.losses import ClassLoss, parse_loss, training_loss
 from cryoseg_ext.training.options import TrainingOptions
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Fields = Dataset[tuple[Tensor, Tensor, Tensor]]
 CHECKPOINT = "checkpoint.pt"
@@ -81,11 +84,14 @@ class Watch:
         Called with each finished epoch.
     say : callable
         Called with a sentence for the user.
+    page : callable
+        Called with each page of the report.
     """
 
     step: Callable[[int, float], None] = lambda _step, _loss: None
     epoch: Callable[[Epoch], None] = lambda _epoch: None
     say: Callable[[str], None] = lambda _sentence: None
+    page: Callable[[Figure], None] = lambda _page: None
 
 
 @dataclass
@@ -270,11 +276,11 @@ def _restore(path: Path, recipe: dict[str, Any], state: dict[str, Any], device: 
         saved = torch.load(path, map_location=device, weights_only=True)
     except (OSError, EOFError, RuntimeError, UnpicklingError) as error:
         raise CryosegError(
-            f"{path}: the checkpoint cannot be read: remove it, or give another --out"
+            f"{path}: the checkpoint cannot be read: remove it, or train in another folder"
         ) from error
     if saved.get("recipe") != recipe:
         raise CryosegError(
-            f"{path}: a checkpoint of other settings or other data: give those again, or another --out"
+            f"{path}: a checkpoint of other settings or other data: give those again, or train in another folder"
         )
     for name, part in state.items():
         part.load_state_dict(saved[name])

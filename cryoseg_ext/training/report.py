@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,11 @@ _MAX_OVERLAYS = 12
 
 
 def write_training_report(
-    path: Path, model: Model, validation: Sequence[Lesson], history: Sequence[Epoch]
+    path: Path,
+    model: Model,
+    validation: Sequence[Lesson],
+    history: Sequence[Epoch],
+    show: Callable[[Figure], None],
 ) -> None:
     """Write the report as a PDF: a page of curves, then the validation micrographs.
 
@@ -41,6 +45,8 @@ def write_training_report(
         The micrographs it was not trained on.
     history : Sequence[Epoch]
         Of the training.
+    show : callable
+        Called with each page too.
     """
     from matplotlib.backends.backend_pdf import PdfPages
 
@@ -49,9 +55,10 @@ def write_training_report(
         _overlay(lesson, opinion, model) for lesson, opinion in zip(validation, opinions, strict=True)
     ][:_MAX_OVERLAYS]
     with replacing(path) as temporary, PdfPages(temporary, metadata={"Title": "Training"}) as pages:
-        pages.savefig(curves_page(model, validation, opinions, history))
-        for start in range(0, len(overlays), 2):
-            pages.savefig(overlay_page(overlays[start : start + 2]))
+        parts = [overlays[start : start + 2] for start in range(0, len(overlays), 2)]
+        for page in (curves_page(model, validation, opinions, history), *map(overlay_page, parts)):
+            pages.savefig(page)
+            show(page)
 
 
 def curves_page(
