@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,10 @@ class Picks:
     def __len__(self) -> int:
         return len(self.score)
 
+    def at(self, index: NDArray[Any]) -> Picks:
+        """Return the picks at `index`, which may also be a mask."""
+        return Picks(self.x_px[index], self.y_px[index], self.score[index])
+
     def above(self, threshold: float) -> Picks:
         """Return the picks whose score is at least `threshold`."""
-        keep = self.score >= threshold
-        return Picks(self.x_px[keep], self.y_px[keep], self.score[keep])
+        return self.at(self.score >= threshold)

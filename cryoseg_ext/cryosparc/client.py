@@ -1,4 +1,4 @@
-"""The one file that knows of two clients: cryosparc-tools 5 (REST) and cryosparc-tools 4.7 (JSON-RPC)."""
+"""Connecting to CryoSPARC, and what goes wrong in asking it as one sentence."""
 
 from __future__ import annotations
 
@@ -8,23 +8,19 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPException
-from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
 
-import cryosparc
-
+from cryoseg_ext.cryosparc.versions import (
+    CLIENT_VERSION,
+    OTHER_SERIES,
+    SECRETS,
+    client_arguments,
+    shortened,
+    transport_errors,
+)
 from cryoseg_ext.errors import CryosegError
 
-CLIENT_VERSION: str = cryosparc.__version__
-IS_V5 = int(CLIENT_VERSION.split(".")[0]) >= 5
-
-PROGRESS_INTERVAL_S = 2.0 if IS_V5 else 60.0
-"""Version 5 replaces one line of the event log; version 4 can only add lines, so there are few."""
-
-_REASON_LENGTH = 300
 _MISMATCH = re.compile(r"with version (v(\d+\.\d+)\S*)\s+may not be compatible")
 
 
@@ -93,7 +89,7 @@ def connect(login: Login) -> tuple[Any, str | None]:
     try:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
-            client = CryoSPARC(**_client_arguments(login))
+            client = CryoSPARC(**client_arguments(login.url, login.email, login.password, login.license_id))
     except Exception as error:
         raise _no_connection(login, error) from error
     for warning in told:
@@ -103,31 +99,6 @@ def connect(login: Login) -> tuple[Any, str | None]:
                 f"{CLIENT_VERSION}: install the matching one with: {_install_command(found[2])}"
             )
     return client, None
-
-
-def _client_arguments(login: Login) -> dict[str, Any]:
-    if IS_V5:
-        # The host and the port are named, because the client would take them from the environment.
-        return {
-            "base_url": login.url,
-            "host": None,
-            "base_port": None,
-            "email": login.email,
-            "password": login.password,
-        }
-    if not (login.email and login.password and login.license_id):
-        raise CryosegError(
-            f"cryosparc-tools {CLIENT_VERSION} needs an e-mail address, a password and a licence: set "
-            "CRYOSPARC_EMAIL, CRYOSPARC_PASSWORD and CRYOSPARC_LICENSE_ID"
-        )
-    parts = urlsplit(login.url)
-    return {
-        "host": parts.hostname,
-        "base_port": parts.port or 39000,
-        "license": login.license_id,
-        "email": login.email,
-        "password": login.password,
-    }
 
 
 def _no_connection(login: Login, error: Exception) -> CryosegError:
@@ -145,14 +116,13 @@ def _no_connection(login: Login, error: Exception) -> CryosegError:
         )
     codes = {code for cause in chain if isinstance(code := getattr(cause, "code", None), int)}
     if codes & {400, 401, 403, 422} or "authentication with given credentials" in str(error):
-        secrets = "or the saved token" if IS_V5 else "and the licence"
         return CryosegError(
-            f"CryoSPARC at {login.url} refused the login: check the e-mail address, the password {secrets}"
+            f"CryoSPARC at {login.url} refused the login: check the e-mail address, {SECRETS}"
         )
     return CryosegError(
         f"{login.url} gives no answer that cryosparc-tools {CLIENT_VERSION} understands "
         f"({_reason(chain[-1])}): check --url, and install the client of your CryoSPARC's version, as in: "
-        f"{_install_command('4.7' if IS_V5 else '5.0')}"
+        f"{_install_command(OTHER_SERIES)}"
     )
 
 
@@ -191,49 +161,10 @@ def asking(what: str, mend: str) -> Iterator[None]:
         raise CryosegError(f"CryoSPARC could not {what} ({_reason(error)}): {mend}") from error
 
 
-def directory(owner: Any) -> Path:
-    """Return the folder of a project or a job, with one request."""
-    return Path(owner.dir if IS_V5 else owner.dir())
-
-
-def show_progress(job: Any, text: str) -> None:
-    """Show how far the job is: version 5 in one line that changes, version 4 in a new one."""
-    if IS_V5:
-        job.log(text, name="progress")
-    else:
-        job.log(text)
-
-
-def set_images(job: Any, output: str, image: Path) -> None:
-    """Show a picture on the job's tile and its output; version 4 has no way to."""
-    if IS_V5:
-        job.set_output_image(output, image)
-        job.set_tile_image(image)
-
-
-def stop(job: Any, error: str = "") -> None:
-    """Mark a job completed, or failed for a reason.
-
-    Version 5 sends the reason in a URL, so that it has to be short; version 4 takes none.
-    """
-    short = _shortened(error)
-    if IS_V5:
-        job.stop(short)
-    else:
-        if short:
-            job.log(short, level="error")
-        job.stop(bool(short))
-
-
 def _nobody_answers(error: BaseException) -> bool:
     """Whether the connection failed, and not the request."""
-    transport_errors: tuple[type[BaseException], ...] = (OSError, HTTPException)
-    if IS_V5:
-        import httpx
-
-        transport_errors += (httpx.TransportError,)
     return any(
-        (isinstance(cause, transport_errors) and not isinstance(cause, HTTPError))
+        (isinstance(cause, transport_errors()) and not isinstance(cause, HTTPError))
         # The client of version 4 keeps only the text.
         or re.search(r"\bURL Error\b|\bTimeout Error\b", str(cause))
         for cause in _chain(error)
@@ -251,9 +182,4 @@ def _reason(error: BaseException) -> str:
     data = getattr(error, "data", None)
     detail = data.get("detail") if isinstance(data, dict) else None
     code = getattr(error, "code", None)
-    return _shortened(f"code {code}: {detail}" if detail else str(error).removeprefix("*** "))
-
-
-def _shortened(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _REASON_LENGTH else f"{line[: _REASON_LENGTH - 2]} …"
+    return shortened(f"code {code}: {detail}" if detail else str(error).removeprefix("*** "))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -114,7 +113,7 @@ def particle_columns(picked: PickedExposure, min_distance_A: float) -> dict[str,
     }
 
 
-def located_picks(path: Path, particles: Dataset) -> dict[str, LocatedPicks]:
+def located_picks(source: object, particles: Dataset) -> dict[str, LocatedPicks]:
     """Return the picks of each micrograph in CryoSPARC's particles.
 
     ``x_px = center_x_frac * nx`` and ``y_px = center_y_frac * ny`` of the micrograph whose shape stands
@@ -122,8 +121,8 @@ def located_picks(path: Path, particles: Dataset) -> dict[str, LocatedPicks]:
 
     Parameters
     ----------
-    path : Path
-        Where they were read from, for messages.
+    source : object
+        Where they come from, for messages.
     particles : Dataset
         With the slot ``location``, and ``pick_stats`` for the scores.
 
@@ -134,7 +133,7 @@ def located_picks(path: Path, particles: Dataset) -> dict[str, LocatedPicks]:
     """
     if not {"location/micrograph_path", "location/micrograph_shape"}.issubset(particles):
         raise CryosegError(
-            f"{path} has no particle locations: give the .csg file of the particles, not one of its .cs files"
+            f"{source} has no particle locations: give the particles' .csg file, not one of its .cs files"
         )
     names, rows_of = split_rows(particles["location/micrograph_path"])
     shapes = np.asarray(particles["location/micrograph_shape"], np.int64)

@@ -6,20 +6,21 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cryoseg_ext.batch import MicrographTask, pick_batch
 from cryoseg_ext.crf import CrfChoice
-from cryoseg_ext.cryosparc import client
 from cryoseg_ext.cryosparc.events import OVERLAY_FILE, log_overlay, log_result, log_settings
-from cryoseg_ext.cryosparc.job import OUTPUT, ExternalJob, open_job, running, source_has_ended
-from cryoseg_ext.cryosparc.masks import mask_path, write_mask
+from cryoseg_ext.cryosparc.groups import EXPOSURE_SLOT
+from cryoseg_ext.cryosparc.job import OUTPUT, ExternalJob
+from cryoseg_ext.cryosparc.masks import find_masks, mask_path, picks_in_mask, write_mask
+from cryoseg_ext.cryosparc.opening import ending_of, enter_project, exposure_input, load_named_model, open_job
 from cryoseg_ext.cryosparc.particles import PickedExposure
+from cryoseg_ext.cryosparc.running import running
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.finished import FinishedMicrograph, as_stored, read_finished, settings_key, write_finished
-from cryoseg_ext.network import load_model
 from cryoseg_ext.pipeline import PickingOptions
 from cryoseg_ext.report import stretch
 
@@ -65,6 +66,9 @@ class _Run:
     threshold: float
     masks: bool
     tell: Callable[[str], None]
+    image_slot: str = EXPOSURE_SLOT
+    masks_in: Path | None = None
+    masks_of: dict[Exposure, Path] = field(default_factory=dict)
     candidates: dict[Exposure, Picks] = field(default_factory=dict)
     skipped: dict[Exposure, str] = field(default_factory=dict)
 
@@ -79,9 +83,11 @@ def pick_exposures(
     threshold: float | None = None,
     min_distance_A: float | None = None,
     crf: CrfChoice | None = CrfChoice(),
-    model: Path | None = None,
+    model: Path | str | None = None,
     device: str = "cpu",
+    image_slot: str = EXPOSURE_SLOT,
     masks: bool = False,
+    masks_in: Path | None = None,
     watch: bool = False,
     watch_interval_s: float = WATCH_INTERVAL_S,
     login: Login | None = None,
@@ -108,12 +114,16 @@ def pick_exposures(
         Smallest distance between two picks in Å; half the diameter by default.
     crf : CrfChoice or None
         Refinement of the segmentation; None leaves it out.
-    model : Path, optional
-        Model file; the shipped default model when not given.
+    model : Path or str, optional
+        Model file, or the number of a training job such as J40; the shipped default model when not given.
     device : str
         Torch device.
+    image_slot : str
+        The images to pick, such as ``micrograph_blob_denoised``; the picks still refer to the micrographs.
     masks : bool
         Also write the segmentations as MRC to the folder ``masks`` of the job.
+    masks_in : Path, optional
+        Folder of masks, MRC of any size: picks where the mask of their micrograph is 0 are removed.
     watch : bool
         Pick exposures as they appear: until the job they come from ends, or until stopped.
     watch_interval_s : float
@@ -129,14 +139,10 @@ def pick_exposures(
         If CryoSPARC refuses something or cannot be reached, or no micrograph can be picked. The job is then
         marked failed, as it is after Ctrl-C and SIGTERM.
     """
-    try:
-        network = load_model(model, device)
-    except (RuntimeError, AssertionError) as error:
-        raise CryosegError(f"--device {device}: PyTorch finds no such device here: give cpu") from error
-    instance, mismatch = client.connect(login or client.find_login())
-    if mismatch:
-        tell(mismatch)
-    external = open_job(instance, project, workspace, exposures, job)
+    place = enter_project(project, login, tell)
+    network = load_named_model(place, model, device)
+    source = exposure_input(exposures, image_slot)
+    external = open_job(place, workspace, "cryoseg picks", [source], picks=True, job_uid=job)
     tell(f"Job {external.uid} of {project}, in {external.folder}")
     run = _Run(
         external,
@@ -145,25 +151,18 @@ def pick_exposures(
         network.threshold if threshold is None else threshold,
         masks,
         tell,
+        image_slot,
+        masks_in,
     )
-    with running(external, tell):
-        external.check_folder()
-        if mismatch:
-            external.log(mismatch, level="warning")
+    with running(external.client_job, tell):
+        external.begin(place.mismatch)
         log_settings(external, run.options, network, run.threshold)
         if watch:
-            number = _watch(run, _ending_of(instance, project, exposures), watch_interval_s)
+            number = _watch(run, ending_of(place, source), watch_interval_s)
         else:
-            _pick(run, external.read_exposures())
+            _pick(run, external.read_exposures(image_slot))
             number = _save(run)
     return PickingJob(external.uid, external.folder, number, list(run.skipped.values()))
-
-
-def _ending_of(instance: Any, project: str, source: str | None) -> Callable[[], bool]:
-    """Return what asks whether no more exposures will come; of a job that has ended already, no one knows."""
-    if source is None or source_has_ended(instance, project, source):
-        return lambda: False
-    return lambda: source_has_ended(instance, project, source)
 
 
 def _watch(run: _Run, source_ended: Callable[[], bool], interval_s: float) -> int:
@@ -173,7 +172,7 @@ def _watch(run: _Run, source_ended: Callable[[], bool], interval_s: float) -> in
         while True:
             # Asked first, so that what the job wrote at its very end is seen.
             ended = source_ended()
-            found = run.job.read_exposures()
+            found = run.job.read_exposures(run.image_slot)
             if _new(run, found):
                 _pick(run, found)
                 number = _save(run) if run.candidates else 0
@@ -196,7 +195,11 @@ def _new(run: _Run, found: Sequence[Exposure]) -> list[Exposure]:
 def _pick(run: _Run, found: Sequence[Exposure]) -> None:
     """Pick the exposures that are not finished; a finished one has its file."""
     new = _new(run, found)
-    run.candidates |= {one: earlier for one in new if (earlier := _earlier(run, one)) is not None}
+    if run.masks_in:
+        run.masks_of |= find_masks(run.masks_in, new)
+        run.job.log(f"{len(run.masks_of)} micrographs so far have a mask in {run.masks_in}")
+    earlier = {one: picks for one in new if (picks := _earlier(run, one)) is not None}
+    run.candidates |= {one: _in_mask(run, one, picks) for one, picks in earlier.items()}
     waiting = {str(one.uid): one for one in new if one not in run.candidates}
     run.job.log(f"{len(waiting)} micrographs to pick, {len(new) - len(waiting)} picked earlier")
     tasks = [
@@ -214,7 +217,7 @@ def _pick(run: _Run, found: Sequence[Exposure]) -> None:
             _keep(run, exposure, outcome)
             if stretch(number, len(tasks)) not in shown:
                 shown.add(stretch(number, len(tasks)))
-                log_overlay(run.job, exposure, outcome, outcome.candidates.above(run.threshold))
+                log_overlay(run.job, exposure, outcome, run.candidates[exposure].above(run.threshold))
         last = number + 1 == len(tasks)
         run.job.show_progress(_progress(run, number + 1, len(tasks)), last=last)
     run.job.raise_if_killed()
@@ -244,7 +247,12 @@ def _keep(run: _Run, exposure: Exposure, picked: PickedMicrograph) -> None:
         write_finished(_candidates_path(run, exposure), finished)
     except OSError as error:
         raise CryosegError(f"{run.job.folder} cannot be written ({error.strerror}): mend this") from error
-    run.candidates[exposure] = candidates
+    run.candidates[exposure] = _in_mask(run, exposure, candidates)
+
+
+def _in_mask(run: _Run, exposure: Exposure, picks: Picks) -> Picks:
+    mask = run.masks_of.get(exposure)
+    return picks_in_mask(picks, mask, exposure.image_shape) if mask else picks
 
 
 def _candidates_path(run: _Run, exposure: Exposure) -> Path:
@@ -256,7 +264,7 @@ def _key(run: _Run, exposure: Exposure) -> str:
         particle_diameter_A=run.options.particle_diameter_A,
         min_distance_A=run.options.min_distance_A,
         crf=run.options.crf,
-        digest=run.model.fingerprint,
+        digest=f"{run.model.fingerprint} {exposure.image_path}",
         pixel_size_A=exposure.image_pixel_size_A,
     )
 
@@ -285,6 +293,6 @@ def _save(run: _Run) -> int:
     options = run.options
     number = run.job.save_particles(picked, options.min_distance_A or options.particle_diameter_A / 2)
     if (image := run.job.folder / OVERLAY_FILE).exists():
-        run.job.set_images(image)
+        run.job.set_images(image, OUTPUT)
     run.tell(f"{number} particles on {len(picked)} micrographs saved as {run.job.uid}:{OUTPUT}")
     return number

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,6 +96,16 @@ def read_known_micrographs(path: Path) -> KnownMicrographs:
     )
 
 
+def known_exposures(project: Path, exposures: Sequence[Exposure]) -> dict[str, KnownMicrograph]:
+    """Return the images of exposures by the path of the micrograph; `project` is the project folder."""
+    return {
+        one.path: KnownMicrograph(
+            project / one.image_path, one.image_pixel_size_A or None, one.image_shape, exposure=one
+        )
+        for one in exposures
+    }
+
+
 def image_shape(path: Path) -> tuple[int, int]:
     """Return ``(ny, nx)`` of an MRC or TIFF file from its header.
 
@@ -123,11 +133,7 @@ def _read_exposures(path: Path) -> KnownMicrographs:
     from cryoseg_ext.cryosparc.groups import read_exposure_group
 
     group = read_exposure_group(path)
-    by_name = {
-        one.path: KnownMicrograph(group.project / one.path, one.pixel_size_A, one.shape, exposure=one)
-        for one in group.exposures
-    }
-    return KnownMicrographs(path, by_name, version=group.version)
+    return KnownMicrographs(path, known_exposures(group.project, group.exposures), version=group.version)
 
 
 def _read_star(path: Path) -> KnownMicrographs:

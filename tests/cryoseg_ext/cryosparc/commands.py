@@ -13,7 +13,8 @@ from typing import Any
 
 
 def main() -> None:
-    import cryoseg_ext.cryosparc.pick  # noqa: F401 - imported for the commands
+    import cryoseg_ext.cryosparc.pick
+    import cryoseg_ext.cryosparc.train  # noqa: F401 - imported for the commands
 
     for line in sys.stdin:
         pid = os.fork()

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ import uvicorn
 from cryosparc.dataset import Dataset
 from fastapi import FastAPI
 
-from tests.cryoseg_ext.cryosparc.instance import EMAIL, LICENSE, PASSWORD, Instance
+from tests.cryoseg_ext.cryosparc.instance import EMAIL, LICENSE, PASSWORD, Group, Instance, Job
 from tests.cryoseg_ext.cryosparc.rest import rest_app
 from tests.cryoseg_ext.cryosparc.rpc import rpc_app
 
@@ -130,14 +131,21 @@ class Site:
         """The files of finished micrographs."""
         return sorted(self.job_folder.glob("candidates/*"))
 
-    def start(self, *more: str, **environment: str) -> int:
+    def start(self, command: str, *more: str, **environment: str) -> int:
         arguments = ["--project", "P3", "--workspace", "W1", "--exposures", "J12:exposures_accepted"]
-        always = ["cryosparc", "pick", "--particle_diameter", f"{DIAMETER_A:g}"]
+        always = ["cryosparc", command, "--particle_diameter", f"{DIAMETER_A:g}"]
         return self.commands.start(self.server.url, [*always, *arguments, *more], **environment)
 
     def pick(self, *more: str, **environment: str) -> Finished:
         """Run the command; options given again replace the first ones."""
-        self.start(*more, **environment)
+        self.start("pick", *more, **environment)
+        return self.commands.wait()
+
+    def signalled(self, moment: str, number: signal.Signals, command: str, *more: str) -> Finished:
+        """Run a command, which gets a signal when something happens in CryoSPARC."""
+        pid: Future[int] = Future()
+        self.instance.when(moment, lambda: os.kill(pid.result(5), number))
+        pid.set_result(self.start(command, *more))
         return self.commands.wait()
 
 
@@ -168,14 +176,27 @@ def instance(tmp_path: Path, version: str) -> Instance:
         image = blobs(number)
         mrcfile.write(data / f"{number}.mrc", image, voxel_size=PIXEL_SIZE_A)
         (real / f"J2/imported/mic{number}.mrc").symlink_to(Path("../../../..", "data", f"{number}.mrc"))
-    return Instance(linked, exposures(3), SERVER_VERSIONS[version], optional_fields=version == "5")
+        mrcfile.write(real / f"J2/denoised{number}.mrc", binned(image), voxel_size=2 * PIXEL_SIZE_A)
+    mrcfile.write(real / "J2/map.mrc", ball(), voxel_size=PIXEL_SIZE_A)
+    instance = Instance(linked, exposures(3), SERVER_VERSIONS[version], optional_fields=version == "5")
+    outputs = {
+        "particles": Group("particle", "Particles", [], dataset=particles(4)),
+        "volume": Group("volume", "Volume", [], dataset=Dataset({"map/path": ["J2/map.mrc"]})),
+    }
+    instance.jobs["J20"] = Job("J20", "homo_refine", "Refinement", "completed", outputs=outputs)
+    return instance
 
 
 @pytest.fixture
 def server(instance: Instance, version: str) -> Iterator[Server]:
-    server = Server(rest_app(instance), (0,)) if version == "5" else Server(rpc_app(instance), (2, 3, 5))
+    server = serve(instance, version)
     yield server
     server.close()
+
+
+def serve(instance: Instance, version: str) -> Server:
+    """Start a server of one version for an instance."""
+    return Server(rest_app(instance), (0,)) if version == "5" else Server(rpc_app(instance), (2, 3, 5))
 
 
 @pytest.fixture
@@ -200,6 +221,9 @@ def exposures(number: int) -> Dataset[Any]:
             ("micrograph_blob/path", "O"),
             ("micrograph_blob/shape", "2u4"),
             ("micrograph_blob/psize_A", "f4"),
+            ("micrograph_blob_denoised/path", "O"),
+            ("micrograph_blob_denoised/shape", "2u4"),
+            ("micrograph_blob_denoised/psize_A", "f4"),
             ("mscope_params/exp_group_id", "u4"),
             ("ctf/df1_A", "f4"),
         ],
@@ -208,7 +232,52 @@ def exposures(number: int) -> Dataset[Any]:
     dataset["micrograph_blob/path"] = [f"J2/imported/mic{index}.mrc" for index in range(number)]
     dataset["micrograph_blob/shape"] = np.tile(SHAPE, (number, 1))
     dataset["micrograph_blob/psize_A"] = PIXEL_SIZE_A
+    dataset["micrograph_blob_denoised/path"] = [f"J2/denoised{index}.mrc" for index in range(number)]
+    dataset["micrograph_blob_denoised/shape"] = np.tile(SHAPE, (number, 1)) // 2
+    dataset["micrograph_blob_denoised/psize_A"] = 2 * PIXEL_SIZE_A
     dataset["mscope_params/exp_group_id"] = 7
+    return dataset
+
+
+def binned(image: np.ndarray[Any, np.dtype[np.float32]]) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return a micrograph with half as many rows and columns."""
+    ny, nx = image.shape
+    small: np.ndarray[Any, np.dtype[np.float32]] = image.reshape(ny // 2, 2, nx // 2, 2).mean(axis=(1, 3))
+    return small
+
+
+def ball() -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return the map of the particle, in a box of 40 voxels."""
+    squared = ((np.indices((40, 40, 40)) - 20) ** 2).sum(axis=0)
+    return np.where(squared < (DIAMETER_A / PIXEL_SIZE_A / 2) ** 2, np.float32(1), np.float32(0))
+
+
+def particles(number: int) -> Dataset[Any]:
+    """Return the particles of so many micrographs, refined; their images were cut 2 px to the left."""
+    n = number * len(CENTRES_PX)
+    dataset: Dataset[Any] = Dataset.allocate(
+        n,
+        [
+            ("location/micrograph_path", "O"),
+            ("location/micrograph_shape", "2u4"),
+            ("location/micrograph_psize_A", "f4"),
+            ("location/center_x_frac", "f4"),
+            ("location/center_y_frac", "f4"),
+            ("alignments3D/pose", "3f4"),
+            ("alignments3D/shift", "2f4"),
+            ("alignments3D/psize_A", "f4"),
+            ("blob/psize_A", "f4"),
+        ],
+    )
+    names = [f">J2/imported/mic{index}.mrc" for index in range(number) for _ in CENTRES_PX]
+    dataset["location/micrograph_path"] = names
+    dataset["location/micrograph_shape"] = np.tile(SHAPE, (n, 1))
+    dataset["location/micrograph_psize_A"] = PIXEL_SIZE_A
+    x_px, y_px = np.tile(CENTRES_PX, (number, 1)).T
+    dataset["location/center_x_frac"] = (x_px - 2) / SHAPE[1]
+    dataset["location/center_y_frac"] = y_px / SHAPE[0]
+    dataset["alignments3D/shift"] = np.tile([-2, 0], (n, 1))
+    dataset["alignments3D/psize_A"] = dataset["blob/psize_A"] = PIXEL_SIZE_A
     return dataset
 
 

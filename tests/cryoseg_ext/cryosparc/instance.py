@@ -29,6 +29,12 @@ SLOT_FIELDS = {
     "pick_stats": [("ncc_score", "f4"), ("power", "f4"), ("template_idx", "u4"), ("angle_rad", "f4")],
 }
 OPTIONAL = {"micrograph_psize_A", "min_dist_A"}
+# The data types of slots that an input of each type may have.
+SLOT_TYPES = {
+    "exposure": {"micrograph_blob", "mscope_params", "ctf"},
+    "particle": {"location", "pick_stats", "blob", "alignments3D"},
+    "volume": {"map"},
+}
 
 
 class RefusedError(Exception):
@@ -85,9 +91,8 @@ class Instance:
 
     @property
     def picking(self) -> Job:
-        """The only External job."""
-        (job,) = (job for job in self.jobs.values() if job.type == "snowflake")
-        return job
+        """The only External job, or the last one."""
+        return [job for job in self.jobs.values() if job.type == "snowflake"][-1]
 
     @property
     def particles(self) -> Dataset[Any]:
@@ -122,17 +127,18 @@ class Instance:
         self.check_project(project)
         if workspace != "W1":
             raise RefusedError(404, f"no workspace {workspace} in {project}")
-        job = Job(f"J{44 + len(self.jobs)}", title=title)
+        number = 45 + sum(job.type == "snowflake" for job in self.jobs.values())
+        job = Job(f"J{number}", title=title)
         self.jobs[job.uid] = job
         self.job_folder(job.uid).mkdir()
         return job
 
-    def add_input(self, job: Job, name: str, type_: str, title: str, slots: list[str]) -> None:
+    def add_input(self, job: Job, name: str, type_: str, title: str, slots: dict[str, str]) -> None:
+        """Add an input with slots, whose data types are given by their names."""
         self._check_external(job)
-        known = {field.split("/")[0] for field in self.exposures.fields()}
-        if not slots or not set(slots) <= known:
+        if not slots or not set(slots.values()) <= SLOT_TYPES[type_]:
             raise RefusedError(422, f"unknown slots for {type_}: {slots}")
-        job.inputs[name] = Group(type_, title, slots)
+        job.inputs[name] = Group(type_, title, list(slots))
 
     def add_output(self, job: Job, name: str, type_: str, title: str, slots: list[str]) -> None:
         self._check_external(job)
@@ -144,8 +150,8 @@ class Instance:
         source = self.job("P3", source_uid)
         if input_name not in job.inputs:
             raise RefusedError(422, f"no input {input_name}")
-        if output not in source.outputs:
-            raise RefusedError(422, f"no output {output} in {source_uid}")
+        if output not in source.outputs or source.outputs[output].type != job.inputs[input_name].type:
+            raise RefusedError(422, f"no output {output} for this input in {source_uid}")
         job.inputs[input_name].source = source_uid, output
 
     def load_input(self, job: Job, name: str, slots: list[str]) -> Dataset[Any]:

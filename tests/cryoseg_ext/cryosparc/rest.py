@@ -11,7 +11,7 @@ from cryosparc.models.asset import GridFSAsset
 from cryosparc.models.auth import Token
 from cryosparc.models.event import CheckpointEvent, ImageEvent, TextEvent
 from cryosparc.models.job import Job as JobModel
-from cryosparc.models.job_spec import InputSlot, InputSpec, OutputSlot, OutputSpec
+from cryosparc.models.job_spec import InputSlot, InputSpec, OutputSpec
 from cryosparc.models.project import Project
 from cryosparc.models.user import User
 from fastapi import Body, Depends, FastAPI, HTTPException, Query, Request, Response
@@ -104,13 +104,14 @@ def _add_jobs(api: FastAPI, instance: Instance) -> None:
     @api.put(f"{JOB}/inputs/{{name}}", summary="jobs.add_external_input")
     async def add_input(project: str, uid: str, name: str, spec: StrictInputSpec) -> JobModel:
         job = instance.job(project, uid)
-        instance.add_input(job, name, spec.type, spec.title, _names(spec.slots))
+        assert all(isinstance(slot, InputSlot) and slot.required for slot in spec.slots)
+        instance.add_input(job, name, spec.type, spec.title, {slot.name: slot.dtype for slot in spec.slots})
         return _job(job)
 
     @api.put(f"{JOB}/outputs/{{name}}", summary="jobs.add_external_output")
     async def add_output(project: str, uid: str, name: str, spec: StrictOutputSpec) -> JobModel:
         job = instance.job(project, uid)
-        instance.add_output(job, name, spec.type, spec.title, _names(spec.slots))
+        instance.add_output(job, name, spec.type, spec.title, [slot.name for slot in spec.slots])
         return _job(job)
 
     @api.post(f"{JOB}/inputs/{{name}}/connections", summary="jobs.connect")
@@ -226,11 +227,6 @@ def _job(job: Job) -> JobModel:
     dates = {"job_dir": job.uid, "job_dir_size_last_updated": NOW, "build_errors": []}
     known = {"uid": job.uid, "project_uid": "P3", "title": job.title, "status": job.status}
     return JobModel.model_validate({**known, "spec": spec | sizes, **numbers, **dates})
-
-
-def _names(slots: list[Any]) -> list[str]:
-    assert all(isinstance(slot, (InputSlot, OutputSlot)) for slot in slots)
-    return [slot.name for slot in slots]
 
 
 def _body(mime: str) -> dict[str, Any]:

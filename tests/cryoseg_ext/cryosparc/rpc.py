@@ -8,11 +8,20 @@ from typing import Any, Literal
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import ConfigDict, ValidationError, validate_call
+from typing_extensions import TypedDict
 
 from tests.cryoseg_ext.cryosparc.instance import EMAIL, LICENSE, PASSWORD, Instance, Job, RefusedError
 
 Method = Callable[..., Any]
 STRICT = ConfigDict(strict=True)
+
+
+class Slot(TypedDict):
+    """A slot whose name is not its data type."""
+
+    prefix: str
+    dtype: str
+    required: Literal[True]
 
 
 def rpc_app(instance: Instance) -> FastAPI:
@@ -103,10 +112,11 @@ def _visualisation(instance: Instance) -> tuple[Method, ...]:
         name: str,
         min: int,  # noqa: A002
         max: int | Literal["inf"],  # noqa: A002
-        slots: list[str],
+        slots: list[str | Slot],
         title: str,
     ) -> None:
-        instance.add_input(instance.job(project_uid, job_uid), name, type, title, slots)
+        pairs = [(one, one) if isinstance(one, str) else (one["prefix"], one["dtype"]) for one in slots]
+        instance.add_input(instance.job(project_uid, job_uid), name, type, title, dict(pairs))
 
     def add_external_job_output(
         project_uid: str,

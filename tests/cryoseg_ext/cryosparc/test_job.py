@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
-from concurrent.futures import Future
+from pathlib import Path
 
 import mrcfile
 import numpy as np
 import pytest
 from cryosparc.dataset import Dataset
 
-from tests.cryoseg_ext.cryosparc.conftest import CENTRES_PX, SHAPE, Finished, Server, Site, exposures
+from tests.cryoseg_ext.cryosparc.conftest import CENTRES_PX, SHAPE, Finished, Server, Site, exposures, serve
 from tests.cryoseg_ext.cryosparc.instance import Instance
 from tests.cryoseg_ext.cryosparc.rest import rest_app
 from tests.cryoseg_ext.cryosparc.rpc import rpc_app
@@ -41,14 +40,6 @@ def _assert_one_sentence(done: Finished, told: str) -> None:
     assert done.code == 1
     assert told in done.last_line()
     assert "Traceback" not in done.output
-
-
-def _signalled(site: Site, moment: str, number: signal.Signals, *options: str) -> Finished:
-    """Run the command, which gets a signal when something happens in CryoSPARC."""
-    pid: Future[int] = Future()
-    site.instance.when(moment, lambda: os.kill(pid.result(5), number))
-    pid.set_result(site.start(*options))
-    return site.commands.wait()
 
 
 def test_the_particles_are_where_they_are_and_every_column_is_exact(site: Site) -> None:
@@ -145,7 +136,7 @@ def test_a_refused_output_fails_the_job_with_a_short_reason(site: Site) -> None:
     ("number", "reason"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM"), (signal.SIGKILL, "")]
 )
 def test_an_interrupted_job_goes_on_where_it_was(site: Site, number: signal.Signals, reason: str) -> None:
-    done = _signalled(site, "log: 1 of 3", number)
+    done = site.signalled("log: 1 of 3", number, "pick")
     job = site.instance.picking
     assert done.code != 0
     assert "Traceback" not in done.output
@@ -164,12 +155,62 @@ def test_an_interrupted_job_goes_on_where_it_was(site: Site, number: signal.Sign
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
 
-def test_a_server_that_goes_away_leaves_what_is_finished(site: Site) -> None:
+def test_a_server_that_goes_away_leaves_what_is_finished_and_the_job_goes_on_later(site: Site) -> None:
     site.instance.when("log: 1 of 3", site.server.vanish)
     done = site.pick()
     _assert_one_sentence(done, "CryoSPARC does not answer")
-    assert "J45 could not be marked failed" in done.output
+    assert "J45 could not be marked failed, so CryoSPARC shows it as running when it is back" in done.output
     assert site.kept
+    assert site.instance.picking.status == "running"
+    back = serve(site.instance, site.version)
+    try:
+        done = site.pick("--job", "J45", "--url", back.url)
+    finally:
+        back.close()
+    assert done.code == 0, done.output
+    assert "J45 is still marked running from before and goes on" in done.output
+    assert site.instance.picking.status == "completed"
+
+
+def test_a_denoised_copy_is_picked_and_the_particles_lie_on_the_micrograph(site: Site) -> None:
+    for path in (site.instance.project_folder / "J2/imported").iterdir():
+        path.unlink()
+    done = site.pick("--image_slot", "micrograph_blob_denoised")
+    assert done.code == 0, done.output
+    assert site.instance.picking.inputs["exposures"].slots[:2] == [
+        "micrograph_blob",
+        "micrograph_blob_denoised",
+    ]
+    rows = site.instance.particles.query({"location/micrograph_path": "J2/imported/mic0.mrc"})
+    assert (rows["location/micrograph_shape"] == SHAPE).all()
+    found = np.stack([rows["location/center_x_frac"], rows["location/center_y_frac"]], axis=1)
+    distances_px = np.linalg.norm((found * [SHAPE[1], SHAPE[0]])[:, None] - np.array(CENTRES_PX), axis=2)
+    assert (distances_px.min(axis=0) < 4).all()
+
+
+def test_picks_outside_of_given_masks_are_removed(site: Site, tmp_path: Path) -> None:
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    top = np.zeros((30, 26), np.int8)
+    top[:8] = 1
+    # Named as the micrograph, and as cryoseg names the masks that it writes; mic2 has none.
+    mrcfile.write(masks / "mic0_doseweighted.mrc", top)
+    mrcfile.write(masks / f"{2**63 + 1}_mic1.mrc", 1 - top)
+    assert site.pick("--masks_in", str(masks)).code == 0
+    kept = {
+        index: rows["location/center_y_frac"] * SHAPE[0]
+        for index in range(3)
+        if len(rows := site.instance.particles.query({"location/micrograph_uid": 2**63 + index}))
+    }
+    assert (kept[0] < 80).all()
+    assert (kept[1] >= 80).all()
+    assert kept[2].min() < 80 <= kept[2].max()
+    assert f"2 micrographs so far have a mask in {masks}" in site.instance.picking.log
+
+
+def test_masks_that_are_not_there_are_told(site: Site, tmp_path: Path) -> None:
+    _assert_one_sentence(site.pick("--masks_in", str(tmp_path)), f"{tmp_path} holds no masks")
+    assert site.instance.picking.status == "failed"
 
 
 @pytest.mark.parametrize(
@@ -232,6 +273,6 @@ def test_watching_picks_what_appears_until_its_job_ends(site: Site) -> None:
 
 
 def test_a_watch_that_is_stopped_has_saved_its_particles(site: Site) -> None:
-    assert _signalled(site, "saved particles", signal.SIGINT, "--watch").code == 1
+    assert site.signalled("saved particles", signal.SIGINT, "pick", "--watch").code == 1
     assert (site.instance.picking.status, site.instance.picking.error) == ("failed", "stopped by Ctrl-C")
     assert isinstance(site.instance.particles, Dataset)

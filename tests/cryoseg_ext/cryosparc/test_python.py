@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from cryoseg_ext.cryosparc.client import connect, find_login
-from cryoseg_ext.cryosparc.job import open_job, running
+from cryoseg_ext.cryosparc.opening import enter_project, exposure_input, open_job
 from cryoseg_ext.cryosparc.pick import pick_exposures
+from cryoseg_ext.cryosparc.running import running
 from cryoseg_ext.errors import CryosegError
 from tests.cryoseg_ext.cryosparc.conftest import DIAMETER_A, Server
 from tests.cryoseg_ext.cryosparc.instance import EMAIL, PASSWORD, Instance
@@ -66,9 +67,10 @@ def test_a_job_killed_in_cryosparc_stops(environment: pytest.MonkeyPatch, instan
 
 @pytest.mark.usefixtures("environment")
 def test_an_error_of_cryoseg_itself_is_logged_whole_and_told_short(instance: Instance) -> None:
-    client, _ = connect(find_login())
-    job = open_job(client, *ARGUMENTS, None)
-    with pytest.raises(ZeroDivisionError), running(job, lambda _: None):
+    project = enter_project("P3", None, print)
+    source = exposure_input("J12:exposures_accepted", "micrograph_blob")
+    job = open_job(project, "W1", "cryoseg picks", [source], picks=True, job_uid=None)
+    with pytest.raises(ZeroDivisionError), running(job.client_job, print):
         raise ZeroDivisionError("a long story " * 10_000)
     assert instance.picking.status == "failed"
     assert "ZeroDivisionError" in instance.picking.error

@@ -1,0 +1,107 @@
+"""Training as an External job, by the real clients of both versions."""
+
+from __future__ import annotations
+
+import signal
+
+import mrcfile
+import numpy as np
+import pytest
+
+from cryoseg_ext.network import load_model
+from tests.cryoseg_ext.cryosparc.conftest import CENTRES_PX, DIAMETER_A, PIXEL_SIZE_A, Finished, Site
+
+SOURCES = ("--particles", "J20:particles")
+SHORT = ("--steps", "1", "--batch", "1", "--workers", "0")
+
+
+def _train(site: Site, *more: str) -> Finished:
+    site.start("train", *SOURCES, *SHORT, *more)
+    return site.commands.wait()
+
+
+def test_a_training_keeps_its_model_in_the_job_and_picking_finds_it_there(site: Site) -> None:
+    done = _train(site)
+    assert done.code == 0, done.output
+    job = site.instance.picking
+    assert (job.status, job.error, job.title) == ("completed", "", "cryoseg training")
+    assert {name: one.source for name, one in job.inputs.items()} == {
+        "exposures": ("J12", "exposures_accepted"),
+        "particles": ("J20", "particles"),
+    }
+    assert job.inputs["particles"].slots == ["location"]
+    log = "\n".join(job.log)
+    # Of four micrographs with particles, three are among the exposures.
+    assert "1 micrographs skipped:\nJ2/imported/mic3.mrc: no micrograph in the exposures of J45" in log
+    assert "particle diameter: 120 Å\n3 micrographs with 9 particles" in log
+    progress = [line for line in job.log if line.startswith("step ")]
+    assert "average precision" in progress[-1]
+    # Version 5 has replaced one line; version 4 writes one for each epoch.
+    steps = ["step 1"] if site.version == "5" else ["step 0", "step 1"]
+    assert [line.split(":")[0] for line in progress] == steps
+    assert job.plots == ["Learning curves", "Overlays of validation micrographs"]
+    assert (job.tile != "") == (site.version == "5")
+
+    model = load_model(site.job_folder / "model.safetensors")
+    done = site.pick("--model", job.uid)
+    assert done.code == 0, done.output
+    assert site.instance.picking.uid == "J46"
+    assert f"model: {model.fingerprint} on cpu" in site.instance.picking.log[0]
+    assert len(site.instance.particles) > 0
+
+
+def test_a_training_learns_the_pixels_that_a_volume_covers(site: Site) -> None:
+    done = _train(site, "--volume", "J20:volume", "--micrographs", "2")
+    assert done.code == 0, done.output
+    job = site.instance.picking
+    assert job.inputs["volume"].source == ("J20", "volume")
+    assert job.inputs["particles"].slots == ["location", "alignments3D", "blob"]
+    files = sorted((site.job_folder / "labels").glob("*_labels.mrc"))
+    assert len(files) == 2
+    labels = mrcfile.read(files[0])
+    radius_px = DIAMETER_A / PIXEL_SIZE_A / 2
+    for x_px, y_px in CENTRES_PX:
+        # A ball of 24 px, 2 px to the right of where its image was cut.
+        assert labels[y_px, x_px - 9 : x_px + 10].all()
+        assert labels[y_px, x_px - 16] == labels[y_px, x_px + 16] == 0
+    assert labels.sum() == pytest.approx(len(CENTRES_PX) * np.pi * radius_px**2, rel=0.2)
+    assert (site.job_folder / "model.safetensors").is_file()
+
+
+def test_an_interrupted_training_goes_on_where_it_was(site: Site) -> None:
+    done = site.signalled("log: step 0", signal.SIGTERM, "train", *SOURCES, *SHORT)
+    job = site.instance.picking
+    assert done.code != 0
+    assert "Traceback" not in done.output
+    assert job.status == "failed"
+    assert "stopped by SIGTERM" in job.error
+    assert not (site.job_folder / "model.safetensors").exists()
+    before = len(job.log)
+
+    done = _train(site, "--job", job.uid)
+    assert done.code == 0, done.output
+    assert job.status == "completed"
+    # The network as it was has been scored before.
+    assert [line.split(":")[0] for line in job.log[before:] if line.startswith("step ")] == ["step 1"]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--particles", "J20:volume"], "could not connect J20:volume with J45"),
+        (["--particles", "J99:particles"], "could not find job J99"),
+        (["--volume", "J20"], "--volume J20: give job and output"),
+        (["--initial", "none.safetensors"], "none.safetensors: no such model file"),
+        (["--initial", "J12"], "J12/model.safetensors: no such model file"),
+        (["--loss", "hinge"], "hinge"),
+        (["--device", "cuda:99"], "--device cuda:99: PyTorch finds no such device here"),
+    ],
+)
+def test_what_is_wrong_with_a_training_is_told_in_one_sentence(
+    site: Site, options: list[str], told: str
+) -> None:
+    done = _train(site, *options)
+    assert done.code == 1
+    assert told in done.last_line()
+    assert "Traceback" not in done.output
+    assert {job.status for job in site.instance.jobs.values()} <= {"completed", "failed"}
