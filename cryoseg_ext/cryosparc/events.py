@@ -18,9 +18,9 @@ from cryoseg_ext.report.pdf import Overlay, Report, draw_overlay, summary_page
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from cryoseg_ext.cryosparc.groups import Exposure
     from cryoseg_ext.cryosparc.job import ExternalJob
     from cryoseg_ext.network import Model
+    from cryoseg_ext.pickfiles.groups import Exposure
     from cryoseg_ext.picks import Picks
     from cryoseg_ext.pipeline import PickedMicrograph, PickingOptions
     from cryoseg_ext.training import Epoch, FineTuningOptions, Watch

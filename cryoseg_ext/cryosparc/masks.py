@@ -15,7 +15,7 @@ from cryoseg_ext.pickfiles import match_names
 from cryoseg_ext.picks import Picks
 
 if TYPE_CHECKING:
-    from cryoseg_ext.cryosparc.groups import Exposure
+    from cryoseg_ext.pickfiles.groups import Exposure
     from cryoseg_ext.pipeline import PickedMicrograph
 
 

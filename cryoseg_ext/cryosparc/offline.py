@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cryoseg_ext.cryosparc.groups import read_exposure_group, write_particle_group
-from cryoseg_ext.cryosparc.particles import PickedExposure, particle_dataset
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.folder import output_name, pick_into_folder, tasks_of
+from cryoseg_ext.pickfiles.groups import read_exposure_group, write_particle_group
+from cryoseg_ext.pickfiles.particles import PickedExposure, particle_dataset
 from cryoseg_ext.pipeline import PickingOptions
 
 OUTPUT_NAME = "picked_particles"

@@ -13,21 +13,21 @@ import numpy as np
 from cryoseg_ext.batch import MicrographTask, pick_batch
 from cryoseg_ext.crf import CrfChoice
 from cryoseg_ext.cryosparc.events import OVERLAY_FILE, log_overlay, log_result, log_settings
-from cryoseg_ext.cryosparc.groups import EXPOSURE_SLOT
 from cryoseg_ext.cryosparc.job import OUTPUT, ExternalJob
 from cryoseg_ext.cryosparc.masks import find_masks, mask_path, picks_in_mask, write_mask
 from cryoseg_ext.cryosparc.opening import ending_of, enter_project, exposure_input, load_named_model, open_job
-from cryoseg_ext.cryosparc.particles import PickedExposure
 from cryoseg_ext.cryosparc.running import running
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.finished import FinishedMicrograph, as_stored, read_finished, settings_key, write_finished
+from cryoseg_ext.pickfiles.groups import EXPOSURE_SLOT
+from cryoseg_ext.pickfiles.particles import PickedExposure
 from cryoseg_ext.pipeline import PickingOptions
 from cryoseg_ext.report import stretch
 
 if TYPE_CHECKING:
     from cryoseg_ext.cryosparc.client import Login
-    from cryoseg_ext.cryosparc.groups import Exposure
     from cryoseg_ext.network import Model
+    from cryoseg_ext.pickfiles.groups import Exposure
     from cryoseg_ext.picks import Picks
     from cryoseg_ext.pipeline import PickedMicrograph
 

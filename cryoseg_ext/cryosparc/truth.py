@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cryoseg_ext.cryosparc.events import log_skipped
-from cryoseg_ext.cryosparc.particles import located_picks
 from cryoseg_ext.labels import MaskOptions
 from cryoseg_ext.labels.batch import LabelTask, label_batch, label_files, start_folder
 from cryoseg_ext.labels.particles import CRYOSPARC_SLOTS, RefinedParticles, from_cryosparc
@@ -20,12 +19,13 @@ from cryoseg_ext.labels.tasks import projection_drawer
 from cryoseg_ext.pickfiles import match_names
 from cryoseg_ext.pickfiles.convert import bring_picks
 from cryoseg_ext.pickfiles.micrographs import KnownMicrographs, known_exposures
+from cryoseg_ext.pickfiles.particles import located_picks
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.training.inputs import MaskFiles
 
 if TYPE_CHECKING:
-    from cryoseg_ext.cryosparc.groups import Exposure
     from cryoseg_ext.cryosparc.job import ExternalJob
+    from cryoseg_ext.pickfiles.groups import Exposure
 
 PARTICLES, VOLUME = "particles", "volume"
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.pickfiles.groups import read_results
+from cryoseg_ext.pickfiles.relion import read_tables
 from cryoseg_ext.pickfiles.table import split_rows
 from cryoseg_ext.simulation.poses import from_relion_angles
 
@@ -80,11 +82,7 @@ def read_particles(path: Path) -> dict[str, RefinedParticles]:
         If the file cannot be read or lacks positions or orientations.
     """
     if path.suffix.lower() in (".cs", ".csg"):
-        from cryoseg_ext.cryosparc.groups import read_results
-
         return from_cryosparc(path, read_results(path, CRYOSPARC_SLOTS))
-    from cryoseg_ext.pickfiles.relion import read_tables
-
     tables = read_tables(path)
     for table in tables.values():
         if set(_NEEDED).issubset(table):

@@ -18,7 +18,7 @@ from cryoseg_ext.pickfiles.reading import read_located_picks
 from cryoseg_ext.pickfiles.table import LocatedPicks
 from cryoseg_ext.pickfiles.writing import (
     write_csv_folder,
-    write_particle_group,
+    write_particles_cs,
     write_particles_star,
     write_star_folder,
 )
@@ -88,7 +88,7 @@ def convert(
             f"none of the {len(located)} micrographs of {source} is in {known.path}: {brought.skipped[0]}"
         )
     if out.suffix.lower() in (".cs", ".csg"):
-        write_particle_group(out, brought.picks, known)
+        write_particles_cs(out, brought.picks, known)
     elif out.suffix.lower() == ".star":
         write_particles_star(out, brought.picks, known)
     elif as_csv:

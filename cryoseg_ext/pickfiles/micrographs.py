@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.pickfiles.groups import Exposure, read_exposure_group
 from cryoseg_ext.pickfiles.paths import folder_above
 from cryoseg_ext.pickfiles.relion import group_pixel_sizes, read_tables
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from cryoseg_ext.cryosparc.groups import Exposure
 
 _IMAGE_EXTENSIONS = (".mrc", ".mrcs", ".tif", ".tiff", ".mrc.gz", ".mrc.bz2")
 
@@ -130,8 +129,6 @@ def image_shape(path: Path) -> tuple[int, int]:
 
 
 def _read_exposures(path: Path) -> KnownMicrographs:
-    from cryoseg_ext.cryosparc.groups import read_exposure_group
-
     group = read_exposure_group(path)
     return KnownMicrographs(path, known_exposures(group.project, group.exposures), version=group.version)
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.pickfiles import relion
+from cryoseg_ext.pickfiles.groups import PARTICLE_SLOTS, read_results
+from cryoseg_ext.pickfiles.particles import located_picks
 from cryoseg_ext.pickfiles.table import LocatedPicks, number_columns, sorted_picks
 from cryoseg_ext.picks import Picks
 
@@ -56,9 +58,6 @@ def read_located_picks(path: Path) -> dict[str, LocatedPicks]:
     if suffix == ".star":
         return relion.read_star(path)
     if suffix in (".cs", ".csg"):
-        from cryoseg_ext.cryosparc.groups import PARTICLE_SLOTS, read_results
-        from cryoseg_ext.cryosparc.particles import located_picks
-
         return located_picks(path, read_results(path, PARTICLE_SLOTS))
     raise CryosegError(f"{path}: picks are not known in this format: give {_KINDS}")
 

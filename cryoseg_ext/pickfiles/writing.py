@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from cryoseg_ext.coordinates import write_coordinates_csv
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replace_text, replacing
+from cryoseg_ext.pickfiles.groups import write_particle_group
 from cryoseg_ext.pickfiles.micrographs import KnownMicrographs
 from cryoseg_ext.pickfiles.names import without_extensions
+from cryoseg_ext.pickfiles.particles import PickedExposure, particle_dataset
 from cryoseg_ext.pickfiles.paths import after_job_folder
 from cryoseg_ext.picks import Picks
 
@@ -56,7 +58,7 @@ def write_particles_star(path: Path, picks: Mapping[str, Picks], known: KnownMic
     _write_table(path, table, columns, rows, known.optics)
 
 
-def write_particle_group(path: Path, picks: Mapping[str, Picks], known: KnownMicrographs) -> None:
+def write_particles_cs(path: Path, picks: Mapping[str, Picks], known: KnownMicrographs) -> None:
     """Write picks as CryoSPARC's particles, ``.cs`` and ``.csg`` side by side.
 
     Raises
@@ -64,18 +66,16 @@ def write_particle_group(path: Path, picks: Mapping[str, Picks], known: KnownMic
     CryosegError
         If the micrographs are not those of CryoSPARC, which knows them by number.
     """
-    from cryoseg_ext.cryosparc import groups, particles
-
-    picked: list[particles.PickedExposure] = []
+    picked: list[PickedExposure] = []
     for name, one in picks.items():
         exposure = known.by_name[name].exposure
         if exposure is None:
             raise CryosegError(
                 f"{path}: CryoSPARC knows micrographs by number: give its exposures (.csg) as --micrographs"
             )
-        picked.append(particles.PickedExposure(exposure, one))
-    table = particles.particle_dataset(picked, min_distance_A=0)
-    groups.write_particle_group(path.with_suffix(".csg"), table, "Converted picks", known.version)
+        picked.append(PickedExposure(exposure, one))
+    table = particle_dataset(picked, min_distance_A=0)
+    write_particle_group(path.with_suffix(".csg"), table, "Converted picks", known.version)
 
 
 def _paths(folder: Path, names: Sequence[str], end: str, *, keep_folders: bool) -> dict[str, Path]:

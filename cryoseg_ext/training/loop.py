@@ -280,7 +280,7 @@ def _restore(path: Path, recipe: dict[str, Any], state: dict[str, Any], device: 
         ) from error
     if saved.get("recipe") != recipe:
         raise CryosegError(
-            f"{path}: a checkpoint of other settings or other data: give those again, or train in another folder"
+            f"{path}: a checkpoint of other settings or other data: give those, or train in another folder"
         )
     for name, part in state.items():
         part.load_state_dict(saved[name])

@@ -249,7 +249,9 @@ def binned(image: np.ndarray[Any, np.dtype[np.float32]]) -> np.ndarray[Any, np.d
 def ball() -> np.ndarray[Any, np.dtype[np.float32]]:
     """Return the map of the particle, in a box of 40 voxels."""
     squared = ((np.indices((40, 40, 40)) - 20) ** 2).sum(axis=0)
-    return np.where(squared < (DIAMETER_A / PIXEL_SIZE_A / 2) ** 2, np.float32(1), np.float32(0))
+    density: np.ndarray[Any, np.dtype[np.float32]] = np.zeros(squared.shape, np.float32)
+    density[squared < (DIAMETER_A / PIXEL_SIZE_A / 2) ** 2] = 1
+    return density
 
 
 def particles(number: int) -> Dataset[Any]:

@@ -9,8 +9,8 @@ from cryosparc.dataset import Dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cryoseg_ext.cryosparc.groups import Exposure
-from cryoseg_ext.cryosparc.particles import PickedExposure, fill_particles, located_picks, particle_dataset
+from cryoseg_ext.pickfiles.groups import Exposure
+from cryoseg_ext.pickfiles.particles import PickedExposure, fill_particles, located_picks, particle_dataset
 from cryoseg_ext.picks import Picks
 
 

@@ -7,10 +7,10 @@ import pytest
 import yaml
 from cryosparc.dataset import Dataset
 
-from cryoseg_ext.cryosparc.groups import Exposure, read_exposure_group, read_results, write_particle_group
-from cryoseg_ext.cryosparc.particles import PickedExposure, particle_dataset
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.pickfiles import read_picks
+from cryoseg_ext.pickfiles.groups import Exposure, read_exposure_group, read_results, write_particle_group
+from cryoseg_ext.pickfiles.particles import PickedExposure, particle_dataset
 from cryoseg_ext.picks import Picks
 
 

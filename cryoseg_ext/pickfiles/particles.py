@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cryoseg_ext.cryosparc.groups import Exposure
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.pickfiles.groups import Exposure
 from cryoseg_ext.pickfiles.table import LocatedPicks, sorted_picks, split_rows
 from cryoseg_ext.picks import Picks
 
@@ -133,7 +133,7 @@ def located_picks(source: object, particles: Dataset) -> dict[str, LocatedPicks]
     """
     if not {"location/micrograph_path", "location/micrograph_shape"}.issubset(particles):
         raise CryosegError(
-            f"{source} has no particle locations: give the particles' .csg file, not one of its .cs files"
+            f"{source} has no particle locations: give the .csg of the particles, not one of its .cs files"
         )
     names, rows_of = split_rows(particles["location/micrograph_path"])
     shapes = np.asarray(particles["location/micrograph_shape"], np.int64)
