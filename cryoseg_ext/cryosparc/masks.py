@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.files import replacing
+from cryoseg_ext.files import write_mrc
 from cryoseg_ext.micrograph import read_micrograph
 from cryoseg_ext.pickfiles import match_names
 from cryoseg_ext.picks import Picks
@@ -36,12 +36,9 @@ def write_mask(path: Path, picked: PickedMicrograph, pixel_size_A: float) -> Non
     pixel_size_A : float
         Å/px of the image on disk.
     """
-    import mrcfile
-
     step_y, step_x = picked.working.step_px
     size_A = (step_x * pixel_size_A, step_y * pixel_size_A, pixel_size_A)
-    with replacing(path) as temporary:
-        mrcfile.write(temporary, picked.mask.astype(np.int8), voxel_size=size_A, overwrite=True)
+    write_mrc(path, picked.mask.astype(np.int8), size_A)
 
 
 def find_masks(folder: Path, exposures: Sequence[Exposure]) -> dict[Exposure, Path]:

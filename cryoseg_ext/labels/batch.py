@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.files import replace_text, replacing
+from cryoseg_ext.files import replace_text, write_mrc
 from cryoseg_ext.labels.canvas import Instances
 from cryoseg_ext.micrograph import read_micrograph
 
@@ -116,15 +116,6 @@ def label_batch(tasks: Sequence[LabelTask], folder: Path) -> Iterator[tuple[Labe
             yield task, error if task.name in sentence else CryosegError(f"{task.name}: {sentence}")
         else:
             yield task, None
-
-
-def write_mrc(path: Path, image: NDArray[Any], pixel_size_A: float) -> None:
-    """Write a ``(y, x)`` map as MRC, with its pixel size in Å/px."""
-    import mrcfile
-
-    with replacing(path) as temporary, mrcfile.new(temporary, overwrite=True) as mrc:
-        mrc.set_data(image)
-        mrc.voxel_size = pixel_size_A
 
 
 def write_labels_star(folder: Path, tasks: Sequence[LabelTask]) -> None:

@@ -23,14 +23,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import mrcfile
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from cryoseg_ext.coordinates import write_coordinates_csv, write_coordinates_star
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.files import replace_text, replacing
+from cryoseg_ext.files import replace_text, write_mrc
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.processes import in_processes
 from cryoseg_ext.simulation.poses import to_relion_angles
@@ -178,11 +177,3 @@ def as_stored(image: NDArray[np.float32], file_mode: str) -> NDArray[Any]:
     limits = np.iinfo(dtype)
     stored: NDArray[Any] = np.rint(scaled).clip(limits.min, limits.max).astype(dtype)
     return stored
-
-
-def write_mrc(path: Path, data: NDArray[Any], pixel_size_A: float) -> None:
-    """Write one MRC file, ``(y, x)`` or ``(z, y, x)``, the same bytes whenever it is written."""
-    with replacing(path) as temporary, mrcfile.new(temporary, data, overwrite=True) as mrc:
-        mrc.voxel_size = pixel_size_A
-        # mrcfile puts the date here.
-        mrc.header.label[0] = "simulated by cryoseg"

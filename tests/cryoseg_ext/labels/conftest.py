@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial.distance import pdist
 from scipy.spatial.transform import Rotation
 
-from cryoseg_ext.labels.batch import write_mrc
+from cryoseg_ext.files import write_mrc
 from cryoseg_ext.simulation.specimens import Specimen
 
 
