@@ -1,7 +1,7 @@
 """STAR files of a picking job, in and out.
 
-The `starfile` package reads and writes the tables of micrographs (10,000 rows: 0.05 s and 0.26 s). Tables of
-picks are formatted here, row by row: `starfile` would take 20 s for a million particles, and hold them all.
+The `starfile` package reads and writes the tables of micrographs (10,000 rows: 0.05 s and 0.26 s); see
+`cryoseg_ext.pickfiles.star` for those of picks.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.files import replace_text, replacing
+from cryoseg_ext.files import replace_text
+from cryoseg_ext.pickfiles.star import quoted, to_text, write_table
 from cryoseg_ext.picks import Picks
 
 if TYPE_CHECKING:
@@ -138,9 +139,9 @@ def pixel_sizes(star: MicrographsStar) -> list[float | CryosegError]:
 def write_micrographs_star(path: Path, star: MicrographsStar) -> None:
     """Write a micrographs STAR file that RELION reads; optics table and all columns are kept."""
     if star.optics is None:
-        replace_text(path, _to_text({"": star.micrographs}))
+        replace_text(path, to_text({"": star.micrographs}))
     else:
-        replace_text(path, _to_text({"optics": star.optics, "micrographs": star.micrographs}))
+        replace_text(path, to_text({"optics": star.optics, "micrographs": star.micrographs}))
 
 
 def write_coordinate_lists(job_directory: Path, in_mics: Path, coordinates: Mapping[str, Path]) -> None:
@@ -158,8 +159,8 @@ def write_coordinate_lists(job_directory: Path, in_mics: Path, coordinates: Mapp
     coordinates : Mapping[str, Path]
         The coordinate file of each micrograph.
     """
-    rows = (f"{_quoted(name)} {_quoted(path.as_posix())}" for name, path in coordinates.items())
-    _write_table(
+    rows = (f"{quoted(name)} {quoted(path.as_posix())}" for name, path in coordinates.items())
+    write_table(
         job_directory / "autopick.star",
         "coordinate_files",
         ("rlnMicrographName", "rlnMicrographCoordinates"),
@@ -171,21 +172,21 @@ def write_coordinate_lists(job_directory: Path, in_mics: Path, coordinates: Mapp
 def write_summary_star(path: Path, picks: Mapping[str, Picks]) -> None:
     """Write the mean figure of merit and the number of picks of each micrograph."""
     rows = (
-        f"{_quoted(name)} {float(np.mean(p.score)) if len(p) else 0.0:.6f} {len(p)}"
+        f"{quoted(name)} {float(np.mean(p.score)) if len(p) else 0.0:.6f} {len(p)}"
         for name, p in picks.items()
     )
-    _write_table(path, "", ("rlnMicrographName", "rlnAutopickFigureOfMerit", "rlnGroupNrParticles"), rows)
+    write_table(path, "", ("rlnMicrographName", "rlnAutopickFigureOfMerit", "rlnGroupNrParticles"), rows)
 
 
 def write_candidates_star(path: Path, candidates: Mapping[str, Picks]) -> None:
     """Write all candidates of all micrographs, coordinates in pixels and not rounded."""
     rows = (
-        f"{_quoted(name)} {x:.2f} {y:.2f} {s:.6f}"
+        f"{quoted(name)} {x:.2f} {y:.2f} {s:.6f}"
         for name, p in candidates.items()
         for x, y, s in zip(p.x_px.tolist(), p.y_px.tolist(), p.score.tolist(), strict=True)
     )
     columns = ("rlnMicrographName", "rlnCoordinateX", "rlnCoordinateY", "rlnAutopickFigureOfMerit")
-    _write_table(path, "candidates", columns, rows)
+    write_table(path, "candidates", columns, rows)
 
 
 def write_particles_star(path: Path, star: MicrographsStar, picks: Mapping[str, Picks]) -> None:
@@ -195,11 +196,11 @@ def write_particles_star(path: Path, star: MicrographsStar, picks: Mapping[str, 
     """
     inherited = [column for column in _INHERITED_COLUMNS if column in star.micrographs]
     of_micrograph = {
-        str(name): " ".join(map(_quoted, map(str, values)))
+        str(name): " ".join(map(quoted, map(str, values)))
         for name, *values in star.micrographs[["rlnMicrographName", *inherited]].itertuples(index=False)
     }
     rows = (
-        f"{x:.6f} {y:.6f} {s:.6f} 0 0.000000 {_quoted(name)} {of_micrograph[name]}"
+        f"{x:.6f} {y:.6f} {s:.6f} 0 0.000000 {quoted(name)} {of_micrograph[name]}"
         for name, p in picks.items()
         for x, y, s in zip(np.rint(p.x_px).tolist(), np.rint(p.y_px).tolist(), p.score.tolist(), strict=True)
     )
@@ -212,8 +213,7 @@ def write_particles_star(path: Path, star: MicrographsStar, picks: Mapping[str, 
         "rlnMicrographName",
         *inherited,
     )
-    optics = "" if star.optics is None else _to_text({"optics": star.optics})
-    _write_table(path, "" if star.optics is None else "particles", columns, rows, before=optics)
+    write_table(path, "" if star.optics is None else "particles", columns, rows, star.optics)
 
 
 def _read_tables(path: Path) -> dict[str, pd.DataFrame]:
@@ -257,24 +257,3 @@ def _checked_size(name: str, size: object, star_path: Path) -> float | CryosegEr
     return CryosegError(
         f"{name}: its pixel size in {star_path} is {size}: mend the pixel size of its optics group"
     )
-
-
-def _to_text(tables: Mapping[str, pd.DataFrame]) -> str:
-    import starfile
-
-    text: str = starfile.to_string(dict(tables), float_format="%.9g", na_rep="nan")
-    return text
-
-
-def _write_table(
-    path: Path, table: str, columns: Iterable[str], rows: Iterable[str], before: str = ""
-) -> None:
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.write(f"{before}\ndata_{table}\n\nloop_\n")
-        file.writelines(f"_{column} #{number}\n" for number, column in enumerate(columns, start=1))
-        file.writelines(f"{row}\n" for row in rows)
-        file.write("\n")
-
-
-def _quoted(value: str) -> str:
-    return f'"{value}"' if " " in value or not value else value

@@ -1,26 +1,20 @@
-"""Writing picks for RELION, CryoSPARC and others.
-
-Rows are formatted here, one by one: `starfile` would take 20 s for a million particles, and hold them all.
-"""
+"""Writing picks for RELION, CryoSPARC and others."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from cryoseg_ext.coordinates import write_coordinates_csv
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.files import replace_text, replacing
+from cryoseg_ext.files import replace_text
 from cryoseg_ext.pickfiles.groups import write_particle_group
 from cryoseg_ext.pickfiles.micrographs import KnownMicrographs
 from cryoseg_ext.pickfiles.names import without_extensions
 from cryoseg_ext.pickfiles.particles import PickedExposure, particle_dataset
 from cryoseg_ext.pickfiles.paths import after_job_folder
+from cryoseg_ext.pickfiles.star import quoted, write_table
 from cryoseg_ext.picks import Picks
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # RELION's JoinStar wants class and psi too; its own LoG picker writes these dummies.
 _COLUMNS = ("rlnCoordinateX", "rlnCoordinateY", "rlnAutopickFigureOfMerit", "rlnClassNumber", "rlnAnglePsi")
@@ -40,22 +34,22 @@ def write_star_folder(folder: Path, picks: Mapping[str, Picks], known: KnownMicr
     """
     paths = _paths(folder, list(picks), "_autopick.star", keep_folders=known.of_relion)
     for name, path in paths.items():
-        _write_table(path, "", _COLUMNS, _rows(picks[name]))
+        write_table(path, "", _COLUMNS, _rows(picks[name]))
     if known.of_relion:
-        rows = (f"{_quoted(name)} {_quoted(path.as_posix())}" for name, path in paths.items())
+        rows = (f"{quoted(name)} {quoted(path.as_posix())}" for name, path in paths.items())
         columns = ("rlnMicrographName", "rlnMicrographCoordinates")
-        _write_table(folder / "autopick.star", "coordinate_files", columns, rows)
+        write_table(folder / "autopick.star", "coordinate_files", columns, rows)
         replace_text(folder / "coords_suffix_autopick.star", f"{known.path.as_posix()}\n")
 
 
 def write_particles_star(path: Path, picks: Mapping[str, Picks], known: KnownMicrographs) -> None:
     """Write one table of all picks, with the optics groups of their micrographs where they are known."""
-    columns, table, end_of = [*_COLUMNS, "rlnMicrographName"], "", {name: _quoted(name) for name in picks}
+    columns, table, end_of = [*_COLUMNS, "rlnMicrographName"], "", {name: quoted(name) for name in picks}
     if known.optics is not None:
         columns, table = [*columns, "rlnOpticsGroup"], "particles"
         end_of = {name: f"{end} {known.by_name[name].optics_group}" for name, end in end_of.items()}
     rows = (f"{row} {end_of[name]}" for name, one in picks.items() for row in _rows(one))
-    _write_table(path, table, columns, rows, known.optics)
+    write_table(path, table, columns, rows, known.optics)
 
 
 def write_particles_cs(path: Path, picks: Mapping[str, Picks], known: KnownMicrographs) -> None:
@@ -98,25 +92,3 @@ def _rows(picks: Picks) -> Iterator[str]:
     columns = zip(picks.x_px.tolist(), picks.y_px.tolist(), picks.score.tolist(), strict=True)
     # Two digits: single precision in CryoSPARC's file must not make 100.9998 of 101, as RELION truncates.
     return (f"{x:.2f} {y:.2f} {score:.6f} 0 0.0" for x, y, score in columns)
-
-
-def _write_table(
-    path: Path,
-    table: str,
-    columns: Iterable[str],
-    rows: Iterable[str],
-    optics: pd.DataFrame | None = None,
-) -> None:
-    import starfile
-
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        if optics is not None:
-            file.write(starfile.to_string({"optics": optics}, float_format="%.9g", na_rep="nan"))
-        file.write(f"\ndata_{table}\n\nloop_\n")
-        file.writelines(f"_{column} #{number}\n" for number, column in enumerate(columns, start=1))
-        file.writelines(f"{row}\n" for row in rows)
-        file.write("\n")
-
-
-def _quoted(value: str) -> str:
-    return f'"{value}"' if " " in value else value
