@@ -165,6 +165,7 @@ def _read_micrographs(
         raise CryosegError(
             f"none of the {len(found)} exposures has particles: connect the exposures that were picked"
         )
+    job.log(f"Reading {len(tasks)} micrographs")
     skipped: list[str] = []
     micrographs = read_labelled(tasks, labels, particle_diameter_A, skipped.append)
     log_skipped(job, skipped)
