@@ -204,6 +204,18 @@ def site(version: str, instance: Instance, server: Server, commands: Commands) -
     return Site(version, instance, server, commands)
 
 
+@pytest.fixture
+def environment(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """Set where the server is and who asks."""
+    for name in ("CRYOSPARC_MASTER_HOSTNAME", "CRYOSPARC_BASE_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CRYOSPARC_BASE_URL", server.url)
+    monkeypatch.setenv("CRYOSPARC_EMAIL", EMAIL)
+    monkeypatch.setenv("CRYOSPARC_PASSWORD", PASSWORD)
+    monkeypatch.setattr("cryosparc.auth.get_default_auth_config_path", lambda: tmp_path / "auth.json")
+    return monkeypatch
+
+
 def blobs(seed: int) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Return a micrograph with dark balls as particles."""
     y, x = np.indices(SHAPE)

@@ -13,22 +13,10 @@ from cryoseg_ext.cryosparc.pick import pick_exposures
 from cryoseg_ext.cryosparc.running import running
 from cryoseg_ext.errors import CryosegError
 from tests.cryoseg_ext.cryosparc.conftest import DIAMETER_A, Server
-from tests.cryoseg_ext.cryosparc.instance import EMAIL, PASSWORD, Instance
+from tests.cryoseg_ext.cryosparc.instance import EMAIL, Instance
 from tests.cryoseg_ext.cryosparc.rest import TOKEN
 
 ARGUMENTS = ("P3", "W1", "J12:exposures_accepted")
-
-
-@pytest.fixture
-def environment(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
-    """Set where the server is and who asks."""
-    for name in ("CRYOSPARC_MASTER_HOSTNAME", "CRYOSPARC_BASE_PORT"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("CRYOSPARC_BASE_URL", server.url)
-    monkeypatch.setenv("CRYOSPARC_EMAIL", EMAIL)
-    monkeypatch.setenv("CRYOSPARC_PASSWORD", PASSWORD)
-    monkeypatch.setattr("cryosparc.auth.get_default_auth_config_path", lambda: tmp_path / "auth.json")
-    return monkeypatch
 
 
 @pytest.mark.usefixtures("environment")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import signal
+from typing import Any
 
 import mrcfile
 import numpy as np
 import pytest
 
+from cryoseg_ext.cryosparc import train_on_exposures
+from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.network import load_model
+from cryoseg_ext.training import FineTuningOptions
 from tests.cryoseg_ext.cryosparc.conftest import CENTRES_PX, DIAMETER_A, PIXEL_SIZE_A, Finished, Site
+from tests.cryoseg_ext.cryosparc.instance import Instance
 
 SOURCES = ("--particles", "J20:particles")
 SHORT = ("--steps", "1", "--batch", "1", "--workers", "0")
@@ -50,24 +55,6 @@ def test_a_training_keeps_its_model_in_the_job_and_picking_finds_it_there(site: 
     assert len(site.instance.particles) > 0
 
 
-def test_a_training_learns_the_pixels_that_a_volume_covers(site: Site) -> None:
-    done = _train(site, "--volume", "J20:volume", "--micrographs", "2")
-    assert done.code == 0, done.output
-    job = site.instance.picking
-    assert job.inputs["volume"].source == ("J20", "volume")
-    assert job.inputs["particles"].slots == ["location", "alignments3D", "blob"]
-    files = sorted((site.job_folder / "labels").glob("*_labels.mrc"))
-    assert len(files) == 2
-    labels = mrcfile.read(files[0])
-    radius_px = DIAMETER_A / PIXEL_SIZE_A / 2
-    for x_px, y_px in CENTRES_PX:
-        # A ball of 24 px, 2 px to the right of where its image was cut.
-        assert labels[y_px, x_px - 9 : x_px + 10].all()
-        assert labels[y_px, x_px - 16] == labels[y_px, x_px + 16] == 0
-    assert labels.sum() == pytest.approx(len(CENTRES_PX) * np.pi * radius_px**2, rel=0.2)
-    assert (site.job_folder / "model.safetensors").is_file()
-
-
 def test_an_interrupted_training_goes_on_where_it_was(site: Site) -> None:
     done = site.signalled("log: step 0", signal.SIGTERM, "train", *SOURCES, *SHORT)
     job = site.instance.picking
@@ -85,23 +72,46 @@ def test_an_interrupted_training_goes_on_where_it_was(site: Site) -> None:
     assert [line.split(":")[0] for line in job.log[before:] if line.startswith("step ")] == ["step 1"]
 
 
+@pytest.mark.usefixtures("environment")
+def test_a_training_learns_the_pixels_that_a_volume_covers(instance: Instance) -> None:
+    options = FineTuningOptions(steps=1, batch=1)
+    job = train_on_exposures(
+        *("P3", "W1", "J12:exposures_accepted", "J20:particles", "J20:volume"),
+        particle_diameter_A=DIAMETER_A,
+        options=options,
+        n_micrographs=2,
+        workers=0,
+    )
+    inputs = instance.picking.inputs
+    assert inputs["volume"].source == ("J20", "volume")
+    assert inputs["particles"].slots == ["location", "alignments3D", "blob"]
+    files = sorted((job.folder / "labels").glob("*_labels.mrc"))
+    assert len(files) == 2
+    labels = mrcfile.read(files[0])
+    radius_px = DIAMETER_A / PIXEL_SIZE_A / 2
+    for x_px, y_px in CENTRES_PX:
+        # A ball of 24 px, 2 px to the right of where its image was cut.
+        assert labels[y_px, x_px - 9 : x_px + 10].all()
+        assert labels[y_px, x_px - 16] == labels[y_px, x_px + 16] == 0
+    assert labels.sum() == pytest.approx(len(CENTRES_PX) * np.pi * radius_px**2, rel=0.2)
+    assert load_model(job.model).training["data"] == "1 micrographs, validated on 1"
+
+
+@pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("given", "told"),
     [
-        (["--particles", "J20:volume"], "could not connect J20:volume with J45"),
-        (["--particles", "J99:particles"], "could not find job J99"),
-        (["--volume", "J20"], "--volume J20: give job and output"),
-        (["--initial", "none.safetensors"], "none.safetensors: no such model file"),
-        (["--initial", "J12"], "J12/model.safetensors: no such model file"),
-        (["--loss", "hinge"], "hinge"),
-        (["--device", "cuda:99"], "--device cuda:99: PyTorch finds no such device here"),
+        ({"particles": "J20:volume"}, "could not connect J20:volume with J45"),
+        ({"particles": "J99:particles"}, "could not find job J99"),
+        ({"particles": None}, "give --workspace and --exposures and --particles for a new job"),
+        ({"volume": "J20"}, "--volume J20: give job and output"),
+        ({"options": FineTuningOptions(initial="J12")}, "J12/model.safetensors: no such model file"),
     ],
 )
 def test_what_is_wrong_with_a_training_is_told_in_one_sentence(
-    site: Site, options: list[str], told: str
+    instance: Instance, given: dict[str, Any], told: str
 ) -> None:
-    done = _train(site, *options)
-    assert done.code == 1
-    assert told in done.last_line()
-    assert "Traceback" not in done.output
-    assert {job.status for job in site.instance.jobs.values()} <= {"completed", "failed"}
+    sources = {"exposures": "J12:exposures_accepted", "particles": "J20:particles"}
+    with pytest.raises(CryosegError, match=told):
+        train_on_exposures("P3", "W1", particle_diameter_A=DIAMETER_A, **sources | given)
+    assert {job.status for job in instance.jobs.values()} <= {"completed", "failed"}
