@@ -25,6 +25,11 @@ def _train(site: Site, *more: str) -> Finished:
     return site.commands.wait()
 
 
+def _epochs(log: list[str]) -> list[str]:
+    """Return after which steps the log tells the validation scores."""
+    return [line.split(":")[0] for line in log if "average precision" in line]
+
+
 def test_a_training_keeps_its_model_in_the_job_and_picking_finds_it_there(site: Site) -> None:
     done = _train(site)
     assert done.code == 0, done.output
@@ -39,11 +44,9 @@ def test_a_training_keeps_its_model_in_the_job_and_picking_finds_it_there(site: 
     # Of four micrographs with particles, three are among the exposures.
     assert "1 micrographs skipped:\nJ2/imported/mic3.mrc: no micrograph in the exposures of J45" in log
     assert "particle diameter: 120 Å\n3 micrographs with 9 particles" in log
-    progress = [line for line in job.log if line.startswith("step ")]
-    assert "average precision" in progress[-1]
     # Version 5 has replaced one line; version 4 writes one for each epoch.
     steps = ["step 1"] if site.version == "5" else ["step 0", "step 1"]
-    assert [line.split(":")[0] for line in progress] == steps
+    assert _epochs(job.log) == steps
     assert job.plots == ["Learning curves", "Overlays of validation micrographs"]
     assert (job.tile != "") == (site.version == "5")
 
@@ -69,7 +72,7 @@ def test_an_interrupted_training_goes_on_where_it_was(site: Site) -> None:
     assert done.code == 0, done.output
     assert job.status == "completed"
     # The network as it was has been scored before.
-    assert [line.split(":")[0] for line in job.log[before:] if line.startswith("step ")] == ["step 1"]
+    assert _epochs(job.log[before:]) == ["step 1"]
 
 
 @pytest.mark.usefixtures("environment")
