@@ -12,7 +12,8 @@ from cryoseg_ext.errors import CryosegError
 
 if TYPE_CHECKING:
     from cryoseg_ext.network import Model
-    from cryoseg_ext.pipeline import PickedMicrograph, PickingOptions
+    from cryoseg_ext.options import PickingOptions
+    from cryoseg_ext.pipeline import PickedMicrograph
     from cryoseg_ext.repair import RepairedMicrograph
 
 

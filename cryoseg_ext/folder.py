@@ -20,8 +20,8 @@ from cryoseg_ext.finished import (
 )
 from cryoseg_ext.micrograph import read_micrograph
 from cryoseg_ext.network import load_model
+from cryoseg_ext.options import PickingOptions
 from cryoseg_ext.picks import Picks
-from cryoseg_ext.pipeline import PickingOptions
 from cryoseg_ext.report import load_preview, make_preview, save_preview, stretch
 from cryoseg_ext.report.pdf import Overlay, Report, write_report
 
@@ -174,9 +174,7 @@ class _Planned:
 
 def _key(task: MicrographTask, options: PickingOptions, digest: str) -> str:
     return settings_key(
-        particle_diameter_A=options.particle_diameter_A,
-        min_distance_A=options.min_distance_A,
-        crf=options.crf,
+        options,
         # Another micrograph of the same name, from another folder, is not the one that was picked.
         digest=f"{digest} {task.path.absolute()}",
         pixel_size_A=task.pixel_size_A,

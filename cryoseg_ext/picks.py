@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,16 +20,40 @@ class Picks:
         row, and y grows with the stored row.
     score : NDArray[np.float64]
         ``(n,)`` calibrated probability that the pick is a particle, in [0, 1] (the figure of merit).
+    diameter_A : NDArray[np.float64], optional
+        ``(n,)`` longest extent of each particle in Å; None where sizes were not measured.
+    psi_deg : NDArray[np.float64], optional
+        ``(n,)`` RELION's in-plane angle of the long axis; nan for a particle without one. A particle whose
+        long axis points along (dx, dy) in stored pixels has ``psi = -degrees(arctan2(dy, dx))``, and a
+        rotation by psi lays it along x. An axis has no direction: psi lies in (-90, 90], except on filaments.
+        This is the sign and zero of RELION's helical picker (``autopicker.cpp``: psi prior = -1 times the
+        tube's angle) and of its Extract job, whose priors are compared in the tests with a drawn filament.
+    tube_id : NDArray[np.float64], optional
+        ``(n,)`` number of the filament, from 1, of a segment; the segments of one are in order along it.
+    track_length_A : NDArray[np.float64], optional
+        ``(n,)`` length along the filament from its first segment in Å.
     """
 
     x_px: NDArray[np.float64]
     y_px: NDArray[np.float64]
     score: NDArray[np.float64]
+    diameter_A: NDArray[np.float64] | None = None
+    psi_deg: NDArray[np.float64] | None = None
+    tube_id: NDArray[np.float64] | None = None
+    track_length_A: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.score)
 
+    def columns(self) -> dict[str, NDArray[np.float64]]:
+        """Return what is known of each pick, by name."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def at(self, index: NDArray[Any]) -> Picks:
+        """Return the picks at `index`, which may also be a mask."""
+        return Picks(**{name: value[index] for name, value in self.columns().items()})
+
     def above(self, threshold: float) -> Picks:
         """Return the picks whose score is at least `threshold`."""
-        keep = self.score >= threshold
-        return Picks(self.x_px[keep], self.y_px[keep], self.score[keep])
+        return self.at(self.score >= threshold)

@@ -7,31 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cryoseg_ext.crf import CrfChoice, CrfOptions, chosen_crf, refine_maps
+from cryoseg_ext.crf import chosen_crf, refine_maps
 from cryoseg_ext.extract import extract_picks, find_candidates
 from cryoseg_ext.network import Model, segment
 from cryoseg_ext.normalise import WORKING_DIAMETER_PX, WorkingMicrograph, to_working_scale
+from cryoseg_ext.options import PickingOptions
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.repair import RepairedMicrograph, repair
-
-
-@dataclass(frozen=True)
-class PickingOptions:
-    """What a user decides about picking.
-
-    Parameters
-    ----------
-    particle_diameter_A : float
-        Largest extent of the particle in Å.
-    min_distance_A : float, optional
-        Smallest distance between two picks in Å; half the diameter by default.
-    crf : CrfChoice, CrfOptions or None
-        Changes of the model's own conditional random field, another one altogether, or none at all.
-    """
-
-    particle_diameter_A: float
-    min_distance_A: float | None = None
-    crf: CrfChoice | CrfOptions | None = CrfChoice()
 
 
 @dataclass(frozen=True)
@@ -93,8 +75,6 @@ def pick_repaired(
         output.particle_logit, output.centre, working.image, working.diameter_px, crf, model.device
     )
     candidates = find_candidates(refined.centre, refined.particle, output.contaminant)
-    min_distance_px = None
-    if options.min_distance_A is not None:
-        min_distance_px = options.min_distance_A / options.particle_diameter_A * WORKING_DIAMETER_PX
+    min_distance_px = options.min_distance_A / options.particle_diameter_A * WORKING_DIAMETER_PX
     picks = extract_picks(candidates, working, model.calibration, min_distance_px)
     return PickedMicrograph(picks, working, refined.particle)

@@ -12,10 +12,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import click
+
+from cryoseg_ext.cli.extraction_options import EXTRACTION_OPTIONS
 from cryoseg_ext.crf.options import FILTERS, REFERENCES, SOLVERS, CrfChoice
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.extract.options import ExtractionOptions
 
 UNUSED_INPUTS = ("in_movies", "in_coords", "in_parts", "in_3dref", "in_mask")
 Word = TypeVar("Word", bound=str)
@@ -35,8 +39,8 @@ class JobArguments:
         The particle diameter in Å.
     threshold : float | None
         The lowest figure of merit in the coordinate files; None is the model's calibrated default.
-    min_distance_A : float | None
-        The least distance between two picks in Å; None follows from the diameter.
+    extraction : ExtractionOptions
+        How picks are made of the network's maps.
     crf : CrfChoice
         What to change of the model's own CRF.
     use_crf : bool
@@ -56,7 +60,7 @@ class JobArguments:
     in_mics: Path
     particle_diameter_A: float
     threshold: float | None = None
-    min_distance_A: float | None = None
+    extraction: ExtractionOptions = ExtractionOptions()
     crf: CrfChoice = CrfChoice()
     use_crf: bool = True
     model: Path | None = None
@@ -88,9 +92,7 @@ def parse_arguments(argv: Sequence[str]) -> JobArguments:
         in_mics=Path(given["in_mics"]),
         particle_diameter_A=positive_length("particle_diameter", given["particle_diameter"]),
         threshold=_fraction("threshold", given["threshold"]) if given["threshold"] else None,
-        min_distance_A=positive_length("min_distance", given["min_distance"])
-        if given["min_distance"]
-        else None,
+        extraction=_extraction(given),
         crf=CrfChoice(
             _word("crf_solver", given["crf_solver"], SOLVERS),
             _word("crf_filter", given["crf_filter"], FILTERS),
@@ -155,10 +157,10 @@ def _parser() -> argparse.ArgumentParser:
     add(main, "--particle_diameter", metavar="Å", text="longest extent of the particle")
     picks = parser.add_argument_group("Picks")
     add(picks, "--threshold", metavar="P", text="lowest figure of merit, 0 to 1 (default: the model's own)")
-    add(
-        picks, "--min_distance", metavar="Å", text="least distance between picks (default: half the diameter)"
-    )
     add(picks, "--model", metavar="FILE", text="model to pick with (default: the one in the package)")
+    extraction = parser.add_argument_group("Extraction (defaults in brackets)")
+    for option in EXTRACTION_OPTIONS:
+        add(extraction, option.flag, metavar=option.metavar, text=option.help)
     crf = parser.add_argument_group("Conditional random field (default: what the model was trained with)")
     add(crf, "--no_crf", metavar="Yes/No", text="leave it out")
     add(crf, "--crf_solver", metavar="NAME", text=", ".join(SOLVERS))
@@ -201,6 +203,17 @@ def _fraction(name: str, text: str) -> float:
     if not 0 <= value <= 1:
         raise CryosegError(f"--{name} {text} is not between 0 and 1: give the lowest figure of merit to keep")
     return value
+
+
+def _extraction(given: dict[str, str | None]) -> ExtractionOptions:
+    chosen: dict[str, Any] = {}
+    for option in EXTRACTION_OPTIONS:
+        if text := given[option.name]:
+            try:
+                chosen[option.field] = option.type.convert(text, None, None)
+            except click.BadParameter as error:
+                raise CryosegError(f"{option.flag}: {error.message}") from None
+    return ExtractionOptions(**chosen)
 
 
 def _word(name: str, text: str | None, known: Sequence[Word]) -> Word | None:

@@ -19,7 +19,7 @@ from relion_wrapper.paths import MicrographFiles
 from relion_wrapper.progress import ProgressBar
 
 if TYPE_CHECKING:
-    from cryoseg_ext.crf import CrfChoice
+    from cryoseg_ext.options import PickingOptions
     from cryoseg_ext.pipeline import PickedMicrograph
 
 
@@ -57,7 +57,7 @@ def pick_planned(
     planned: Sequence[PlannedMicrograph],
     arguments: JobArguments,
     model_path: Path,
-    crf: CrfChoice | None,
+    options: PickingOptions,
     job: RelionJob,
     stretches_shown: set[int],
 ) -> tuple[dict[str, FinishedMicrograph], dict[str, str]]:
@@ -68,11 +68,11 @@ def pick_planned(
     planned : Sequence[PlannedMicrograph]
         What to pick.
     arguments : JobArguments
-        How.
+        Threads, GPU and threshold.
     model_path : Path
         The model file.
-    crf : CrfChoice | None
-        The settings of the CRF; None leaves it out.
+    options : PickingOptions
+        What decides about the picks.
     job : RelionJob
         Polled for an abort before each micrograph.
     stretches_shown : set of int
@@ -93,12 +93,10 @@ def pick_planned(
     import torch
 
     from cryoseg_ext.network import load_model
-    from cryoseg_ext.pipeline import PickingOptions
 
     torch.set_num_threads(arguments.threads)
     model = load_model(model_path, choose_device(arguments.gpu))
     threshold = model.threshold if arguments.threshold is None else arguments.threshold
-    options = PickingOptions(arguments.particle_diameter_A, arguments.min_distance_A, crf)
     by_name = {one.name: one for one in planned}
     finished: dict[str, FinishedMicrograph] = {}
     skipped: dict[str, str] = {}

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cryoseg_ext.crf import CrfChoice
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.finished import FinishedMicrograph, model_digest, read_finished, settings_key
+from cryoseg_ext.options import PickingOptions
 from cryoseg_ext.report import stretch
 from cryoseg_ext.weights import DEFAULT_MODEL
 from relion_wrapper.arguments import JobArguments
@@ -41,13 +41,15 @@ def run(arguments: JobArguments, job: RelionJob) -> None:
         warn(warning)
     star = read_micrographs_star(arguments.in_mics)
     model, crf = arguments.model or DEFAULT_MODEL, arguments.crf if arguments.use_crf else None
-    planned, skipped = plan(star, arguments, model, crf, job.directory)
+    options = PickingOptions(arguments.particle_diameter_A, arguments.extraction, crf)
+    planned, skipped = plan(star, options, model, job.directory)
     earlier = finished_earlier(planned, keep_all=arguments.only_do_unfinished)
     unfinished = [one for one in planned if one.name not in earlier]
     say_what_is_to_do(planned, earlier)
     new: dict[str, FinishedMicrograph] = {}
     if unfinished:
-        new, failed = pick_planned(unfinished, arguments, model, crf, job, stretches_shown(planned, earlier))
+        shown = stretches_shown(planned, earlier)
+        new, failed = pick_planned(unfinished, arguments, model, options, job, shown)
         skipped |= failed
     result = collect(star, arguments, planned, earlier, new, skipped)
     write_coordinates(result, earlier)
@@ -58,7 +60,7 @@ def run(arguments: JobArguments, job: RelionJob) -> None:
 
 
 def plan(
-    star: MicrographsStar, arguments: JobArguments, model: Path, crf: CrfChoice | None, job_directory: Path
+    star: MicrographsStar, options: PickingOptions, model: Path, job_directory: Path
 ) -> tuple[list[PlannedMicrograph], dict[str, str]]:
     """Return what to pick and where it goes, and what is wrong with the micrographs that cannot be picked.
 
@@ -79,13 +81,7 @@ def plan(
             skipped[name] = str(error)
             warn(str(error))
             continue
-        settings = settings_key(
-            particle_diameter_A=arguments.particle_diameter_A,
-            min_distance_A=arguments.min_distance_A,
-            crf=crf,
-            digest=digest,
-            pixel_size_A=size_A,
-        )
+        settings = settings_key(options, digest=digest, pixel_size_A=size_A)
         planned.append(PlannedMicrograph(name, size_A, files, settings, stretch(number, len(star.names))))
     check_collisions([(one.name, one.files) for one in planned])
     return planned, skipped

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from cryoseg_ext.cli.extraction_options import extraction_options
+
+if TYPE_CHECKING:
+    from cryoseg_ext.extract import ExtractionOptions
 
 
 @click.group()
@@ -33,12 +39,6 @@ def cryosparc() -> None:
     "--threshold", type=click.FloatRange(0, 1), metavar="P", help="Lowest score; default: the model's own."
 )
 @click.option(
-    "--min_distance",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="Å",
-    help="Least distance between picks; default: half the diameter.",
-)
-@click.option(
     "--model", type=click.Path(path_type=Path), help="Model to pick with; default: the one in the package."
 )
 @click.option("--no_crf", is_flag=True, help="Leave out the conditional random field.")
@@ -58,6 +58,7 @@ def cryosparc() -> None:
 @click.option("--email", help="Your e-mail address in CryoSPARC.")
 @click.option("--password", help="Your password; other users of the machine may see it here.")
 @click.option("--license", "license_id", help="The licence of a CryoSPARC of version 4.")
+@extraction_options
 def pick(
     project: str,
     workspace: str | None,
@@ -65,7 +66,6 @@ def pick(
     job: str | None,
     particle_diameter: float,
     threshold: float | None,
-    min_distance: float | None,
     model: Path | None,
     no_crf: bool,
     masks: bool,
@@ -77,6 +77,7 @@ def pick(
     email: str | None,
     password: str | None,
     license_id: str | None,
+    extraction: ExtractionOptions,
 ) -> None:
     """Pick exposures as an External job, whose particles Inspect Picks and Extract take.
 
@@ -96,7 +97,7 @@ def pick(
         particle_diameter_A=particle_diameter,
         job=job,
         threshold=threshold,
-        min_distance_A=min_distance,
+        extraction=extraction,
         crf=None if no_crf else CrfChoice(),
         model=model,
         device=device,

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from cryoseg_ext.cli.crf_options import crf_options
+from cryoseg_ext.cli.extraction_options import extraction_options
 
 if TYPE_CHECKING:
     from cryoseg_ext.crf import CrfChoice
+    from cryoseg_ext.extract import ExtractionOptions
 
 
 @click.command()
@@ -35,12 +37,6 @@ if TYPE_CHECKING:
     "--threshold", type=click.FloatRange(0, 1), metavar="P", help="Lowest score; default: the model's own."
 )
 @click.option(
-    "--min_distance",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="Å",
-    help="Least distance between picks; default: half the diameter.",
-)
-@click.option(
     "--model", type=click.Path(path_type=Path), help="Model to pick with; default: the one in the package."
 )
 @click.option(
@@ -51,6 +47,7 @@ if TYPE_CHECKING:
     help="CryoSPARC only: the image of each exposure to pick, such as micrograph_blob_denoised.",
 )
 @click.option("--j", "threads", type=click.IntRange(min=1), default=1, help="Processor threads.")
+@extraction_options
 @crf_options
 def pick(
     micrographs: tuple[str, ...],
@@ -58,10 +55,10 @@ def pick(
     out: Path,
     pixel_size: float | None,
     threshold: float | None,
-    min_distance: float | None,
     model: Path | None,
     image_slot: str,
     threads: int,
+    extraction: ExtractionOptions,
     crf: CrfChoice,
 ) -> None:
     """Pick particles on MICROGRAPHS: MRC or TIFF files, patterns such as '*.mrc', or one .csg file.
@@ -76,11 +73,11 @@ def pick(
     import torch
 
     from cryoseg_ext.folder import find_micrographs, pick_into_folder, tasks_of
-    from cryoseg_ext.pipeline import PickingOptions
+    from cryoseg_ext.options import PickingOptions
     from cryoseg_ext.weights import DEFAULT_MODEL
 
     torch.set_num_threads(threads)
-    options = PickingOptions(particle_diameter, min_distance, crf)
+    options = PickingOptions(particle_diameter, extraction, crf)
     paths = find_micrographs(micrographs)
     if any(path.suffix.lower() in (".cs", ".csg") for path in paths):
         from cryoseg_ext.cryosparc.offline import pick_group

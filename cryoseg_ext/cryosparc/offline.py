@@ -9,7 +9,7 @@ from cryoseg_ext.cryosparc.groups import read_exposure_group, write_particle_gro
 from cryoseg_ext.cryosparc.particles import PickedExposure, particle_dataset
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.folder import output_name, pick_into_folder, tasks_of
-from cryoseg_ext.pipeline import PickingOptions
+from cryoseg_ext.options import PickingOptions
 
 OUTPUT_NAME = "picked_particles"
 
@@ -53,7 +53,7 @@ def pick_group(
         for exposure, name in zip(group.exposures, map(output_name, images), strict=True)
         if name in picks
     ]
-    min_distance_A = options.min_distance_A or options.particle_diameter_A / 2
     path = folder / f"{OUTPUT_NAME}.csg"
-    write_particle_group(path, particle_dataset(picked, min_distance_A), "Picked particles", group.version)
+    particles = particle_dataset(picked, options.min_distance_A)
+    write_particle_group(path, particles, "Picked particles", group.version)
     tell(f"For CryoSPARC's Import Result Group, in the project folder: {path} and {path.with_suffix('.cs')}")

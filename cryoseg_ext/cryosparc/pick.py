@@ -18,9 +18,10 @@ from cryoseg_ext.cryosparc.job import OUTPUT, ExternalJob, open_job, running, so
 from cryoseg_ext.cryosparc.masks import mask_path, write_mask
 from cryoseg_ext.cryosparc.particles import PickedExposure
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.extract.options import ExtractionOptions
 from cryoseg_ext.finished import FinishedMicrograph, as_stored, read_finished, settings_key, write_finished
 from cryoseg_ext.network import load_model
-from cryoseg_ext.pipeline import PickingOptions
+from cryoseg_ext.options import PickingOptions
 from cryoseg_ext.report import stretch
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def pick_exposures(
     particle_diameter_A: float,
     job: str | None = None,
     threshold: float | None = None,
-    min_distance_A: float | None = None,
+    extraction: ExtractionOptions = ExtractionOptions(),
     crf: CrfChoice | None = CrfChoice(),
     model: Path | None = None,
     device: str = "cpu",
@@ -104,8 +105,8 @@ def pick_exposures(
         The External job to go on with, such as J45; `workspace` and `exposures` are then not needed.
     threshold : float, optional
         Lowest score of a pick; the model's own by default.
-    min_distance_A : float, optional
-        Smallest distance between two picks in Å; half the diameter by default.
+    extraction : ExtractionOptions
+        How picks are made of the network's maps.
     crf : CrfChoice or None
         Refinement of the segmentation; None leaves it out.
     model : Path, optional
@@ -141,7 +142,7 @@ def pick_exposures(
     run = _Run(
         external,
         network,
-        PickingOptions(particle_diameter_A, min_distance_A, crf),
+        PickingOptions(particle_diameter_A, extraction, crf),
         network.threshold if threshold is None else threshold,
         masks,
         tell,
@@ -252,13 +253,7 @@ def _candidates_path(run: _Run, exposure: Exposure) -> Path:
 
 
 def _key(run: _Run, exposure: Exposure) -> str:
-    return settings_key(
-        particle_diameter_A=run.options.particle_diameter_A,
-        min_distance_A=run.options.min_distance_A,
-        crf=run.options.crf,
-        digest=run.model.fingerprint,
-        pixel_size_A=exposure.image_pixel_size_A,
-    )
+    return settings_key(run.options, digest=run.model.fingerprint, pixel_size_A=exposure.image_pixel_size_A)
 
 
 def _progress(run: _Run, done: int, total: int) -> str:
@@ -282,8 +277,7 @@ def _save(run: _Run) -> int:
             else "the connected output has no micrographs"
         )
     picked = [PickedExposure(one, picks.above(run.threshold)) for one, picks in run.candidates.items()]
-    options = run.options
-    number = run.job.save_particles(picked, options.min_distance_A or options.particle_diameter_A / 2)
+    number = run.job.save_particles(picked, run.options.min_distance_A)
     if (image := run.job.folder / OVERLAY_FILE).exists():
         run.job.set_images(image)
     run.tell(f"{number} particles on {len(picked)} micrographs saved as {run.job.uid}:{OUTPUT}")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, maximum_filter, uniform_filter
 from scipy.spatial import cKDTree
 
+from cryoseg_ext.extract.options import DEFAULT_MIN_DISTANCE
 from cryoseg_ext.extract.score import Calibration
 from cryoseg_ext.normalise import WorkingMicrograph
 from cryoseg_ext.picks import Picks
@@ -17,8 +18,6 @@ Image = NDArray[np.float32]
 
 CANDIDATE_THRESHOLD = 0.02
 """Candidates with a lower score are dropped for good."""
-DEFAULT_MIN_DISTANCE = 0.5
-"""Smallest distance between two picks, in stated particle diameters, unless the user says otherwise."""
 _LOWEST_CENTRE = 0.01
 _PEAK_SIGMA_PX = 1.0
 _SUPPORT_PX = 9

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.extract import ExtractionOptions
 from relion_wrapper.arguments import JobArguments, output_directory, parse_arguments
 
 # As RELION's pipeline_jobs.cpp builds it, with an empty value behind a label and a flag of RELION itself.
@@ -31,7 +32,7 @@ def test_options_come_in_any_order_and_bare(options: list[tuple[str, ...]]) -> N
     assert parse_arguments(argv) == JobArguments(
         in_mics=Path("CtfFind/job003/micrographs_ctf.star"),
         particle_diameter_A=180.0,
-        min_distance_A=90.5,
+        extraction=ExtractionOptions(min_distance_A=90.5),
         threads=4,
         gpu="",
         warnings=("--in_3dref ref.mrc is not used by this job",),
