@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryoseg_ext.crf import chosen_crf, refine_maps
-from cryoseg_ext.extract import extract_picks, find_candidates
+from cryoseg_ext.extract import Maps, extract
 from cryoseg_ext.network import Model, segment
-from cryoseg_ext.normalise import WORKING_DIAMETER_PX, WorkingMicrograph, to_working_scale
+from cryoseg_ext.normalise import WorkingMicrograph, to_working_scale
 from cryoseg_ext.options import PickingOptions
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.repair import RepairedMicrograph, repair
@@ -74,7 +74,6 @@ def pick_repaired(
     refined = refine_maps(
         output.particle_logit, output.centre, working.image, working.diameter_px, crf, model.device
     )
-    candidates = find_candidates(refined.centre, refined.particle, output.contaminant)
-    min_distance_px = options.min_distance_A / options.particle_diameter_A * WORKING_DIAMETER_PX
-    picks = extract_picks(candidates, working, model.calibration, min_distance_px)
+    maps = Maps(refined.centre, refined.particle, output.contaminant)
+    picks = extract(maps, working, options.particle_diameter_A, model.calibration, options.extraction)
     return PickedMicrograph(picks, working, refined.particle)

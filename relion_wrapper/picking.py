@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryoseg_ext.batch import MicrographTask, pick_batch
-from cryoseg_ext.coordinates import write_coordinates_star
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.finished import FinishedMicrograph, as_stored, write_finished
 from cryoseg_ext.report import make_preview, save_preview
@@ -112,7 +111,7 @@ def pick_planned(
         else:
             _store_preview(one, outcome, stretches_shown)
             result = FinishedMicrograph(one.settings, model.threshold, as_stored(outcome.candidates))
-            write_coordinates_star(one.files.coordinates, result.candidates.above(threshold))
+            one.files.write_coordinates(result.candidates.above(threshold))
             write_finished(one.files.candidates, result)
             finished[task.name] = result
         bar.update(number)

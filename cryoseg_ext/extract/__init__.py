@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 from cryoseg_ext.extract.options import METHODS, ExtractionOptions, Method
 
 if TYPE_CHECKING:
-    from cryoseg_ext.extract.peaks import CANDIDATE_THRESHOLD, Candidates, extract_picks, find_candidates
+    from cryoseg_ext.extract.candidates import Candidates, Maps
+    from cryoseg_ext.extract.extraction import extract
+    from cryoseg_ext.extract.peaks import find_candidates
     from cryoseg_ext.extract.score import Calibration
+    from cryoseg_ext.extract.selection import CANDIDATE_THRESHOLD, extract_picks
 
 __all__ = [
     "CANDIDATE_THRESHOLD",
@@ -20,15 +23,22 @@ __all__ = [
     "Calibration",
     "Candidates",
     "ExtractionOptions",
+    "Maps",
     "Method",
+    "extract",
     "extract_picks",
     "find_candidates",
 ]
 
-_HOME = dict.fromkeys(
-    ("CANDIDATE_THRESHOLD", "Candidates", "extract_picks", "find_candidates"), "cryoseg_ext.extract.peaks"
-)
-_HOME["Calibration"] = "cryoseg_ext.extract.score"
+_HOME = {
+    "CANDIDATE_THRESHOLD": "cryoseg_ext.extract.selection",
+    "Calibration": "cryoseg_ext.extract.score",
+    "Candidates": "cryoseg_ext.extract.candidates",
+    "Maps": "cryoseg_ext.extract.candidates",
+    "extract": "cryoseg_ext.extract.extraction",
+    "extract_picks": "cryoseg_ext.extract.selection",
+    "find_candidates": "cryoseg_ext.extract.peaks",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -87,10 +87,8 @@ def read_labelled(
 
 
 def working_xy_px(working: WorkingMicrograph, picks: Picks) -> Centres:
-    """Return ``(n, 2)`` centres (x, y) in working pixels: the inverse of `WorkingMicrograph.to_source_px`."""
-    x0_px, y0_px = working.to_source_px(np.zeros(1), np.zeros(1))
-    step_y, step_x = working.step_px
-    return np.stack([(picks.x_px - x0_px) / step_x, (picks.y_px - y0_px) / step_y], axis=1)
+    """Return ``(n, 2)`` centres (x, y) in working pixels."""
+    return np.stack(working.from_source_px(picks.x_px, picks.y_px), axis=1)
 
 
 def fingerprint(micrographs: Sequence[LabelledMicrograph]) -> str:
