@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.extract.candidates import Image, Points
 
-_SIGMA, _WINDOW = 0.15, 0.7
+_SIGMA, _WINDOW = 0.15, 0.5
 """Of the smoothing and of the centroid's window, in particle diameters."""
 _LEAST_MASS = 0.1
 """Sum of the probability in the window, as a share of a full window."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, map_coordinates
+from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
 from skimage.morphology import remove_small_holes
 
 from cryoseg_ext.extract.candidates import Image, nearest_pixels
@@ -18,6 +18,8 @@ from cryoseg_ext.picks import Picks
 
 SHORTEST_TUBE = 2.0
 """In filament widths, unless the user says otherwise."""
+_SMOOTHING = 0.12
+"""Standard deviation in filament widths."""
 _WIDTHS = (0.4, 2.0)
 """Smallest and largest measured over stated width of what counts as a filament."""
 
@@ -49,13 +51,14 @@ def filament_picks(
     shortest_px = SHORTEST_TUBE * width_px
     if options.helical_tube_length_min_A is not None:
         shortest_px = options.helical_tube_length_min_A / pixel_A
-    mask = (particle >= options.mask_threshold) & working.valid
+    # Smoothed across a fraction of the width: a rough outline makes a hairy skeleton.
+    smooth = gaussian_filter(particle, _SMOOTHING * width_px)
+    mask = (smooth >= options.mask_threshold) & working.valid
     mask = remove_small_holes(mask, max_size=int(np.pi / 4 * width_px**2))
     half_width_px = distance_transform_edt(mask)
     tubes: list[Picks] = []
     for axis in filament_axes(mask, width_px):
-        # A skeleton ends about half a width before its filament does, at both ends.
-        if axis.length_px + width_px >= shortest_px and axis.length_px >= step_px:
+        if axis.length_px >= max(shortest_px, step_px):
             tube = _segments(axis, particle, half_width_px, step_px, pixel_A, working)
             if _WIDTHS[0] <= np.median(tube.columns()["diameter_A"]) / (width_px * pixel_A) <= _WIDTHS[1]:
                 tubes.append(tube)

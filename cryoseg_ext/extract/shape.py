@@ -44,15 +44,17 @@ def measure_shapes(
     measured = np.flatnonzero(score >= _SEED_SCORE)
     rows, columns = nearest_pixels(points, mask.shape)
     seeds[rows[measured], columns[measured]] = measured + 1
-    near = mask & (distance_transform_edt(seeds == 0) <= diameter_px)
-    parts = watershed(-distance_transform_edt(near), seeds, mask=near)
-    return _moments(parts, len(score))
-
-
-def _moments(parts: NDArray[np.int32], n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return extent and angle of the parts numbered 1 to `n`."""
+    parts = watershed(-distance_transform_edt(mask), seeds, mask=mask)
     y, x = np.nonzero(parts)
     part = parts[y, x] - 1
+    near = np.hypot(x - points[0][part], y - points[1][part]) <= diameter_px
+    return _moments(x[near], y[near], part[near], len(score))
+
+
+def _moments(
+    x: NDArray[np.int64], y: NDArray[np.int64], part: NDArray[np.int64], n: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return extent and angle of the parts numbered 0 to `n` - 1, to which the pixels (x, y) belong."""
 
     def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.bincount(part, values, minlength=n) / count

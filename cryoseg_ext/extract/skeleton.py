@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import BSpline, make_splprep
-from scipy.ndimage import convolve, label
+from scipy.ndimage import binary_dilation, convolve, distance_transform_edt, label
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
@@ -18,7 +18,8 @@ Mask = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
 
 _EIGHT = np.ones((3, 3), np.int8)
-_SMOOTH_PX = 0.7
+_STUB_PX = 3
+_SMOOTH_PX = 1.2
 """How far, root mean square, the smooth axis may leave the skeleton's pixels."""
 _DENSE_PX = 0.25
 
@@ -67,7 +68,10 @@ def filament_axes(mask: Mask, shortest_spur_px: float) -> Iterator[Axis]:
         width of the filament.
     """
     skeleton = _without_spurs(skeletonize(mask), shortest_spur_px)
-    branches, n = label(skeleton & ~_junctions(skeleton), structure=_EIGHT)
+    junctions = _junctions(skeleton)
+    # Near a crossing the middle line belongs to neither filament.
+    clear = distance_transform_edt(~junctions) > shortest_spur_px / 2 if junctions.any() else ~junctions
+    branches, n = label(skeleton & clear, structure=_EIGHT)
     rows, columns = np.nonzero(branches)
     number = branches[rows, columns]
     for branch in range(1, n + 1):
@@ -78,9 +82,7 @@ def filament_axes(mask: Mask, shortest_spur_px: float) -> Iterator[Axis]:
 
 def _junctions(skeleton: Mask) -> Mask:
     """Return where three or more branches meet, with the pixels around."""
-    neighbours = convolve(skeleton.astype(np.int8), _EIGHT, mode="constant") - 1
-    meeting = skeleton & (neighbours > 2)
-    around: Mask = convolve(meeting.astype(np.int8), _EIGHT, mode="constant") > 0
+    around: Mask = binary_dilation(skeleton & (_neighbours(skeleton) > 2), _EIGHT)
     return around
 
 
@@ -89,15 +91,25 @@ def _without_spurs(skeleton: Mask, shortest_px: float) -> Mask:
     junctions = _junctions(skeleton)
     branches, _ = label(skeleton & ~junctions, structure=_EIGHT)
     length = np.bincount(branches.ravel())
-    neighbours = convolve(skeleton.astype(np.int8), _EIGHT, mode="constant") - 1
     free, joined = (np.zeros(len(length), np.bool_) for _ in range(2))
-    free[branches[skeleton & (neighbours <= 1)]] = True
-    joined[branches[convolve(junctions.astype(np.int8), _EIGHT, mode="constant") > 0]] = True
+    free[branches[skeleton & (_neighbours(skeleton) <= 1)]] = True
+    joined[branches[binary_dilation(junctions, _EIGHT)]] = True
     spur = free & joined & (length < shortest_px)
     spur[0] = False
-    # Thinned again: where a spur was, its root is left as a bump.
-    kept: Mask = skeletonize(skeleton & ~spur[branches])
-    return kept
+    if not spur.any():
+        return skeleton
+    pruned = skeleton & ~spur[branches]
+    # The root of a spur, in the junction, is left as a stub: it is nibbled off, and so much of each end.
+    for _ in range(_STUB_PX):
+        pruned &= _neighbours(pruned) > 1
+    # Behind a spur there may be another.
+    return _without_spurs(skeletonize(pruned), shortest_px)
+
+
+def _neighbours(skeleton: Mask) -> NDArray[np.int8]:
+    """Return how many of its eight neighbours each pixel has, and one less than that off the skeleton."""
+    count: NDArray[np.int8] = convolve(skeleton.astype(np.int8), _EIGHT, mode="constant") - 1
+    return count
 
 
 def _longest_path(xy: FloatArray) -> FloatArray:

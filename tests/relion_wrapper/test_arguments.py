@@ -25,6 +25,13 @@ RELION_OPTIONS = [
 REQUIRED = ["--o", "o", "--in_mics", "m.star", "--particle_diameter", "180"]
 
 
+def test_the_options_of_extraction_are_read() -> None:
+    options = ["--extraction", "watershed", "--max_picks", "300", "--carbon_distance", "0", "--mask_erosion"]
+    assert parse_arguments([*REQUIRED, *options]).extraction == ExtractionOptions(
+        method="watershed", max_picks=300, carbon_distance_A=0.0
+    )
+
+
 @given(st.permutations(RELION_OPTIONS))
 def test_options_come_in_any_order_and_bare(options: list[tuple[str, ...]]) -> None:
     argv = [word for option in options for word in option]
@@ -67,6 +74,11 @@ def test_a_switch_takes_yes_and_no_as_relion_writes_them(value: tuple[str, ...],
         ([*REQUIRED, "--j", "0"], "--j 0"),
         ([*REQUIRED, "--gpu", "first"], "first"),
         ([*REQUIRED, "--no_crf", "maybe"], "maybe"),
+        ([*REQUIRED, "--extraction", "magic"], "--extraction: 'magic' is not one of 'centre', 'contours'"),
+        ([*REQUIRED, "--max_picks", "0"], "--max_picks: 0"),
+        ([*REQUIRED, "--border_distance", "-1"], "--border_distance: -1"),
+        ([*REQUIRED, "--contaminant_distance", "inf"], "contaminant_distance_A is inf"),
+        ([*REQUIRED, "--helical_rise", "4.75", "--extraction", "contours"], "leave out --extraction"),
     ],
 )
 def test_a_wrong_argument_is_told_in_one_sentence(argv: list[str], told: str) -> None:

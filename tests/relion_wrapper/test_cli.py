@@ -90,7 +90,12 @@ def test_continue_picks_only_what_is_unfinished(project: Project) -> None:
 
 def test_a_setting_that_changes_the_candidates_has_all_picked_again(project: Project) -> None:
     project.run()
-    for change in (["--min_distance", "60"], ["--no_crf"], ["--particle_diameter", "101"]):
+    for change in (
+        ["--max_picks", "60"],
+        ["--extraction", "watershed"],
+        ["--no_crf"],
+        ["--particle_diameter", "101"],
+    ):
         project.run(*change)
         assert len(project.picked) == 3
     (project.folder / "model.safetensors").write_bytes(b"other weights")
