@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cryoseg_ext.crf import chosen_crf, refine_maps
+from cryoseg_ext.crf import CrfChoice, CrfOptions, chosen_crf, refine_maps
 from cryoseg_ext.extract import Maps, extract
 from cryoseg_ext.network import Model, segment
 from cryoseg_ext.normalise import WorkingMicrograph, to_working_scale
@@ -69,11 +69,22 @@ def pick_repaired(
 ) -> PickedMicrograph:
     """Pick the particles of a micrograph whose defects are already repaired; see `pick_micrograph`."""
     working = to_working_scale(repaired.image, repaired.valid, pixel_size_A, options.particle_diameter_A)
-    output = segment(working.image, model)
-    crf = chosen_crf(options.crf, model.crf)
-    refined = refine_maps(
-        output.particle_logit, output.centre, working.image, working.diameter_px, crf, model.device
-    )
-    maps = Maps(refined.centre, refined.particle, output.contaminant)
+    maps = maps_of(working, model, options.crf)
     picks = extract(maps, working, options.particle_diameter_A, model.calibration, options.extraction)
-    return PickedMicrograph(picks, working, refined.particle)
+    return PickedMicrograph(picks, working, maps.particle)
+
+
+def maps_of(
+    working: WorkingMicrograph, model: Model, crf: CrfChoice | CrfOptions | None = CrfChoice()
+) -> Maps:
+    """Return what the network and the CRF say of a micrograph, from which picks are extracted."""
+    output = segment(working.image, model)
+    refined = refine_maps(
+        output.particle_logit,
+        output.centre,
+        working.image,
+        working.diameter_px,
+        chosen_crf(crf, model.crf),
+        model.device,
+    )
+    return Maps(refined.centre, refined.particle, output.contaminant)
