@@ -34,7 +34,7 @@ def log_settings(job: ExternalJob, options: PickingOptions, model: Model, thresh
     lines = (
         f"cryoseg {version('cryoseg')} on {platform.node()}, cryosparc-tools {CLIENT_VERSION}",
         f"particle diameter: {diameter_A:g} Å",
-        f"least distance of two picks: {options.min_distance_A:g} Å",
+        f"extraction: {options.extraction.method}, least distance of two picks {options.min_distance_A:g} Å",
         f"threshold: {threshold:g}" + (" (the model's own)" if threshold == model.threshold else ""),
         f"model: {model.fingerprint} on {model.device}",
         f"conditional random field: {options.crf or 'left out'}",
