@@ -19,7 +19,8 @@ class Picks:
         ``(n,)`` centres in pixels of the micrograph on disk; 0 is the centre of the first stored column or
         row, and y grows with the stored row.
     score : NDArray[np.float64]
-        ``(n,)`` calibrated probability that the pick is a particle, in [0, 1] (the figure of merit).
+        ``(n,)`` calibrated probability that the pick is a particle, in [0, 1] (the figure of merit); on
+        filaments the mean particle probability along them.
     diameter_A : NDArray[np.float64], optional
         ``(n,)`` longest extent of each particle in Å; None where sizes were not measured.
     psi_deg : NDArray[np.float64], optional

@@ -73,9 +73,13 @@ def write_stars(job_directory: Path, result: JobResult) -> None:
     write_micrographs_star(job_directory / "micrographs.star", result.star)
     coordinates = {one.name: one.files.coordinates for one in result.planned}
     write_coordinate_lists(job_directory, PICK_NAME, result.star.path, coordinates)
-    if any(one.tube_id is not None for one in result.picks):
-        tubes = {one.name: one.files.tubes for one in result.planned}
+    tubes = {one.name: one.files.tubes for one in result.planned if picks[one.name].tube_id is not None}
+    if tubes:
         write_coordinate_lists(job_directory, TUBES_NAME, result.star.path, tubes)
+    else:
+        # An earlier run may have picked along filaments.
+        for name in (f"{TUBES_NAME}.star", f"coords_suffix_{TUBES_NAME}.star"):
+            (job_directory / name).unlink(missing_ok=True)
     write_summary_star(job_directory / "summary.star", picks)
     write_candidates_star(
         job_directory / "candidates.star", dict(zip(result.names, result.candidates, strict=True))

@@ -38,7 +38,10 @@ class MicrographFiles:
     def write_coordinates(self, picks: Picks) -> None:
         """Write the coordinates; of filaments the segments, and starts and ends in another file."""
         write_coordinates_star(self.coordinates, picks)
-        if picks.tube_id is not None:
+        if picks.tube_id is None:
+            # An earlier run may have picked along filaments.
+            self.tubes.unlink(missing_ok=True)
+        else:
             write_tubes_star(self.tubes, picks)
 
     def remove(self) -> None:

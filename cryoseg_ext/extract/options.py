@@ -53,7 +53,8 @@ class ExtractionOptions:
     Raises
     ------
     CryosegError
-        If a number is not finite, or another method than the default is asked for on filaments.
+        If a number is not finite, if options of filaments come without a rise, or if another method than the
+        default is asked for on filaments.
     """
 
     method: Method = "centre"
@@ -75,6 +76,8 @@ class ExtractionOptions:
         for name, value in asdict(self).items():
             if isinstance(value, float) and not math.isfinite(value):
                 raise CryosegError(f"{name} is {value}: give a number")
+        if self.helical_rise_A is None and (self.helical_nr_asu != 1 or self.helical_tube_length_min_A):
+            raise CryosegError("the options of filaments need --helical_rise: give the helical rise in Å")
         if self.helical_rise_A is not None and self.method != "centre":
             raise CryosegError(
                 f"--helical_rise picks along filaments: leave out --extraction {self.method}, which does not"

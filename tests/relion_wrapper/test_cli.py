@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import starfile
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.picks import Picks
 
 if TYPE_CHECKING:
     from tests.relion_wrapper.conftest import Project
@@ -101,6 +103,41 @@ def test_a_setting_that_changes_the_candidates_has_all_picked_again(project: Pro
     (project.folder / "model.safetensors").write_bytes(b"other weights")
     project.run("--particle_diameter", "101")
     assert len(project.picked) == 3
+
+
+def test_a_job_on_filaments_lists_their_starts_and_ends_too(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n = 3
+    segments = Picks(
+        np.array([10.0, 30.0, 50.0]),
+        np.full(n, 40.0),
+        np.full(n, 0.9),
+        psi_deg=np.zeros(n),
+        tube_id=np.ones(n),
+        track_length_A=np.array([0.0, 100.0, 200.0]),
+    )
+    picked = SimpleNamespace(
+        candidates=segments,
+        working=SimpleNamespace(image=np.zeros(SHAPE, np.float32), source_shape=SHAPE),
+        mask=np.zeros(SHAPE, np.bool_),
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr("cryoseg_ext.pipeline.pick_repaired", lambda *_: picked)
+        assert project.run("--helical_rise", "100") == 0
+    for name in ("autopick", "tubes"):
+        table = starfile.read(project.job / f"{name}.star", always_dict=True)["coordinate_files"]
+        files = [project.folder / path for path in table["rlnMicrographCoordinates"]]
+        assert [path.name for path in files] == [f"mic.{i}_{name}.star" for i in range(3)]
+        rows = starfile.read(files[0], always_dict=True)[""]
+        assert list(rows["rlnCoordinateX"]) == ([10, 30, 50] if name == "autopick" else [10, 50])
+    particles = starfile.read(project.job / "particles.star", always_dict=True)["particles"]
+    assert set(particles["rlnAngleTiltPrior"]) == {90}
+    nodes = project.job / "RELION_OUTPUT_NODES.star"
+    assert "tubes.star" in nodes.read_text()
+    project.run()
+    assert "tubes.star" not in nodes.read_text()
+    assert not list(project.job.rglob("*tubes*"))
 
 
 def test_only_do_unfinished_keeps_finished_micrographs_whatever_changed(project: Project) -> None:

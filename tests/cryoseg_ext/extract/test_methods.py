@@ -159,6 +159,7 @@ def test_trackpy_is_asked_for_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -
     ("wrong", "told"),
     [
         ({"method": "contours", "helical_rise_A": 5.0}, "leave out --extraction contours"),
+        ({"helical_nr_asu": 3}, "need --helical_rise"),
         ({"border_A": float("nan")}, "border_A is nan"),
     ],
 )
