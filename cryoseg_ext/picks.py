@@ -58,3 +58,23 @@ class Picks:
     def above(self, threshold: float) -> Picks:
         """Return the picks whose score is at least `threshold`."""
         return self.at(self.score >= threshold)
+
+    def inside(self, x0_px: float, y0_px: float, x1_px: float, y1_px: float) -> Picks:
+        """Return the picks in a rectangle or on its rim."""
+        return self.at(
+            (self.x_px >= x0_px) & (self.y_px >= y0_px) & (self.x_px <= x1_px) & (self.y_px <= y1_px)
+        )
+
+
+def instance_centres(instances: NDArray[np.generic]) -> Picks:
+    """Return the mean position of the pixels of each particle.
+
+    Parameters
+    ----------
+    instances : NDArray[np.generic]
+        ``(y, x)``: 0 background, else the number of the particle.
+    """
+    rows, columns = np.nonzero(instances)
+    _, number, count = np.unique(instances[rows, columns], return_inverse=True, return_counts=True)
+    x_px, y_px = np.bincount(number, columns) / count, np.bincount(number, rows) / count
+    return Picks(x_px, y_px, np.ones(len(count)))

@@ -14,6 +14,7 @@ _COMMANDS = {
     "compare": "Train and score architectures and losses on the same data.",
     "convert": "Convert picks between RELION, CryoSPARC and CSV.",
     "cryosparc": "Jobs in a CryoSPARC workspace.",
+    "evaluate": "Compare picks and masks with the truth.",
     "labels": "Label the pixels of particles: from a 3D map and poses, or from coordinates.",
     "pick": "Pick particles on micrographs, without a RELION project.",
     "segment": "Mark the particle pixels of micrographs, before and after the CRF.",
