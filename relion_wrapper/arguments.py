@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import click
 
 from cryoseg_ext.cli.extraction_options import EXTRACTION_OPTIONS
+from cryoseg_ext.cli.settings_option import read_settings
 from cryoseg_ext.crf.options import FILTERS, REFERENCES, SOLVERS, CrfChoice
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.extract.options import ExtractionOptions
@@ -80,6 +81,8 @@ def parse_arguments(argv: Sequence[str]) -> JobArguments:
     """
     known, unknown = _parser().parse_known_args(argv)
     given: dict[str, str | None] = vars(known)
+    if given["settings"]:
+        _fill_in(given, Path(given["settings"]))
     if not given["in_mics"]:
         raise CryosegError(
             "--in_mics is missing: choose the micrographs STAR file as 'Input micrographs' of the job"
@@ -106,6 +109,16 @@ def parse_arguments(argv: Sequence[str]) -> JobArguments:
         only_do_unfinished=yes_or_no("only_do_unfinished", given["only_do_unfinished"]),
         warnings=tuple(_warnings(given, unknown)),
     )
+
+
+def _fill_in(given: dict[str, str | None], path: Path) -> None:
+    """Take from a file of settings what the command line leaves open."""
+    settings = read_settings(path)
+    if given["crf_solver"]:
+        settings.pop("no_crf", None)
+    for name, value in settings.items():
+        if given[name] is None:
+            given[name] = str(value)
 
 
 def output_directory(argv: Sequence[str]) -> Path:
@@ -157,6 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     add(main, "--particle_diameter", metavar="Å", text="longest extent of the particle")
     picks = parser.add_argument_group("Picks")
     add(picks, "--threshold", metavar="P", text="lowest figure of merit, 0 to 1 (default: the model's own)")
+    add(picks, "--settings", metavar="FILE", text="of `cryoseg select`; options given here win over it")
     add(picks, "--model", metavar="FILE", text="model to pick with (default: the one in the package)")
     extraction = parser.add_argument_group("Extraction (defaults in brackets)")
     for option in EXTRACTION_OPTIONS:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cryoseg_ext.cli.extraction_options import extraction_options
+from cryoseg_ext.cli.settings_option import settings_option
 
 if TYPE_CHECKING:
     from cryoseg_ext.extract import ExtractionOptions
@@ -59,6 +60,7 @@ def cryosparc() -> None:
 @click.option("--password", help="Your password; other users of the machine may see it here.")
 @click.option("--license", "license_id", help="The licence of a CryoSPARC of version 4.")
 @extraction_options
+@settings_option
 def pick(
     project: str,
     workspace: str | None,

@@ -18,6 +18,7 @@ _COMMANDS = {
     "labels": "Label the pixels of particles: from a 3D map and poses, or from coordinates.",
     "pick": "Pick particles on micrographs, without a RELION project.",
     "segment": "Mark the particle pixels of micrographs, before and after the CRF.",
+    "select": "Choose how to pick, on a few micrographs.",
     "simulate": "Simulate micrographs with exact truth.",
     "train": "Train a model on your own micrographs and picks, or on simulated ones.",
 }

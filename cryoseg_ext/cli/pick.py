@@ -9,6 +9,7 @@ import click
 
 from cryoseg_ext.cli.crf_options import crf_options
 from cryoseg_ext.cli.extraction_options import extraction_options
+from cryoseg_ext.cli.settings_option import settings_option
 
 if TYPE_CHECKING:
     from cryoseg_ext.crf import CrfChoice
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 @click.option("--j", "threads", type=click.IntRange(min=1), default=1, help="Processor threads.")
 @extraction_options
 @crf_options
+@settings_option
 def pick(
     micrographs: tuple[str, ...],
     particle_diameter: float,
