@@ -67,7 +67,7 @@ def select(
     --particle_diameter), the conditional random field, and the threshold. The network runs five times per
     micrograph.
 
-    With --truth the choice has the highest F1, less one standard error of its gain over the default (parts
+    With --truth the choice has the highest F1, less half a standard error of its gain over the default (parts
     of micrographs are drawn again to find it): with few particles the default is kept unless the gain is
     plain. The truth must be complete on its micrographs, or good picks count as wrong. The F1 that is printed
     is that of the micrographs of the choice; on others it is a little lower.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
 
 from cryoseg_ext.evaluation.bootstrap import draw_weights
 from cryoseg_ext.evaluation.matching import FloatArray, match_picks
@@ -17,8 +18,12 @@ THRESHOLDS: FloatArray = np.round(np.arange(0.02, 0.985, 0.01), 2)
 BLOCKS = 3
 """Into so many blocks a micrograph is cut along each axis; they are drawn again to see how sure a gain is."""
 N_DRAWS = 300
-CAUTION = 1.0
+CAUTION = 0.5
 """By so many of its standard errors a gain over the default is discounted."""
+LEAST_GAIN = 0.001
+"""What each value that is not the default's must gain at least."""
+# So many neighbouring thresholds are averaged: one that was lucky is not the best one elsewhere.
+_SMOOTH = 7
 
 
 @dataclass(frozen=True)
@@ -119,12 +124,13 @@ class Choice:
     standard_error: float
 
 
-def choose(counts: Counts, default: tuple[int, int], caution: float = CAUTION) -> Choice:
+def choose(counts: Counts, default: tuple[int, int], n_changes: Sequence[int]) -> Choice:
     """Return the setting and threshold with the surest gain of F1 over the default.
 
-    That is the largest gain less `caution` of its standard errors; the default itself where no other is
-    above 0. The errors come from drawing blocks of the micrographs again: what a gain owes to single
-    particles is discounted, what all micrographs of the choice have in common is not.
+    That is the largest gain less `CAUTION` of its standard errors and `LEAST_GAIN` for each changed value;
+    the default itself where no other is above 0. F1 is averaged over a few neighbouring thresholds. The
+    errors come from drawing blocks of the micrographs again: what a gain owes to single particles is
+    discounted, what all micrographs of the choice have in common is not.
 
     Parameters
     ----------
@@ -132,19 +138,24 @@ def choose(counts: Counts, default: tuple[int, int], caution: float = CAUTION) -
         Of all micrographs.
     default : tuple of int
         Numbers of the default's setting and threshold.
-    caution : float
-        See above.
+    n_changes : Sequence[int]
+        In how many values each setting differs from the default.
     """
-    f1 = counts.f1()
+    f1 = _smoothed(counts.f1())
     gain = f1 - f1[default]
     total = squares = np.zeros_like(f1)
     for weight in draw_weights(len(counts.truth), N_DRAWS):
-        drawn = counts.f1(weight.astype(np.float64))
+        drawn = _smoothed(counts.f1(weight.astype(np.float64)))
         difference = drawn - drawn[default]
         total, squares = total + difference, squares + difference**2
     error = np.sqrt(np.maximum(squares / N_DRAWS - (total / N_DRAWS) ** 2, 0))
-    sure = gain - caution * error
+    sure = gain - CAUTION * error - LEAST_GAIN * np.array(n_changes)[:, None]
     best = np.unravel_index(np.argmax(sure), sure.shape)
     setting, threshold = (int(best[0]), int(best[1])) if sure[best] > 0 else default
     found = setting, threshold
     return Choice(setting, threshold, float(gain[found]), float(error[found]))
+
+
+def _smoothed(f1: FloatArray) -> FloatArray:
+    smooth: FloatArray = uniform_filter1d(f1, _SMOOTH, axis=1, mode="nearest")
+    return smooth

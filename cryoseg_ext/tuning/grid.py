@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from itertools import product
 
@@ -40,6 +40,11 @@ class Setting:
     crf: bool = True
     method: Method = "centre"
     min_distance: float = DEFAULT_MIN_DISTANCE
+
+    @property
+    def n_changes(self) -> int:
+        """In how many values it differs from the default."""
+        return sum(getattr(self, field.name) != field.default for field in fields(self))
 
 
 DEFAULT = Setting()

@@ -92,7 +92,8 @@ def count_settings(
 def search_with_truth(counts: Sequence[Counts], model_threshold: float) -> Found:
     """Return the choice from the counts of the micrographs; see `choose`."""
     joined = Counts.joined(counts)
-    choice = choose(joined, (GRID.index(DEFAULT), nearest_threshold(model_threshold)))
+    default = GRID.index(DEFAULT), nearest_threshold(model_threshold)
+    choice = choose(joined, default, [one.n_changes for one in GRID])
     setting, threshold = GRID[choice.setting], float(THRESHOLDS[choice.threshold])
     effects = effects_with_truth(joined, GRID, setting, threshold, model_threshold)
     return Found(setting, threshold, choice.gain, choice.standard_error, effects)
