@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -132,7 +133,7 @@ def evaluate(
 
         pairs = MaskPairs(truth, masks, ignore_extra=ignore_extra)
         pixels = summarise_pixels(pairs, pairs.n_classes, boundary_tolerance)
-        report["pixels"] = asdict(pixels)
+        report["pixels"] = _without_nan(asdict(pixels))
 
         click.echo(f"pixels of {pixels.n_micrographs} micrographs: accuracy {pixels.accuracy:.4f}")
         for row in pixel_lines(pixels):
@@ -156,13 +157,22 @@ def pick_report(one: PickSummary) -> dict[str, Any]:
             "max_recall": float(curve.recall[-1]),
             "f1_at_best": asdict(one.at_best),
         }
-    report["count_error"] = one.fixed.count_error
-    report["confidence_95"] = one.intervals
+    more: dict[str, Any] = {"count_error": one.fixed.count_error, "confidence_95": one.intervals}
     if one.calibration:
         bins = {name: values.tolist() for name, values in asdict(one.calibration).items()}
-        report["calibration"] = bins | {"expected_error": one.calibration.expected_calibration_error}
-    report["micrographs"] = {name: asdict(each) for name, each in one.micrographs.items()}
-    return report
+        more["calibration"] = bins | {"expected_error": one.calibration.expected_calibration_error}
+    more["micrographs"] = {name: asdict(each) for name, each in one.micrographs.items()}
+    # The usual keys stay as the scorer writes them.
+    return {**report, **_without_nan(more)}
+
+
+def _without_nan(value: Any) -> Any:
+    """Return null for what is not a number, which JSON does not have."""
+    if isinstance(value, Mapping):
+        return {name: _without_nan(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(one) for one in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _lines(

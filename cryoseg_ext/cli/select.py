@@ -68,9 +68,10 @@ def select(
     micrograph.
 
     With --truth the choice has the highest F1, less half a standard error of its gain over the default (parts
-    of micrographs are drawn again to find it): with few particles the default is kept unless the gain is
-    plain. The truth must be complete on its micrographs, or good picks count as wrong. The F1 that is printed
-    is that of the micrographs of the choice; on others it is a little lower.
+    of micrographs are drawn again to find it) and less 0.01 for each value other than the default's: from few
+    particles little more than the threshold can be told. The truth must be complete on its micrographs, or
+    good picks count as wrong. The F1 that is printed is that of the micrographs of the choice; on others it
+    is a little lower.
 
     Without --truth each micrograph is split into two images of alternate pixels, whose noise is independent,
     and the choice is the setting under which both give most picks alike, at an equal number of picks. This

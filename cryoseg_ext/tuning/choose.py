@@ -20,10 +20,10 @@ BLOCKS = 3
 N_DRAWS = 300
 CAUTION = 0.5
 """By so many of its standard errors a gain over the default is discounted."""
-LEAST_GAIN = 0.001
+LEAST_GAIN = 0.01
 """What each value that is not the default's must gain at least."""
 # So many neighbouring thresholds are averaged: one that was lucky is not the best one elsewhere.
-_SMOOTH = 7
+_SMOOTH = 15
 
 
 @dataclass(frozen=True)

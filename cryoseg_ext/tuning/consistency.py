@@ -15,7 +15,7 @@ import numpy as np
 from cryoseg_ext.evaluation.matching import FloatArray, match_picks
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.repair import Image, RepairedMicrograph
-from cryoseg_ext.tuning.choose import THRESHOLDS
+from cryoseg_ext.tuning.choose import CAUTION, LEAST_GAIN, THRESHOLDS
 
 
 def noise_halves(repaired: RepairedMicrograph) -> tuple[RepairedMicrograph, RepairedMicrograph]:
@@ -68,21 +68,20 @@ def expected_f1(score: FloatArray) -> FloatArray:
     return f1
 
 
-def surest_agreement(agreements: FloatArray, default: int, caution: float) -> int:
+def surest_agreement(agreements: FloatArray, default: int, n_changes: Sequence[int]) -> int:
     """Return the setting whose gain in agreement over the default is surest; the default where none is sure.
 
     Parameters
     ----------
     agreements : NDArray[np.float64]
         ``(micrograph, setting)``.
-    default : int
-        Number of the default.
-    caution : float
-        By so many standard errors over micrographs the mean gain is discounted.
+    default, n_changes
+        As in `cryoseg_ext.tuning.choose.choose`, whose discounts are taken; the errors are over micrographs.
     """
     gain = agreements - agreements[:, [default]]
     if len(gain) < 2:
         return default
-    sure = gain.mean(axis=0) - caution * gain.std(axis=0, ddof=1) / np.sqrt(len(gain))
+    error = gain.std(axis=0, ddof=1) / np.sqrt(len(gain))
+    sure = gain.mean(axis=0) - CAUTION * error - LEAST_GAIN * np.array(n_changes)
     best = int(sure.argmax())
     return best if sure[best] > 0 else default

@@ -12,7 +12,7 @@ from cryoseg_ext.evaluation.matching import FloatArray
 from cryoseg_ext.extract.options import DEFAULT_MIN_DISTANCE
 from cryoseg_ext.network import Model
 from cryoseg_ext.picks import Picks
-from cryoseg_ext.tuning.choose import CAUTION, THRESHOLDS, Counts, choose, count_micrograph
+from cryoseg_ext.tuning.choose import THRESHOLDS, Counts, choose, count_micrograph
 from cryoseg_ext.tuning.consistency import (
     agreement,
     expected_f1,
@@ -112,11 +112,12 @@ def search_without_truth(
         As in `count_settings`.
     """
     agreements = np.array([_agreements(one, particle_diameter_A, model, match) for one in read()])
-    number = surest_agreement(agreements, GRID_WITHOUT_TRUTH.index(DEFAULT), CAUTION)
+    default = GRID_WITHOUT_TRUTH.index(DEFAULT)
+    number = surest_agreement(agreements, default, [one.n_changes for one in GRID_WITHOUT_TRUTH])
     setting = GRID_WITHOUT_TRUTH[number]
     scores = np.concatenate([_scores(one, particle_diameter_A, model, setting) for one in read()])
     threshold = float(THRESHOLDS[expected_f1(scores).argmax()])
-    gain = agreements[:, number] - agreements[:, GRID_WITHOUT_TRUTH.index(DEFAULT)]
+    gain = agreements[:, number] - agreements[:, default]
     error = float(gain.std(ddof=1) / np.sqrt(len(gain))) if len(gain) > 1 else float("nan")
     effects = effects_on_agreement(agreements.mean(axis=0), GRID_WITHOUT_TRUTH, setting, threshold)
     return Found(setting, threshold, float(gain.mean()), error, effects)

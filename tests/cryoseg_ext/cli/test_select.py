@@ -38,29 +38,35 @@ def _write(path: Path, settings: Any) -> Path:
     return path
 
 
-@pytest.mark.parametrize("with_truth", [True, False])
-def test_the_settings_found_are_taken_by_the_command_that_picks(
-    session: Path, tmp_path: Path, with_truth: bool
-) -> None:
-    truth = ["--truth", session / "Coordinates"] if with_truth else []
-    out = tmp_path / "settings.json"
-    output = _run(
-        *("select", f"{session}/Micrographs/*.mrc", "--particle_diameter", 150, "--out", out), *truth
-    )
+def _select(session: Path, out: Path, *arguments: object) -> tuple[dict[str, Any], set[str], str]:
+    output = _run("select", session / "Micrographs", "--particle_diameter", 150, "--out", out, *arguments)
     found = json.loads(out.read_text())
     tried = {effect["name"] for effect in found["search"]["effects"] if not effect["chosen"]}
-    assert {"diameter", "crf", "method"} <= tried
-    assert ({"min_distance", "threshold"} <= tried) == with_truth
-    assert ("precision" in output) == with_truth
-    _run("pick", f"{session}/Micrographs/*.mrc", "--settings", out, "--out", tmp_path / "by_file")
-    settings = found["settings"]
+    return found["settings"], tried, output
+
+
+def test_the_settings_found_are_taken_by_the_command_that_picks(session: Path, tmp_path: Path) -> None:
+    out, micrograph = tmp_path / "settings.json", session / "Micrographs/mic_0001.mrc"
+    settings, tried, output = _select(session, out, "--truth", session / "Coordinates")
+    assert tried == {"diameter", "crf", "method", "min_distance", "threshold"}
+    assert "precision" in output
+    _run("pick", micrograph, "--settings", out, "--out", tmp_path / "by_file")
     given = [word for name in settings if name != "no_crf" for word in (f"--{name}", settings[name])]
     given += ["--crf_solver", "none"] if "no_crf" in settings else []
-    _run("pick", f"{session}/Micrographs/*.mrc", *given, "--out", tmp_path / "by_options")
-    for name in ("mic_0001.csv", "mic_0002.csv"):
-        by_file = (tmp_path / "by_file" / name).read_text()
-        assert by_file == (tmp_path / "by_options" / name).read_text()
-        assert by_file.count("\n") > 3
+    _run("pick", micrograph, *given, "--out", tmp_path / "by_options")
+    by_file, by_options = (
+        (tmp_path / folder / "mic_0001.csv").read_text() for folder in ("by_file", "by_options")
+    )
+    assert by_file == by_options
+    assert by_file.count("\n") > 3
+
+
+def test_without_truth_neither_distance_nor_precision_is_spoken_of(session: Path, tmp_path: Path) -> None:
+    settings, tried, output = _select(session, tmp_path / "settings.json")
+    assert tried == {"diameter", "crf", "method"}
+    assert settings["min_distance"] == 75
+    assert "agreement" in output
+    assert "precision" not in output
 
 
 def test_an_option_that_is_given_wins_over_the_file(session: Path, tmp_path: Path) -> None:

@@ -93,9 +93,9 @@ def test_agreement_is_of_equally_many_picks() -> None:
     assert same == pytest.approx(10 / 20, abs=0.051)
     assert few == pytest.approx(5 / 20, abs=0.051), "few picks that agree are no merit"
     gains = np.array([[0.5, 0.6, 0.52], [0.5, 0.6, 0.40], [0.5, 0.61, 0.7]])
-    assert surest_agreement(gains, 0, 1.0) == 1
-    assert surest_agreement(gains[:, [0, 2]], 0, 1.0) == 0
-    assert surest_agreement(gains[:1], 0, 1.0) == 0, "one micrograph tells nothing"
+    assert surest_agreement(gains, 0, [0, 1, 1]) == 1
+    assert surest_agreement(gains[:, [0, 2]], 0, [0, 1]) == 0
+    assert surest_agreement(gains[:1], 0, [0, 1, 1]) == 0, "one micrograph tells nothing"
 
 
 def test_the_threshold_without_truth_is_best_if_the_scores_are_right() -> None:
