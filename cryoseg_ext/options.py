@@ -20,11 +20,15 @@ class PickingOptions:
         How picks are made of the network's maps.
     crf : CrfChoice, CrfOptions or None
         Changes of the model's own conditional random field, another one altogether, or none at all.
+    smallest_diameter_A : float, optional
+        Of a mixture of sizes, the largest extent of the smallest particles; `particle_diameter_A` is then
+        that of the largest.
     """
 
     particle_diameter_A: float
     extraction: ExtractionOptions = ExtractionOptions()
     crf: CrfChoice | CrfOptions | None = CrfChoice()
+    smallest_diameter_A: float | None = None
 
     @property
     def min_distance_A(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,10 @@ from scipy.spatial.distance import pdist
 
 from cryoseg_ext.network import Model
 from cryoseg_ext.normalise import MIN_DIAMETER_PX, WORKING_DIAMETER_PX
-from cryoseg_ext.pipeline import PickedMicrograph, PickingOptions, pick_repaired
+from cryoseg_ext.options import PickingOptions
+from cryoseg_ext.pipeline import PickedMicrograph, pick_repaired
 from cryoseg_ext.repair import MIN_SIDE_PX, RepairedMicrograph
+from cryoseg_ext.size.estimate import Measurement
 
 LADDER_A = tuple(48 * 1.25**step for step in range(12))
 """Stated diameters, from 48 to 559 Å: enough on both sides of 80 to 400 Å for the particle to look wrong."""
@@ -24,26 +26,6 @@ _LEAST_CROP_PX = 3 * WORKING_DIAMETER_PX
 _LEAST_VALID = 0.5
 # So fine, a mean over blocks of pixels loses nothing that the working scale shows.
 _PIXELS_PER_WORKING_PIXEL = 3
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """The isolated particles of a micrograph at one stated diameter.
-
-    Parameters
-    ----------
-    stated_A : float
-        The stated diameter in Å.
-    extent_A, width_A : NDArray[np.float64]
-        ``(n,)`` longest extents of the particles' outlines in Å, and diameters of discs of the same areas.
-    score : NDArray[np.float64]
-        ``(n,)`` calibrated probabilities that they are particles.
-    """
-
-    stated_A: float
-    extent_A: NDArray[np.float64]
-    width_A: NDArray[np.float64]
-    score: NDArray[np.float64]
 
 
 def measure(repaired: RepairedMicrograph, pixel_size_A: float, model: Model) -> list[Measurement]:
@@ -98,7 +80,7 @@ def _isolated(picked: PickedMicrograph, stated_A: float) -> Measurement:
     """Return every pick that has a piece of the mask for itself, off the rim."""
     pieces, n = label(picked.mask)
     picks = picked.candidates.above(LEAST_SCORE)
-    where_px = picked.working.to_working_px(picks.x_px, picks.y_px)
+    where_px = picked.working.from_source_px(picks.x_px, picks.y_px)
     columns, rows = (
         np.clip(np.rint(where).astype(int), 0, length - 1)
         for where, length in zip(where_px, reversed(pieces.shape), strict=True)
@@ -119,8 +101,7 @@ def _isolated(picked: PickedMicrograph, stated_A: float) -> Measurement:
 def _longest_px(piece: NDArray[np.bool_]) -> float:
     """Return the longest distance across a ``(y, x)`` mask, pixels counted whole."""
     corners = np.argwhere(piece)
-    try:
+    # A line of pixels, or a single one, has no hull.
+    with suppress(QhullError, ValueError):
         corners = corners[ConvexHull(corners).vertices]
-    except (QhullError, ValueError):
-        pass  # a line of pixels, or a single one
     return float(pdist(corners).max(initial=0)) + 1
