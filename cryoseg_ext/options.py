@@ -9,7 +9,6 @@ from cryoseg_ext.crf.options import CrfChoice, CrfOptions
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.extract.options import DEFAULT_MIN_DISTANCE, ExtractionOptions
 
-
 MIXTURE_STEP = 1.3
 """The network knows particles up to 25 % larger or smaller than stated."""
 

@@ -13,8 +13,8 @@ from cryoseg_ext.extract.options import METHODS, ExtractionOptions, Method
 if TYPE_CHECKING:
     from cryoseg_ext.extract.candidates import Candidates, Maps
     from cryoseg_ext.extract.extraction import extract
-    from cryoseg_ext.extract.peaks import find_candidates
     from cryoseg_ext.extract.mixture import merge_sizes
+    from cryoseg_ext.extract.peaks import find_candidates
     from cryoseg_ext.extract.score import Calibration
     from cryoseg_ext.extract.selection import CANDIDATE_THRESHOLD, extract_picks
 
