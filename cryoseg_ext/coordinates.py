@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,8 @@ STAR_LABELS = (
     "rlnClassNumber",
     "rlnAnglePsi",
 )
+SIZE_LABEL = "rlnParticleDiameter"
+"""RELION knows it as a number in Å, and Extract carries it into particles.star."""
 # As RELION's helical autopicker writes them.
 HELICAL_LABELS = (
     "rlnHelicalTubeID",
@@ -32,11 +34,18 @@ HELICAL_LABELS = (
 _CSV_DIGITS = {"diameter_A": 1, "psi_deg": 2, "tube_id": 0, "track_length_A": 2}
 
 
-def star_rows(picks: Picks, *, helical: bool) -> Iterator[str]:
-    """Yield the values of `STAR_LABELS`, and of `HELICAL_LABELS` with `helical`, as text without line ends.
+def star_labels(picks: Iterable[Picks]) -> tuple[str, ...]:
+    """Return the columns of a STAR file of picks: `STAR_LABELS`, and what else any of them knows."""
+    known = {name for one in picks for name in one.columns()}
+    size = (SIZE_LABEL,) if "diameter_A" in known else ()
+    return STAR_LABELS + size + (HELICAL_LABELS if "tube_id" in known else ())
+
+
+def star_rows(picks: Picks, labels: Collection[str]) -> Iterator[str]:
+    """Yield the values of `star_labels` as text without line ends.
 
     Coordinates are rounded to the nearest pixel, because RELION's Extract truncates. psi is 0 where a
-    particle has no axis.
+    particle has no axis, the size where it has no mask.
     """
     columns = picks.columns()
     nothing = np.zeros(len(picks))
@@ -45,7 +54,10 @@ def star_rows(picks: Picks, *, helical: bool) -> Iterator[str]:
     values = [x_px, y_px, picks.score, psi_deg]
     # Plain formatting: starfile takes four times as long, which is felt when thousands are rewritten.
     row = "{:12.6f} {:12.6f} {:9.6f} 0 {:.6f}"
-    if helical:
+    if SIZE_LABEL in labels:
+        values.append(np.nan_to_num(columns.get("diameter_A", nothing)))
+        row += " {:.1f}"
+    if HELICAL_LABELS[0] in labels:
         values += [columns.get("tube_id", nothing), psi_deg, columns.get("track_length_A", nothing)]
         # Tilt 90: in the plane of the micrograph. Flip ratio 0.5: the polarity is not known.
         row += " {:.0f} 90.000000 {:.6f} {:.6f} 0.500000"
@@ -54,9 +66,8 @@ def star_rows(picks: Picks, *, helical: bool) -> Iterator[str]:
 
 def write_coordinates_star(path: Path, picks: Picks) -> None:
     """Write picks as a RELION coordinate file; segments of filaments with their priors."""
-    helical = picks.tube_id is not None
-    labels = STAR_LABELS + HELICAL_LABELS if helical else STAR_LABELS
-    _write_star(path, labels, star_rows(picks, helical=helical))
+    labels = star_labels([picks])
+    _write_star(path, labels, star_rows(picks, labels))
 
 
 def write_tubes_star(path: Path, picks: Picks) -> None:

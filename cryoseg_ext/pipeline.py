@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cryoseg_ext.crf import CrfChoice, CrfOptions, chosen_crf, refine_maps
-from cryoseg_ext.extract import Maps, extract
+from cryoseg_ext.extract import Maps, extract, merge_sizes
 from cryoseg_ext.network import Model, segment
 from cryoseg_ext.normalise import WorkingMicrograph, to_working_scale
 from cryoseg_ext.options import PickingOptions
@@ -25,7 +25,7 @@ class PickedMicrograph:
     candidates : Picks
         All down to a score of 0.02, in pixels of the micrograph on disk, not rounded.
     working : WorkingMicrograph
-        The normalised micrograph at the working scale.
+        The normalised micrograph at the working scale; of a mixture of sizes, at that of a middle one.
     probability : NDArray[np.float32]
         ``(y, x)`` probability of particle at the working scale, after the CRF.
     """
@@ -68,9 +68,26 @@ def pick_repaired(
     repaired: RepairedMicrograph, pixel_size_A: float, model: Model, options: PickingOptions
 ) -> PickedMicrograph:
     """Pick the particles of a micrograph whose defects are already repaired; see `pick_micrograph`."""
-    working = to_working_scale(repaired.image, repaired.valid, pixel_size_A, options.particle_diameter_A)
+    diameters_A = options.diameters_A
+    picked = [_pick_at(one_A, repaired, pixel_size_A, model, options) for one_A in diameters_A]
+    if len(picked) == 1:
+        return picked[0]
+    found = [(one.candidates, stated_A) for one, stated_A in zip(picked, diameters_A, strict=True)]
+    merged = merge_sizes(found, pixel_size_A, options.extraction)
+    return replace(picked[len(picked) // 2], candidates=merged)
+
+
+def _pick_at(
+    diameter_A: float,
+    repaired: RepairedMicrograph,
+    pixel_size_A: float,
+    model: Model,
+    options: PickingOptions,
+) -> PickedMicrograph:
+    """Pick the particles of about one size."""
+    working = to_working_scale(repaired.image, repaired.valid, pixel_size_A, diameter_A)
     maps = maps_of(working, model, options.crf)
-    picks = extract(maps, working, options.particle_diameter_A, model.calibration, options.extraction)
+    picks = extract(maps, working, diameter_A, model.calibration, options.extraction)
     return PickedMicrograph(picks, working, maps.particle)
 
 

@@ -21,6 +21,7 @@ from cryoseg_ext.cli.settings_option import read_settings
 from cryoseg_ext.crf.options import FILTERS, REFERENCES, SOLVERS, CrfChoice
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.extract.options import ExtractionOptions
+from cryoseg_ext.size.stated import AUTO, StatedSize, stated_size
 
 UNUSED_INPUTS = ("in_movies", "in_coords", "in_parts", "in_3dref", "in_mask")
 Word = TypeVar("Word", bound=str)
@@ -36,8 +37,8 @@ class JobArguments:
     ----------
     in_mics : Path
         The micrographs STAR file.
-    particle_diameter_A : float
-        The particle diameter in Å.
+    size : StatedSize
+        The size of the particles.
     threshold : float | None
         The lowest figure of merit in the coordinate files; None is the model's calibrated default.
     extraction : ExtractionOptions
@@ -59,7 +60,7 @@ class JobArguments:
     """
 
     in_mics: Path
-    particle_diameter_A: float
+    size: StatedSize
     threshold: float | None = None
     extraction: ExtractionOptions = ExtractionOptions()
     crf: CrfChoice = CrfChoice()
@@ -87,13 +88,9 @@ def parse_arguments(argv: Sequence[str]) -> JobArguments:
         raise CryosegError(
             "--in_mics is missing: choose the micrographs STAR file as 'Input micrographs' of the job"
         )
-    if not given["particle_diameter"]:
-        raise CryosegError(
-            "--particle_diameter is missing: add the parameter particle_diameter, in Å, to the job"
-        )
     return JobArguments(
         in_mics=Path(given["in_mics"]),
-        particle_diameter_A=positive_length("particle_diameter", given["particle_diameter"]),
+        size=_size(given),
         threshold=_fraction("threshold", given["threshold"]) if given["threshold"] else None,
         extraction=_extraction(given),
         crf=CrfChoice(
@@ -167,7 +164,14 @@ def _parser() -> argparse.ArgumentParser:
     main = parser.add_argument_group("Required")
     add(main, "--o", metavar="DIR", text="folder of the job")
     add(main, "--in_mics", metavar="STAR", text="micrographs of an Import, MotionCorr, CtfFind or Select job")
-    add(main, "--particle_diameter", metavar="Å", text="longest extent of the particle")
+    add(main, "--particle_diameter", metavar="Å", text="longest extent of the particle, or auto: estimate it")
+    add(
+        main,
+        "--min_diameter",
+        metavar="Å",
+        text="in its place, for a mixture of sizes: the smallest particle,",
+    )
+    add(main, "--max_diameter", metavar="Å", text="and the largest one")
     picks = parser.add_argument_group("Picks")
     add(picks, "--threshold", metavar="P", text="lowest figure of merit, 0 to 1 (default: the model's own)")
     add(picks, "--settings", metavar="FILE", text="of `cryoseg select`; options given here win over it")
@@ -210,6 +214,15 @@ def positive_length(name: str, text: str) -> float:
     if not 0 < value < math.inf:
         raise CryosegError(f"--{name} {text} is not a positive length: give it in Å")
     return value
+
+
+def _size(given: dict[str, str | None]) -> StatedSize:
+    def length(name: str) -> float | None:
+        text = given[name]
+        return positive_length(name, text) if text else None
+
+    diameter = AUTO if given["particle_diameter"] == AUTO else length("particle_diameter")
+    return stated_size(diameter, length("min_diameter"), length("max_diameter"))
 
 
 def _fraction(name: str, text: str) -> float:

@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING
 
 from cryoseg_ext.batch import MicrographTask, pick_batch
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.finished import FinishedMicrograph, as_stored, write_finished
+from cryoseg_ext.finished import FinishedMicrograph, as_stored, model_digest, write_finished
 from cryoseg_ext.report import make_preview, save_preview
+from cryoseg_ext.size.estimate import DiameterEstimate
+from cryoseg_ext.size.sample import sampled_diameter
 from relion_wrapper.arguments import JobArguments
 from relion_wrapper.job import RelionJob
 from relion_wrapper.paths import MicrographFiles
 from relion_wrapper.progress import ProgressBar
+from relion_wrapper.star import MicrographsStar, pixel_sizes
 
 if TYPE_CHECKING:
+    from cryoseg_ext.network import Model
     from cryoseg_ext.options import PickingOptions
     from cryoseg_ext.pipeline import PickedMicrograph
 
@@ -117,6 +121,36 @@ def pick_planned(
         bar.update(number)
     job.stop_if_aborted()
     return finished, skipped
+
+
+def estimate_diameter(
+    star: MicrographsStar, arguments: JobArguments, model_path: Path, job: RelionJob
+) -> DiameterEstimate:
+    """Return the particle diameter, from a few micrographs or as an earlier run of the job estimated it.
+
+    Raises
+    ------
+    CryosegError
+        If too few particles are found.
+    JobAborted
+        When the user pressed Abort.
+    """
+    tasks = [
+        MicrographTask(name, Path(name), size_A)
+        for name, size_A in zip(star.names, pixel_sizes(star), strict=True)
+        if not isinstance(size_A, CryosegError)
+    ]
+
+    def load() -> Model:
+        import torch
+
+        from cryoseg_ext.network import load_model
+
+        torch.set_num_threads(arguments.threads)
+        return load_model(model_path, choose_device(arguments.gpu))
+
+    digest = model_digest(model_path)
+    return sampled_diameter(tasks, digest, job.directory, load, job.stop_if_aborted)
 
 
 def choose_device(gpu: str | None) -> str:

@@ -16,7 +16,7 @@ from relion_wrapper.display import display_commands
 from relion_wrapper.job import RelionJob
 from relion_wrapper.outputs import JobResult, write_coordinates, write_logfile, write_stars
 from relion_wrapper.paths import check_collisions, micrograph_files
-from relion_wrapper.picking import PlannedMicrograph, pick_planned, warn
+from relion_wrapper.picking import PlannedMicrograph, estimate_diameter, pick_planned, warn
 from relion_wrapper.star import MicrographsStar, pixel_sizes, read_micrographs_star
 
 
@@ -41,7 +41,12 @@ def run(arguments: JobArguments, job: RelionJob) -> None:
         warn(warning)
     star = read_micrographs_star(arguments.in_mics)
     model, crf = arguments.model or DEFAULT_MODEL, arguments.crf if arguments.use_crf else None
-    options = PickingOptions(arguments.particle_diameter_A, arguments.extraction, crf)
+    diameter_A = arguments.size.diameter_A
+    if diameter_A is None:
+        estimate = estimate_diameter(star, arguments, model, job)
+        say(str(estimate))
+        diameter_A = estimate.diameter_A
+    options = PickingOptions(diameter_A, arguments.extraction, crf, arguments.size.smallest_A)
     planned, skipped = plan(star, options, model, job.directory)
     earlier = finished_earlier(planned, keep_all=arguments.only_do_unfinished)
     unfinished = [one for one in planned if one.name not in earlier]
@@ -51,7 +56,7 @@ def run(arguments: JobArguments, job: RelionJob) -> None:
         shown = stretches_shown(planned, earlier)
         new, failed = pick_planned(unfinished, arguments, model, options, job, shown)
         skipped |= failed
-    result = collect(star, arguments, planned, earlier, new, skipped)
+    result = collect(star, arguments, diameter_A, planned, earlier, new, skipped)
     write_coordinates(result, earlier)
     write_stars(job.directory, result)
     write_logfile(job.directory, result)
@@ -109,6 +114,7 @@ def stretches_shown(
 def collect(
     star: MicrographsStar,
     arguments: JobArguments,
+    particle_diameter_A: float,
     planned: Sequence[PlannedMicrograph],
     earlier: Mapping[str, FinishedMicrograph],
     new: Mapping[str, FinishedMicrograph],
@@ -133,7 +139,7 @@ def collect(
         planned=processed,
         candidates=[(new.get(one.name) or earlier[one.name]).candidates for one in processed],
         threshold=last.default_threshold if arguments.threshold is None else arguments.threshold,
-        particle_diameter_A=arguments.particle_diameter_A,
+        particle_diameter_A=particle_diameter_A,
         skipped=skipped,
     )
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cryoseg_ext.coordinates import HELICAL_LABELS, STAR_LABELS, star_rows
+from cryoseg_ext.coordinates import star_labels, star_rows
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replace_text, replacing
 from cryoseg_ext.picks import Picks
@@ -203,13 +203,13 @@ def write_particles_star(path: Path, star: MicrographsStar, picks: Mapping[str, 
         str(name): " ".join(map(_quoted, map(str, values)))
         for name, *values in star.micrographs[["rlnMicrographName", *inherited]].itertuples(index=False)
     }
-    helical = any(p.tube_id is not None for p in picks.values())
+    labels = star_labels(picks.values())
     rows = (
         f"{row} {_quoted(name)} {of_micrograph[name]}"
         for name, p in picks.items()
-        for row in star_rows(p, helical=helical)
+        for row in star_rows(p, labels)
     )
-    columns = (*STAR_LABELS, *(HELICAL_LABELS if helical else ()), "rlnMicrographName", *inherited)
+    columns = (*labels, "rlnMicrographName", *inherited)
     optics = "" if star.optics is None else _to_text({"optics": star.optics})
     _write_table(path, "" if star.optics is None else "particles", columns, rows, before=optics)
 

@@ -9,9 +9,11 @@ import click
 
 from cryoseg_ext.cli.extraction_options import extraction_options
 from cryoseg_ext.cli.settings_option import settings_option
+from cryoseg_ext.cli.size_options import size_options
 
 if TYPE_CHECKING:
     from cryoseg_ext.extract import ExtractionOptions
+    from cryoseg_ext.size.stated import StatedSize
 
 
 @click.group()
@@ -29,13 +31,7 @@ def cryosparc() -> None:
 @click.option("--workspace", metavar="W", help="Workspace for the new job, such as W1.")
 @click.option("--exposures", metavar="J:OUTPUT", help="What to pick, such as J12:exposures_accepted.")
 @click.option("--job", metavar="J", help="Go on with this job of cryoseg instead of making a new one.")
-@click.option(
-    "--particle_diameter",
-    type=click.FloatRange(min=0, min_open=True),
-    required=True,
-    metavar="Å",
-    help="Longest extent of the particle.",
-)
+@size_options
 @click.option(
     "--threshold", type=click.FloatRange(0, 1), metavar="P", help="Lowest score; default: the model's own."
 )
@@ -66,7 +62,7 @@ def pick(
     workspace: str | None,
     exposures: str | None,
     job: str | None,
-    particle_diameter: float,
+    size: StatedSize,
     threshold: float | None,
     model: Path | None,
     no_crf: bool,
@@ -90,13 +86,15 @@ def pick(
     from cryoseg_ext.crf import CrfChoice
     from cryoseg_ext.cryosparc.client import find_login
     from cryoseg_ext.cryosparc.pick import pick_exposures
+    from cryoseg_ext.size.stated import AUTO
 
     torch.set_num_threads(threads)
     pick_exposures(
         project,
         workspace,
         exposures,
-        particle_diameter_A=particle_diameter,
+        particle_diameter_A=size.diameter_A or AUTO,
+        smallest_diameter_A=size.smallest_A,
         job=job,
         threshold=threshold,
         extraction=extraction,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from cryoseg_ext.finished import FinishedMicrograph, as_stored, read_finished, s
 from cryoseg_ext.network import load_model
 from cryoseg_ext.options import PickingOptions
 from cryoseg_ext.report import stretch
+from cryoseg_ext.size.sample import sampled_diameter
 
 if TYPE_CHECKING:
     from cryoseg_ext.cryosparc.client import Login
@@ -75,7 +76,8 @@ def pick_exposures(
     workspace: str | None = None,
     exposures: str | None = None,
     *,
-    particle_diameter_A: float,
+    particle_diameter_A: float | Literal["auto"],
+    smallest_diameter_A: float | None = None,
     job: str | None = None,
     threshold: float | None = None,
     extraction: ExtractionOptions = ExtractionOptions(),
@@ -99,8 +101,10 @@ def pick_exposures(
         Such as P3 and W1.
     exposures : str
         Job and output with the exposures, such as ``J12:exposures_accepted``.
-    particle_diameter_A : float
-        Largest extent of the particle in Å.
+    particle_diameter_A : float or "auto"
+        Largest extent of the particle in Å; "auto" estimates it from the first exposures that there are.
+    smallest_diameter_A : float, optional
+        For a mixture of sizes: the smallest particle; `particle_diameter_A` is then the largest.
     job : str, optional
         The External job to go on with, such as J45; `workspace` and `exposures` are then not needed.
     threshold : float, optional
@@ -139,21 +143,22 @@ def pick_exposures(
         tell(mismatch)
     external = open_job(instance, project, workspace, exposures, job)
     tell(f"Job {external.uid} of {project}, in {external.folder}")
-    run = _Run(
-        external,
-        network,
-        PickingOptions(particle_diameter_A, extraction, crf),
-        network.threshold if threshold is None else threshold,
-        masks,
-        tell,
-    )
+    threshold = network.threshold if threshold is None else threshold
     with running(external, tell):
         external.check_folder()
         if mismatch:
             external.log(mismatch, level="warning")
-        log_settings(external, run.options, network, run.threshold)
+        ending = _ending_of(instance, project, exposures) if watch else lambda: True
+        diameter_A = (
+            _estimate(external, network, ending, watch_interval_s)
+            if particle_diameter_A == "auto"
+            else particle_diameter_A
+        )
+        options = PickingOptions(diameter_A, extraction, crf, smallest_diameter_A)
+        run = _Run(external, network, options, threshold, masks, tell)
+        log_settings(external, options, network, threshold)
         if watch:
-            number = _watch(run, _ending_of(instance, project, exposures), watch_interval_s)
+            number = _watch(run, ending, watch_interval_s)
         else:
             _pick(run, external.read_exposures())
             number = _save(run)
@@ -165,6 +170,21 @@ def _ending_of(instance: Any, project: str, source: str | None) -> Callable[[], 
     if source is None or source_has_ended(instance, project, source):
         return lambda: False
     return lambda: source_has_ended(instance, project, source)
+
+
+def _estimate(job: ExternalJob, model: Model, source_ended: Callable[[], bool], interval_s: float) -> float:
+    """Return the particle diameter, estimated from the exposures as soon as there are any."""
+    while not (found := job.read_exposures()) and not source_ended():
+        job.raise_if_killed()
+        time.sleep(interval_s)
+    tasks = [_task(job, one) for one in found]
+    estimate = sampled_diameter(tasks, model.fingerprint, job.folder, lambda: model, job.raise_if_killed)
+    job.log(str(estimate), level="text" if estimate.sure else "warning")
+    return estimate.diameter_A
+
+
+def _task(job: ExternalJob, one: Exposure) -> MicrographTask:
+    return MicrographTask(str(one.uid), job.project_folder / one.image_path, one.image_pixel_size_A or None)
 
 
 def _watch(run: _Run, source_ended: Callable[[], bool], interval_s: float) -> int:
@@ -200,10 +220,7 @@ def _pick(run: _Run, found: Sequence[Exposure]) -> None:
     run.candidates |= {one: earlier for one in new if (earlier := _earlier(run, one)) is not None}
     waiting = {str(one.uid): one for one in new if one not in run.candidates}
     run.job.log(f"{len(waiting)} micrographs to pick, {len(new) - len(waiting)} picked earlier")
-    tasks = [
-        MicrographTask(name, run.job.project_folder / one.image_path, one.image_pixel_size_A or None)
-        for name, one in waiting.items()
-    ]
+    tasks = [_task(run.job, one) for one in waiting.values()]
     shown: set[int] = set()
     results = pick_batch(tasks, run.model, run.options, stop=run.job.is_killed)
     for number, (task, outcome) in enumerate(results):

@@ -13,6 +13,7 @@ from cryoseg_ext.extract.options import METHODS, ExtractionOptions, Method
 if TYPE_CHECKING:
     from cryoseg_ext.extract.candidates import Candidates, Maps
     from cryoseg_ext.extract.extraction import extract
+    from cryoseg_ext.extract.mixture import merge_sizes
     from cryoseg_ext.extract.peaks import find_candidates
     from cryoseg_ext.extract.score import Calibration
     from cryoseg_ext.extract.selection import CANDIDATE_THRESHOLD, extract_picks
@@ -28,6 +29,7 @@ __all__ = [
     "extract",
     "extract_picks",
     "find_candidates",
+    "merge_sizes",
 ]
 
 _HOME = {
@@ -38,6 +40,7 @@ _HOME = {
     "extract": "cryoseg_ext.extract.extraction",
     "extract_picks": "cryoseg_ext.extract.selection",
     "find_candidates": "cryoseg_ext.extract.peaks",
+    "merge_sizes": "cryoseg_ext.extract.mixture",
 }
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.extract import ExtractionOptions
+from cryoseg_ext.size.stated import StatedSize
 from relion_wrapper.arguments import JobArguments, output_directory, parse_arguments
 
 # As RELION's pipeline_jobs.cpp builds it, with an empty value behind a label and a flag of RELION itself.
@@ -38,7 +39,7 @@ def test_options_come_in_any_order_and_bare(options: list[tuple[str, ...]]) -> N
     assert output_directory(argv) == Path("External/job002")
     assert parse_arguments(argv) == JobArguments(
         in_mics=Path("CtfFind/job003/micrographs_ctf.star"),
-        particle_diameter_A=180.0,
+        size=StatedSize(180.0),
         extraction=ExtractionOptions(min_distance_A=90.5),
         threads=4,
         gpu="",

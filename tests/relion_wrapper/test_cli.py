@@ -12,6 +12,7 @@ import starfile
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.picks import Picks
+from cryoseg_ext.size.estimate import Measurement
 
 if TYPE_CHECKING:
     from tests.relion_wrapper.conftest import Project
@@ -76,6 +77,24 @@ def test_continue_with_another_threshold_does_not_load_torch(project: Project) -
     arguments = ["--o", "External/job002/", "--in_mics", "micrographs.star", "--particle_diameter", "100"]
     subprocess.run([sys.executable, "-c", code, *arguments, "--threshold", "0.1"], check=True, timeout=60)
     assert _coordinates(project) == list(CENTRES_PX)
+
+
+def test_auto_estimates_the_diameter_once_and_continue_keeps_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measure(*_: object) -> list[Measurement]:
+        hundred, sure = np.full(20, 100.0), np.full(20, 0.9)
+        return [Measurement(stated_A, hundred, hundred, sure) for stated_A in (80.0, 100.0, 125.0)]
+
+    monkeypatch.setattr("cryoseg_ext.size.measure.measure", measure)
+    assert project.run("--particle_diameter", "auto") == 0
+    line = " Particle diameter: 100 Å (between 88 and 114 Å; 3 micrographs, 60 particles)\n"
+    assert line in capsys.readouterr().out
+    assert len(project.picked) == 3
+    monkeypatch.delattr("cryoseg_ext.size.measure.measure")
+    assert project.run("--particle_diameter", "auto", "--threshold", "0.02") == 0
+    assert project.picked == []
+    assert line in capsys.readouterr().out
 
 
 def test_continue_picks_only_what_is_unfinished(project: Project) -> None:
