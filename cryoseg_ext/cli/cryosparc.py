@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from cryoseg_ext.cli.extraction_options import extraction_options
+from cryoseg_ext.cli.settings_option import settings_option
+from cryoseg_ext.cli.size_options import LENGTH, size_options
 from cryoseg_ext.cli.train import train as train_on_files
+
+if TYPE_CHECKING:
+    from cryoseg_ext.extract import ExtractionOptions
+    from cryoseg_ext.size.stated import StatedSize
 
 
 @click.group()
@@ -25,21 +32,9 @@ def cryosparc() -> None:
 @click.option("--workspace", metavar="W", help="Workspace for the new job, such as W1.")
 @click.option("--exposures", metavar="J:OUTPUT", help="Job and output, such as J12:exposures_accepted.")
 @click.option("--job", metavar="J", help="Go on with this job of cryoseg instead of making a new one.")
-@click.option(
-    "--particle_diameter",
-    type=click.FloatRange(min=0, min_open=True),
-    required=True,
-    metavar="Å",
-    help="Longest extent of the particle.",
-)
+@size_options
 @click.option(
     "--threshold", type=click.FloatRange(0, 1), metavar="P", help="Lowest score; default: the model's own."
-)
-@click.option(
-    "--min_distance",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="Å",
-    help="Least distance between picks; default: half the diameter.",
 )
 @click.option(
     "--model", metavar="FILE|J", help="Model file or training job, as J45; default: the one in the package."
@@ -74,14 +69,15 @@ def cryosparc() -> None:
 @click.option("--email", help="Your e-mail address in CryoSPARC.")
 @click.option("--password", help="Your password; other users of the machine may see it here.")
 @click.option("--license", "license_id", help="The licence of a CryoSPARC of version 4.")
+@extraction_options
+@settings_option
 def pick(
     project: str,
     workspace: str | None,
     exposures: str | None,
     job: str | None,
-    particle_diameter: float,
+    size: StatedSize,
     threshold: float | None,
-    min_distance: float | None,
     model: str | None,
     image_slot: str,
     no_crf: bool,
@@ -95,6 +91,7 @@ def pick(
     email: str | None,
     password: str | None,
     license_id: str | None,
+    extraction: ExtractionOptions,
 ) -> None:
     """Pick exposures as an External job, whose particles Inspect Picks and Extract take.
 
@@ -105,16 +102,18 @@ def pick(
     from cryoseg_ext.crf import CrfChoice
     from cryoseg_ext.cryosparc.client import find_login
     from cryoseg_ext.cryosparc.pick import pick_exposures
+    from cryoseg_ext.size.stated import AUTO
 
     torch.set_num_threads(threads)
     pick_exposures(
         project,
         workspace,
         exposures,
-        particle_diameter_A=particle_diameter,
+        particle_diameter_A=size.diameter_A or AUTO,
+        smallest_diameter_A=size.smallest_A,
         job=job,
         threshold=threshold,
-        min_distance_A=min_distance,
+        extraction=extraction,
         crf=None if no_crf else CrfChoice(),
         model=model,
         device=device,
@@ -128,7 +127,7 @@ def pick(
     )
 
 
-_AS_PICK = ("project", "workspace", "exposures", "job", "particle_diameter", "image_slot")
+_AS_PICK = ("project", "workspace", "exposures", "job", "image_slot")
 _RECIPE = (
     *("complete", "from_scratch", "architecture", "loss", "steps", "batch", "learning_rate", "seed"),
     *("device", "threads", "workers"),
@@ -147,6 +146,9 @@ def _options_of(command: click.Command, names: tuple[str, ...]) -> list[click.Pa
         *_options_of(train_on_files, _RECIPE),
         *_options_of(pick, _LOGIN),
     ],
+)
+@click.option(
+    "--particle_diameter", type=LENGTH, required=True, metavar="Å", help="Longest extent of the particle."
 )
 @click.option("--particles", metavar="J:OUTPUT", help="Particles that you trust, such as J20:particles.")
 @click.option(

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
     from cryoseg_ext.cryosparc.job import ExternalJob
     from cryoseg_ext.network import Model
+    from cryoseg_ext.options import PickingOptions
     from cryoseg_ext.pickfiles.groups import Exposure
     from cryoseg_ext.picks import Picks
-    from cryoseg_ext.pipeline import PickedMicrograph, PickingOptions
+    from cryoseg_ext.pipeline import PickedMicrograph
     from cryoseg_ext.training import Epoch, FineTuningOptions, Watch
     from cryoseg_ext.training.micrographs import LabelledMicrograph
 
@@ -37,7 +38,7 @@ def log_settings(job: ExternalJob, options: PickingOptions, model: Model, thresh
     lines = (
         _programs(),
         f"particle diameter: {diameter_A:g} Å",
-        f"least distance of two picks: {options.min_distance_A or diameter_A / 2:g} Å",
+        f"extraction: {options.extraction.method}, least distance of two picks {options.min_distance_A:g} Å",
         f"threshold: {threshold:g}" + (" (the model's own)" if threshold == model.threshold else ""),
         f"model: {model.fingerprint} on {model.device}",
         f"conditional random field: {options.crf or 'left out'}",

@@ -6,22 +6,24 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from cryoseg_ext.batch import MicrographTask, pick_batch
+from cryoseg_ext.batch import pick_batch
 from cryoseg_ext.crf import CrfChoice
 from cryoseg_ext.cryosparc.events import OVERLAY_FILE, log_overlay, log_result, log_settings
 from cryoseg_ext.cryosparc.job import OUTPUT, ExternalJob
 from cryoseg_ext.cryosparc.masks import find_masks, mask_path, picks_in_mask, write_mask
 from cryoseg_ext.cryosparc.opening import ending_of, enter_project, exposure_input, load_named_model, open_job
 from cryoseg_ext.cryosparc.running import running
+from cryoseg_ext.cryosparc.tasks import estimate_diameter, task_of
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.extract.options import ExtractionOptions
 from cryoseg_ext.finished import FinishedMicrograph, as_stored, read_finished, settings_key, write_finished
+from cryoseg_ext.options import PickingOptions
 from cryoseg_ext.pickfiles.groups import EXPOSURE_SLOT
 from cryoseg_ext.pickfiles.particles import PickedExposure
-from cryoseg_ext.pipeline import PickingOptions
 from cryoseg_ext.report import stretch
 
 if TYPE_CHECKING:
@@ -78,10 +80,11 @@ def pick_exposures(
     workspace: str | None = None,
     exposures: str | None = None,
     *,
-    particle_diameter_A: float,
+    particle_diameter_A: float | Literal["auto"],
+    smallest_diameter_A: float | None = None,
     job: str | None = None,
     threshold: float | None = None,
-    min_distance_A: float | None = None,
+    extraction: ExtractionOptions = ExtractionOptions(),
     crf: CrfChoice | None = CrfChoice(),
     model: Path | str | None = None,
     device: str = "cpu",
@@ -104,14 +107,16 @@ def pick_exposures(
         Such as P3 and W1.
     exposures : str
         Job and output with the exposures, such as ``J12:exposures_accepted``.
-    particle_diameter_A : float
-        Largest extent of the particle in Å.
+    particle_diameter_A : float or "auto"
+        Largest extent of the particle in Å; "auto" estimates it from the first exposures that there are.
+    smallest_diameter_A : float, optional
+        For a mixture of sizes: the smallest particle; `particle_diameter_A` is then the largest.
     job : str, optional
         The External job to go on with, such as J45; `workspace` and `exposures` are then not needed.
     threshold : float, optional
         Lowest score of a pick; the model's own by default.
-    min_distance_A : float, optional
-        Smallest distance between two picks in Å; half the diameter by default.
+    extraction : ExtractionOptions
+        How picks are made of the network's maps.
     crf : CrfChoice or None
         Refinement of the segmentation; None leaves it out.
     model : Path or str, optional
@@ -144,21 +149,20 @@ def pick_exposures(
     source = exposure_input(exposures, image_slot)
     external = open_job(place, workspace, "cryoseg picks", [source], picks=True, job_uid=job)
     tell(f"Job {external.uid} of {project}, in {external.folder}")
-    run = _Run(
-        external,
-        network,
-        PickingOptions(particle_diameter_A, min_distance_A, crf),
-        network.threshold if threshold is None else threshold,
-        masks,
-        tell,
-        image_slot,
-        masks_in,
-    )
+    threshold = network.threshold if threshold is None else threshold
     with running(external.client_job, tell):
         external.begin(place.mismatch)
-        log_settings(external, run.options, network, run.threshold)
+        ending = ending_of(place, source) if watch else lambda: True
+        diameter_A = (
+            estimate_diameter(external, network, image_slot, ending, watch_interval_s)
+            if particle_diameter_A == "auto"
+            else particle_diameter_A
+        )
+        options = PickingOptions(diameter_A, extraction, crf, smallest_diameter_A)
+        run = _Run(external, network, options, threshold, masks, tell, image_slot, masks_in)
+        log_settings(external, options, network, threshold)
         if watch:
-            number = _watch(run, ending_of(place, source), watch_interval_s)
+            number = _watch(run, ending, watch_interval_s)
         else:
             _pick(run, external.read_exposures(image_slot))
             number = _save(run)
@@ -202,10 +206,7 @@ def _pick(run: _Run, found: Sequence[Exposure]) -> None:
     run.candidates |= {one: _in_mask(run, one, picks) for one, picks in earlier.items()}
     waiting = {str(one.uid): one for one in new if one not in run.candidates}
     run.job.log(f"{len(waiting)} micrographs to pick, {len(new) - len(waiting)} picked earlier")
-    tasks = [
-        MicrographTask(name, run.job.project_folder / one.image_path, one.image_pixel_size_A or None)
-        for name, one in waiting.items()
-    ]
+    tasks = [task_of(run.job, one) for one in waiting.values()]
     shown: set[int] = set()
     results = pick_batch(tasks, run.model, run.options, stop=run.job.is_killed)
     for number, (task, outcome) in enumerate(results):
@@ -260,13 +261,8 @@ def _candidates_path(run: _Run, exposure: Exposure) -> Path:
 
 
 def _key(run: _Run, exposure: Exposure) -> str:
-    return settings_key(
-        particle_diameter_A=run.options.particle_diameter_A,
-        min_distance_A=run.options.min_distance_A,
-        crf=run.options.crf,
-        digest=f"{run.model.fingerprint} {exposure.image_path}",
-        pixel_size_A=exposure.image_pixel_size_A,
-    )
+    digest = f"{run.model.fingerprint} {exposure.image_path}"
+    return settings_key(run.options, digest=digest, pixel_size_A=exposure.image_pixel_size_A)
 
 
 def _progress(run: _Run, done: int, total: int) -> str:
@@ -290,8 +286,7 @@ def _save(run: _Run) -> int:
             else "the connected output has no micrographs"
         )
     picked = [PickedExposure(one, picks.above(run.threshold)) for one, picks in run.candidates.items()]
-    options = run.options
-    number = run.job.save_particles(picked, options.min_distance_A or options.particle_diameter_A / 2)
+    number = run.job.save_particles(picked, run.options.min_distance_A)
     if (image := run.job.folder / OVERLAY_FILE).exists():
         run.job.set_images(image, OUTPUT)
     run.tell(f"{number} particles on {len(picked)} micrographs saved as {run.job.uid}:{OUTPUT}")

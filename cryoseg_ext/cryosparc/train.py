@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from cryoseg_ext.cryosparc.client import Login
     from cryoseg_ext.cryosparc.job import ExternalJob
     from cryoseg_ext.pickfiles.groups import Exposure
+    from cryoseg_ext.pickfiles.masks import MaskFiles
     from cryoseg_ext.picks import Picks
-    from cryoseg_ext.training.inputs import MaskFiles
     from cryoseg_ext.training.micrographs import LabelledMicrograph
 
 N_MICROGRAPHS = 20

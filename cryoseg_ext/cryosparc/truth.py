@@ -18,10 +18,10 @@ from cryoseg_ext.labels.particles import CRYOSPARC_SLOTS, RefinedParticles, from
 from cryoseg_ext.labels.tasks import projection_drawer
 from cryoseg_ext.pickfiles import match_names
 from cryoseg_ext.pickfiles.convert import bring_picks
+from cryoseg_ext.pickfiles.masks import MaskFiles
 from cryoseg_ext.pickfiles.micrographs import KnownMicrographs, known_exposures
 from cryoseg_ext.pickfiles.particles import located_picks
 from cryoseg_ext.picks import Picks
-from cryoseg_ext.training.inputs import MaskFiles
 
 if TYPE_CHECKING:
     from cryoseg_ext.cryosparc.job import ExternalJob

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from cryoseg_ext.coordinates import write_coordinates_csv
+from cryoseg_ext.coordinates import STAR_LABELS, write_coordinates_csv
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replace_text
 from cryoseg_ext.pickfiles.groups import write_particle_group
@@ -15,9 +15,6 @@ from cryoseg_ext.pickfiles.particles import PickedExposure, particle_dataset
 from cryoseg_ext.pickfiles.paths import after_job_folder
 from cryoseg_ext.pickfiles.star import quoted, write_table
 from cryoseg_ext.picks import Picks
-
-# RELION's JoinStar wants class and psi too; its own LoG picker writes these dummies.
-_COLUMNS = ("rlnCoordinateX", "rlnCoordinateY", "rlnAutopickFigureOfMerit", "rlnClassNumber", "rlnAnglePsi")
 
 
 def write_csv_folder(folder: Path, picks: Mapping[str, Picks]) -> None:
@@ -34,7 +31,7 @@ def write_star_folder(folder: Path, picks: Mapping[str, Picks], known: KnownMicr
     """
     paths = _paths(folder, list(picks), "_autopick.star", keep_folders=known.of_relion)
     for name, path in paths.items():
-        write_table(path, "", _COLUMNS, _rows(picks[name]))
+        write_table(path, "", STAR_LABELS, _rows(picks[name]))
     if known.of_relion:
         rows = (f"{quoted(name)} {quoted(path.as_posix())}" for name, path in paths.items())
         columns = ("rlnMicrographName", "rlnMicrographCoordinates")
@@ -44,7 +41,7 @@ def write_star_folder(folder: Path, picks: Mapping[str, Picks], known: KnownMicr
 
 def write_particles_star(path: Path, picks: Mapping[str, Picks], known: KnownMicrographs) -> None:
     """Write one table of all picks, with the optics groups of their micrographs where they are known."""
-    columns, table, end_of = [*_COLUMNS, "rlnMicrographName"], "", {name: quoted(name) for name in picks}
+    columns, table, end_of = [*STAR_LABELS, "rlnMicrographName"], "", {name: quoted(name) for name in picks}
     if known.optics is not None:
         columns, table = [*columns, "rlnOpticsGroup"], "particles"
         end_of = {name: f"{end} {known.by_name[name].optics_group}" for name, end in end_of.items()}
