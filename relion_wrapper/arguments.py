@@ -113,6 +113,8 @@ def _fill_in(given: dict[str, str | None], path: Path) -> None:
     settings = read_settings(path)
     if given["crf_solver"]:
         settings.pop("no_crf", None)
+    if given["min_diameter"] or given["max_diameter"]:
+        settings.pop("particle_diameter", None)
     for name, value in settings.items():
         if given[name] is None:
             given[name] = str(value)

@@ -102,8 +102,8 @@ def evaluate(
     Counts are summed over micrographs. A micrograph with truth but without picks has zero picks. Curves,
     average precision, best F1 and calibration take the best pick first, each the nearest free particle. The
     calibration error is the mean distance between the score of picks and the share of them that is right,
-    in ten bins. The 95 % intervals come from drawing the micrographs again a thousand times: with few
-    micrographs they are too narrow, with one there are none.
+    in ten bins. The 95 % intervals come from drawing the micrographs again and again: with few micrographs
+    they are too narrow, with one there are none.
 
     Masks of two sizes are compared on the pixels of the smaller one. Where no mask says contaminant (2),
     contaminants in the truth count as background (0).

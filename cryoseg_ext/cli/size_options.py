@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from cryoseg_ext.size.stated import AUTO, stated_size
 
@@ -39,6 +40,10 @@ def size_options(command: Callable[..., Any]) -> Callable[..., Any]:
         max_diameter: float | None,
         **kwargs: Any,
     ) -> Any:
+        source = click.get_current_context().get_parameter_source("particle_diameter")
+        if (min_diameter or max_diameter) and source is ParameterSource.DEFAULT_MAP:
+            # That of a file of settings: what the user gives wins over it.
+            particle_diameter = None
         size = stated_size(particle_diameter, min_diameter, max_diameter)
         return command(*args, size=size, **kwargs)
 

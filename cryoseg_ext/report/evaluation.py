@@ -128,7 +128,7 @@ def _draw_calibration(ax: Axes, one: PickSummary) -> None:
 
 def _draw_counts(ax: Axes, one: PickSummary) -> None:
     counts = np.array([(each.truth, each.picks) for each in one.micrographs.values()])
-    most = counts.max() + 1
+    most = 1.05 * counts.max() + 1
     ax.plot([0, most], [0, most], color="0.7", linestyle="--")
     ax.plot(*counts.T, ".", color="0.2")
     ax.set(xlabel="particles of a micrograph", ylabel="picks on it", xlim=(0, most), ylim=(0, most))

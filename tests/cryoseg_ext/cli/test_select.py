@@ -14,6 +14,7 @@ from cryoseg_ext.extract import ExtractionOptions
 from cryoseg_ext.pickfiles import read_picks
 from cryoseg_ext.simulation.session import SessionOptions
 from cryoseg_ext.simulation.session_files import write_session
+from cryoseg_ext.size.stated import StatedSize
 from relion_wrapper.arguments import parse_arguments
 
 SESSION = SessionOptions(shape=(256, 288), pixel_size_A=6.0, family="ellipsoid", diameter_A=150.0, seed=3)
@@ -81,8 +82,11 @@ def test_an_option_that_is_given_wins_over_the_file(session: Path, tmp_path: Pat
     assert 0.1 <= of_file.score.min() < 0.5
     required = ["--o", "o", "--in_mics", "m.star", "--settings", str(file)]
     arguments = parse_arguments([*required, "--threshold", "0.3"])
-    assert (arguments.particle_diameter_A, arguments.threshold, arguments.use_crf) == (150.0, 0.3, False)
+    assert (arguments.size, arguments.threshold, arguments.use_crf) == (StatedSize(150.0), 0.3, False)
     assert parse_arguments([*required, "--crf_solver", "frank_wolfe"]).use_crf
+    a_range = ["--min_diameter", "100", "--max_diameter", "200"]
+    assert parse_arguments([*required, *a_range]).size == StatedSize(200.0, 100.0)
+    _run("pick", micrograph, "--settings", file, *a_range, "--out", tmp_path / "range")
     method = _write(tmp_path / "b.json", {"particle_diameter": 90.5, "extraction": "contours"})
     arguments = parse_arguments([*required[:-1], str(method)])
     assert arguments.extraction == ExtractionOptions("contours")
