@@ -154,7 +154,7 @@ def pick_exposures(
         external.begin(place.mismatch)
         ending = ending_of(place, source) if watch else lambda: True
         diameter_A = (
-            estimate_diameter(external, network, image_slot, ending, watch_interval_s)
+            estimate_diameter(external, network, image_slot, ending, watch_interval_s, tell)
             if particle_diameter_A == "auto"
             else particle_diameter_A
         )

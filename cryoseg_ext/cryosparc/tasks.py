@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def estimate_diameter(
-    job: ExternalJob, model: Model, image_slot: str, source_ended: Callable[[], bool], interval_s: float
+    job: ExternalJob,
+    model: Model,
+    image_slot: str,
+    source_ended: Callable[[], bool],
+    interval_s: float,
+    tell: Callable[[str], None],
 ) -> float:
     """Return the particle diameter in Å, estimated from the job's exposures as soon as there are any."""
     while not (found := job.read_exposures(image_slot)) and not source_ended():
@@ -24,6 +29,7 @@ def estimate_diameter(
         time.sleep(interval_s)
     tasks = [task_of(job, one) for one in found]
     estimate = sampled_diameter(tasks, model.fingerprint, job.folder, lambda: model, job.raise_if_killed)
+    tell(str(estimate))
     job.log(str(estimate), level="text" if estimate.sure else "warning")
     return estimate.diameter_A
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cryoseg_ext.cryosparc.client import connect, find_login
@@ -12,6 +13,8 @@ from cryoseg_ext.cryosparc.opening import enter_project, exposure_input, open_jo
 from cryoseg_ext.cryosparc.pick import pick_exposures
 from cryoseg_ext.cryosparc.running import running
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.size.estimate import Measurement
+from cryoseg_ext.size.sample import STORED_NAME
 from tests.cryoseg_ext.cryosparc.conftest import DIAMETER_A, Server
 from tests.cryoseg_ext.cryosparc.instance import EMAIL, Instance
 from tests.cryoseg_ext.cryosparc.rest import TOKEN
@@ -27,6 +30,20 @@ def test_three_lines_of_python_pick(instance: Instance) -> None:
     assert job.n_particles == len(instance.particles) >= 9
     assert (job.folder, job.skipped) == (instance.job_folder(job.uid).resolve(), [])
     assert told[-1] == f"{job.n_particles} particles on 3 micrographs saved as J45:particles"
+
+
+def test_an_estimated_diameter_is_logged_and_kept_in_the_job(
+    environment: pytest.MonkeyPatch, instance: Instance
+) -> None:
+    def measure(*_: object) -> list[Measurement]:
+        extent_A, sure = np.full(20, DIAMETER_A), np.full(20, 0.9)
+        ladder_A = (0.8 * DIAMETER_A, DIAMETER_A, 1.25 * DIAMETER_A)
+        return [Measurement(stated_A, extent_A, extent_A, sure) for stated_A in ladder_A]
+
+    environment.setattr("cryoseg_ext.size.measure.measure", measure)
+    job = pick_exposures(*ARGUMENTS, particle_diameter_A="auto")
+    assert any(text.startswith(f"Particle diameter: {DIAMETER_A:.0f} Å (") for text in instance.picking.log)
+    assert (job.folder / STORED_NAME).is_file()
 
 
 def test_a_saved_token_is_enough(

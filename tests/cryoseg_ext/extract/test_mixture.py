@@ -30,7 +30,7 @@ def _sizes(found: list[tuple[Picks, float]], **options: float) -> list[float]:
     merged = merge_sizes(found, PIXEL_A, ExtractionOptions(**options))  # type: ignore[arg-type]
     assert (np.diff(merged.score) <= 0).all()
     assert merged.diameter_A is not None
-    return merged.diameter_A.tolist()
+    return list(map(float, merged.diameter_A))
 
 
 def test_a_large_particle_beats_its_parts_and_a_small_one_the_blur_of_a_larger_scale() -> None:
