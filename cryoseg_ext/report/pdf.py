@@ -79,7 +79,7 @@ def write_report(path: Path, report: Report) -> None:
 
     with replacing(path) as temporary, PdfPages(temporary, metadata={"Title": report.title}) as pages:
         pages.savefig(summary_page(report))
-        # An even sample: a page takes half a second to draw.
+        # An even sample: each one adds a quarter of a megabyte.
         overlays = report.overlays[:: max(1, -(-len(report.overlays) // _MOST_OVERLAYS))]
         for start in range(0, len(overlays), _OVERLAYS_PER_PAGE):
             pages.savefig(overlay_page(overlays[start : start + _OVERLAYS_PER_PAGE]))
