@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replace_text
 from cryoseg_ext.picks import Picks
+from cryoseg_ext.quality import AreaShares
 
 if TYPE_CHECKING:
     from cryoseg_ext.options import PickingOptions
@@ -49,11 +50,14 @@ class FinishedMicrograph:
         The calibrated threshold of the model it was picked with.
     candidates : Picks
         All candidates.
+    areas : AreaShares
+        How much of the micrograph is contaminated or dead.
     """
 
     settings: str
     default_threshold: float
     candidates: Picks
+    areas: AreaShares
 
 
 def model_digest(path: Path) -> str:
@@ -91,6 +95,7 @@ def as_stored(candidates: Picks) -> Picks:
 
 def write_finished(path: Path, finished: FinishedMicrograph) -> None:
     """Store the result of one micrograph; the file appears only when it is complete."""
+    areas = "".join(f"_cryosegArea{name.title()} {share}\n" for name, share in asdict(finished.areas).items())
     columns = finished.candidates.columns()
     labels = "".join(f"_{_COLUMNS[name][0]} #{number}\n" for number, name in enumerate(columns, start=1))
     row = " ".join(f"{{:.{_COLUMNS[name][1]}f}}" for name in columns) + "\n"
@@ -98,7 +103,7 @@ def write_finished(path: Path, finished: FinishedMicrograph) -> None:
     replace_text(
         path,
         f"\ndata_cryoseg\n\n_cryosegSettings {finished.settings}\n"
-        f"_cryosegDefaultThreshold {finished.default_threshold:.9g}\n\n{_TABLE}{labels}"
+        f"_cryosegDefaultThreshold {finished.default_threshold:.9g}\n{areas}\n{_TABLE}{labels}"
         + "".join(row.format(*one) for one in values),
     )
 
@@ -116,7 +121,10 @@ def read_finished(path: Path) -> FinishedMicrograph | None:
             return None
         candidates = Picks(**dict(zip(names, numbers.T, strict=True)))
         return FinishedMicrograph(
-            values["_cryosegSettings"], float(values["_cryosegDefaultThreshold"]), candidates
+            values["_cryosegSettings"],
+            float(values["_cryosegDefaultThreshold"]),
+            candidates,
+            AreaShares(*(float(values[f"_cryosegArea{one.name.title()}"]) for one in fields(AreaShares))),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

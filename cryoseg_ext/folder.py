@@ -22,8 +22,10 @@ from cryoseg_ext.micrograph import read_micrograph
 from cryoseg_ext.network import load_model
 from cryoseg_ext.options import PickingOptions
 from cryoseg_ext.picks import Picks
+from cryoseg_ext.quality import AreaShares, assess
 from cryoseg_ext.report import load_preview, make_preview, save_preview, stretch
 from cryoseg_ext.report.pdf import Overlay, Report, write_report
+from cryoseg_ext.report.review import write_review
 
 _COORDINATES = (".star", ".csv", "_tubes.star")
 
@@ -36,11 +38,14 @@ class FolderResult:
     ----------
     candidates : Mapping[str, Picks]
         All candidates of each micrograph that could be picked, by the name of its task.
+    areas : Mapping[str, AreaShares]
+        How much of each is contaminated or dead.
     threshold : float
         The lowest score of a pick.
     """
 
     candidates: Mapping[str, Picks]
+    areas: Mapping[str, AreaShares]
     threshold: float
 
     @property
@@ -98,7 +103,7 @@ def pick_into_folder(
     folder: Path,
     tell: Callable[[str], None],
 ) -> FolderResult:
-    """Pick particles on micrographs and write the coordinates of each and the report.
+    """Pick particles on micrographs and write the coordinates of each and the reports.
 
     A micrograph that an earlier run picked with the same settings is not picked again; another threshold
     only writes its coordinates anew.
@@ -142,10 +147,14 @@ def pick_into_folder(
     finished |= new
     if not finished:
         raise CryosegError(f"none of the {len(tasks)} micrographs could be picked; see above")
-    candidates = {task.name: finished[task.name].candidates for task in tasks if task.name in finished}
+    results = {task.name: finished[task.name] for task in tasks if task.name in finished}
     default = next(iter(finished.values())).default_threshold
-    result = FolderResult(candidates, default if threshold is None else threshold)
-    _write_report(folder, planned, result, options.particle_diameter_A, skipped)
+    result = FolderResult(
+        {name: one.candidates for name, one in results.items()},
+        {name: one.areas for name, one in results.items()},
+        default if threshold is None else threshold,
+    )
+    _write_reports(folder, planned, result, options.particle_diameter_A, skipped)
     return result
 
 
@@ -209,8 +218,11 @@ def _pick_planned(
         if one.stretch not in shown:
             shown.add(one.stretch)
             working = outcome.working
-            save_preview(one.preview, make_preview(working.image, outcome.mask, working.source_shape))
-        result = FinishedMicrograph(one.settings, model.threshold, as_stored(outcome.candidates))
+            preview = make_preview(working.image, outcome.mask, working.source_shape, outcome.contaminated)
+            save_preview(one.preview, preview)
+        result = FinishedMicrograph(
+            one.settings, model.threshold, as_stored(outcome.candidates), outcome.areas
+        )
         n_picks = _write_coordinates(one, result, threshold)
         write_finished(one.candidates, result)
         new[task.name] = result
@@ -234,7 +246,7 @@ def _write_coordinates(one: _Planned, result: FinishedMicrograph, threshold: flo
     return len(picks)
 
 
-def _write_report(
+def _write_reports(
     folder: Path,
     planned: Sequence[_Planned],
     result: FolderResult,
@@ -251,6 +263,9 @@ def _write_report(
     title = f"Particles of {particle_diameter_A:g} Å"
     report = Report(title, result.threshold, list(result.candidates.values()), overlays, skipped)
     write_report(folder / "report.pdf", report)
+    paths = {one.task.name: str(one.task.path) for one in planned}
+    qualities = [assess(picks[name], areas) for name, areas in result.areas.items()]
+    write_review(folder / "review.html", report, [paths[name] for name in result.areas], qualities)
 
 
 def _pixel_size(task: MicrographTask) -> float | None:

@@ -13,6 +13,7 @@ from cryoseg_ext.network import Model, segment
 from cryoseg_ext.normalise import WorkingMicrograph, to_working_scale
 from cryoseg_ext.options import PickingOptions
 from cryoseg_ext.picks import Picks
+from cryoseg_ext.quality import AreaShares, measure_areas
 from cryoseg_ext.repair import RepairedMicrograph, repair
 
 
@@ -28,16 +29,24 @@ class PickedMicrograph:
         The normalised micrograph at the working scale; of a mixture of sizes, at that of a middle one.
     probability : NDArray[np.float32]
         ``(y, x)`` probability of particle at the working scale, after the CRF.
+    contaminated : NDArray[np.bool_]
+        ``(y, x)`` where a contaminant is more likely than not, at the working scale.
     """
 
     candidates: Picks
     working: WorkingMicrograph
     probability: NDArray[np.float32]
+    contaminated: NDArray[np.bool_]
 
     @property
     def mask(self) -> NDArray[np.bool_]:
         """``(y, x)`` where a particle is more likely than not, at the working scale."""
         return self.probability >= 0.5
+
+    @property
+    def areas(self) -> AreaShares:
+        """How much of the area is contaminated or dead."""
+        return measure_areas(self.contaminated, self.working.valid, self.working.diameter_px)
 
 
 def pick_micrograph(
@@ -88,7 +97,7 @@ def _pick_at(
     working = to_working_scale(repaired.image, repaired.valid, pixel_size_A, diameter_A)
     maps = maps_of(working, model, options.crf)
     picks = extract(maps, working, diameter_A, model.calibration, options.extraction)
-    return PickedMicrograph(picks, working, maps.particle)
+    return PickedMicrograph(picks, working, maps.particle, maps.contaminant >= 0.5)
 
 
 def maps_of(

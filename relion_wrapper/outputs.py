@@ -8,12 +8,14 @@ from functools import cached_property
 from pathlib import Path
 
 from cryoseg_ext.picks import Picks
+from cryoseg_ext.quality import AreaShares, MicrographQuality, assess
 from cryoseg_ext.report import load_preview
 from relion_wrapper.nodes import detect_relion_version, write_output_nodes
 from relion_wrapper.paths import PICK_NAME, TUBES_NAME
 from relion_wrapper.picking import PlannedMicrograph
 from relion_wrapper.star import (
     MicrographsStar,
+    with_quality,
     write_candidates_star,
     write_coordinate_lists,
     write_micrographs_star,
@@ -34,6 +36,8 @@ class JobResult:
         Their files and pixel sizes.
     candidates : Sequence[Picks]
         All their candidates.
+    areas : Sequence[AreaShares]
+        How much of each is contaminated or dead.
     threshold : float
         The lowest figure of merit of a pick.
     particle_diameter_A : float
@@ -45,6 +49,7 @@ class JobResult:
     star: MicrographsStar
     planned: Sequence[PlannedMicrograph]
     candidates: Sequence[Picks]
+    areas: Sequence[AreaShares]
     threshold: float
     particle_diameter_A: float
     skipped: Mapping[str, str]
@@ -53,6 +58,11 @@ class JobResult:
     def picks(self) -> list[Picks]:
         """The picks at or above the threshold."""
         return [candidates.above(self.threshold) for candidates in self.candidates]
+
+    @cached_property
+    def qualities(self) -> list[MicrographQuality]:
+        """The quality measures at the threshold."""
+        return [assess(picks, areas) for picks, areas in zip(self.picks, self.areas, strict=True)]
 
     @property
     def names(self) -> list[str]:
@@ -70,7 +80,7 @@ def write_coordinates(result: JobResult, names: Container[str]) -> None:
 def write_stars(job_directory: Path, result: JobResult) -> None:
     """Write the STAR files of the whole job."""
     picks = dict(zip(result.names, result.picks, strict=True))
-    write_micrographs_star(job_directory / "micrographs.star", result.star)
+    write_micrographs_star(job_directory / "micrographs.star", with_quality(result.star, result.qualities))
     coordinates = {one.name: one.files.coordinates for one in result.planned}
     write_coordinate_lists(job_directory, PICK_NAME, result.star.path, coordinates)
     tubes = {one.name: one.files.tubes for one in result.planned if picks[one.name].tube_id is not None}
@@ -80,7 +90,7 @@ def write_stars(job_directory: Path, result: JobResult) -> None:
         # An earlier run may have picked along filaments.
         for name in (f"{TUBES_NAME}.star", f"coords_suffix_{TUBES_NAME}.star"):
             (job_directory / name).unlink(missing_ok=True)
-    write_summary_star(job_directory / "summary.star", picks)
+    write_summary_star(job_directory / "summary.star", dict(zip(result.names, result.qualities, strict=True)))
     write_candidates_star(
         job_directory / "candidates.star", dict(zip(result.names, result.candidates, strict=True))
     )
@@ -88,9 +98,10 @@ def write_stars(job_directory: Path, result: JobResult) -> None:
     write_output_nodes(job_directory, detect_relion_version(job_directory))
 
 
-def write_logfile(job_directory: Path, result: JobResult) -> None:
-    """Write ``logfile.pdf``, with the overlay of one micrograph from each stretch of the run."""
+def write_reports(job_directory: Path, result: JobResult) -> None:
+    """Write ``logfile.pdf`` and ``review.html``, which show one micrograph from each stretch of the run."""
     from cryoseg_ext.report.pdf import Overlay, Report, write_report
+    from cryoseg_ext.report.review import write_review
 
     overlays: dict[int, Overlay] = {}
     for one, picks in zip(result.planned, result.picks, strict=True):
@@ -105,3 +116,4 @@ def write_logfile(job_directory: Path, result: JobResult) -> None:
         skipped=list(result.skipped.values()),
     )
     write_report(job_directory / "logfile.pdf", report)
+    write_review(job_directory / "review.html", report, result.names, result.qualities)

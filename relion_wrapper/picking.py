@@ -114,7 +114,9 @@ def pick_planned(
             warn(str(outcome))
         else:
             _store_preview(one, outcome, stretches_shown)
-            result = FinishedMicrograph(one.settings, model.threshold, as_stored(outcome.candidates))
+            result = FinishedMicrograph(
+                one.settings, model.threshold, as_stored(outcome.candidates), outcome.areas
+            )
             one.files.write_coordinates(result.candidates.above(threshold))
             write_finished(one.files.candidates, result)
             finished[task.name] = result
@@ -183,4 +185,5 @@ def _store_preview(one: PlannedMicrograph, picked: PickedMicrograph, stretches_s
         return
     stretches_shown.add(one.stretch)
     working = picked.working
-    save_preview(one.files.preview, make_preview(working.image, picked.mask, working.source_shape))
+    preview = make_preview(working.image, picked.mask, working.source_shape, picked.contaminated)
+    save_preview(one.files.preview, preview)

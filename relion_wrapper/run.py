@@ -14,7 +14,7 @@ from cryoseg_ext.weights import DEFAULT_MODEL
 from relion_wrapper.arguments import JobArguments
 from relion_wrapper.display import display_commands
 from relion_wrapper.job import RelionJob
-from relion_wrapper.outputs import JobResult, write_coordinates, write_logfile, write_stars
+from relion_wrapper.outputs import JobResult, write_coordinates, write_reports, write_stars
 from relion_wrapper.paths import check_collisions, micrograph_files
 from relion_wrapper.picking import PlannedMicrograph, estimate_diameter, pick_planned, warn
 from relion_wrapper.star import MicrographsStar, pixel_sizes, read_micrographs_star
@@ -59,7 +59,7 @@ def run(arguments: JobArguments, job: RelionJob) -> None:
     result = collect(star, arguments, diameter_A, planned, earlier, new, skipped)
     write_coordinates(result, earlier)
     write_stars(job.directory, result)
-    write_logfile(job.directory, result)
+    write_reports(job.directory, result)
     job.stop_if_aborted()
     say_result(result, job.directory)
 
@@ -134,10 +134,12 @@ def collect(
         )
     last = list((new or earlier).values())[-1]
     processed = [one for one in planned if one.name in earlier or one.name in new]
+    results = [new.get(one.name) or earlier[one.name] for one in processed]
     return JobResult(
         star=star.kept(one.name for one in processed),
         planned=processed,
-        candidates=[(new.get(one.name) or earlier[one.name]).candidates for one in processed],
+        candidates=[one.candidates for one in results],
+        areas=[one.areas for one in results],
         threshold=last.default_threshold if arguments.threshold is None else arguments.threshold,
         particle_diameter_A=particle_diameter_A,
         skipped=skipped,
@@ -164,6 +166,7 @@ def say_result(result: JobResult, job_directory: Path) -> None:
         for reason in result.skipped.values():
             say(f"  {reason}")
     say(f"Overlays and histograms: {job_directory / 'logfile.pdf'}")
+    say(f"The same for a browser, with all micrographs in a table: {job_directory / 'review.html'}")
     say("To see the picks:")
     for command in display_commands(job_directory, result):
         say(f"  {command}")

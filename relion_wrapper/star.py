@@ -6,7 +6,7 @@ The `starfile` package reads and writes the tables of micrographs (10,000 rows: 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replace_text
 from cryoseg_ext.pickfiles.star import quoted, to_text, write_table
 from cryoseg_ext.picks import Picks
+from cryoseg_ext.quality import MicrographQuality
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,6 +138,25 @@ def pixel_sizes(star: MicrographsStar) -> list[float | CryosegError]:
     ]
 
 
+def with_quality(star: MicrographsStar, qualities: Sequence[MicrographQuality]) -> MicrographsStar:
+    """Return the file with the quality of each micrograph under labels by which RELION can select.
+
+    RELION's Subset selection knows no other labels than its own. The first two are its own pickers' for
+    these numbers; no RELION job reads the others from a table of micrographs.
+    """
+    table = star.micrographs.copy()
+    columns: dict[str, Sequence[float]] = {
+        "rlnGroupNrParticles": [one.n_picks for one in qualities],
+        "rlnAutopickFigureOfMerit": [round(one.mean_score, 6) for one in qualities],
+        "rlnImageWeight": [one.areas.usable for one in qualities],
+        "rlnClassDistribution": [one.areas.contaminated for one in qualities],
+        "rlnParticleSelectZScore": [one.areas.film for one in qualities],
+    }
+    for label, values in columns.items():
+        table[label] = values
+    return MicrographsStar(star.path, table, star.optics)
+
+
 def write_micrographs_star(path: Path, star: MicrographsStar) -> None:
     """Write a micrographs STAR file that RELION reads; optics table and all columns are kept."""
     if star.optics is None:
@@ -174,12 +194,9 @@ def write_coordinate_lists(
     replace_text(job_directory / f"coords_suffix_{kind}.star", f"{in_mics.as_posix()}\n")
 
 
-def write_summary_star(path: Path, picks: Mapping[str, Picks]) -> None:
+def write_summary_star(path: Path, qualities: Mapping[str, MicrographQuality]) -> None:
     """Write the mean figure of merit and the number of picks of each micrograph."""
-    rows = (
-        f"{quoted(name)} {float(np.mean(p.score)) if len(p) else 0.0:.6f} {len(p)}"
-        for name, p in picks.items()
-    )
+    rows = (f"{quoted(name)} {one.mean_score:.6f} {one.n_picks}" for name, one in qualities.items())
     write_table(path, "", ("rlnMicrographName", "rlnAutopickFigureOfMerit", "rlnGroupNrParticles"), rows)
 
 

@@ -14,17 +14,20 @@ os.environ["MPLBACKEND"] = "Agg"
 settings.register_profile("cryoseg", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("cryoseg")
 
-RELION_PROGRAMS = ("relion_pipeliner", "relion_preprocess")
+# By the marker of the tests that need them.
+PROGRAMS = {
+    "relion": ("relion_pipeliner", "relion_preprocess", "relion_star_handler"),
+    "chromium": ("chromium", "chromedriver"),
+}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a `relion` test where RELION is missing, or fail it where CRYOSEG_REQUIRE_RELION=1."""
-    if item.get_closest_marker("relion") is None:
-        return
-    missing = [program for program in RELION_PROGRAMS if shutil.which(program) is None]
-    if not missing:
-        return
-    reason = f"RELION is not installed: no {' and no '.join(missing)} on PATH"
-    if os.environ.get("CRYOSEG_REQUIRE_RELION") == "1":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
+    """Skip a test whose programs are missing, or fail it where CRYOSEG_REQUIRE_RELION or _CHROMIUM is 1."""
+    for marker, programs in PROGRAMS.items():
+        missing = [program for program in programs if shutil.which(program) is None]
+        if not missing or item.get_closest_marker(marker) is None:
+            continue
+        reason = f"{marker} is not installed: no {' and no '.join(missing)} on PATH"
+        if os.environ.get(f"CRYOSEG_REQUIRE_{marker.upper()}") == "1":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)

@@ -64,7 +64,8 @@ def pick(
     A .csg (or .cs) file is the output "exposures" of a CryoSPARC job, read without a server.
 
     Writes NAME.star (RELION's coordinate file) and NAME.csv (x, y in pixels from 0, and score) for each
-    micrograph, and report.pdf with overlays and histograms; for exposures of CryoSPARC also
+    micrograph, report.pdf with overlays and histograms, and review.html, the same with a table of all
+    micrographs and a threshold to move, for a browser; for exposures of CryoSPARC also
     picked_particles.csg and .cs, for "Import Result Group". NAME_candidates.star and NAME_preview.npz let a
     run that was stopped go on, and one with another threshold finish in seconds: give the same command.
     """
@@ -97,4 +98,4 @@ def pick(
         pick_group(paths, image_slot, pixel_size, model, options, threshold, out, click.echo)
     else:
         pick_into_folder(tasks, model, options, threshold, out, click.echo)
-    click.echo(f"Coordinates and report.pdf are in {out}")
+    click.echo(f"Coordinates and report.pdf are in {out}; open {out / 'review.html'} in a browser")

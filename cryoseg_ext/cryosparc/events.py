@@ -51,7 +51,7 @@ def log_overlay(job: ExternalJob, exposure: Exposure, picked: PickedMicrograph, 
     from matplotlib.figure import Figure
 
     working = picked.working
-    preview = make_preview(working.image, picked.mask, working.source_shape)
+    preview = make_preview(working.image, picked.mask, working.source_shape, picked.contaminated)
     figure = Figure(figsize=_OVERLAY_INCHES, layout="tight")
     diameter_px = working.diameter_px * working.step_px[1]
     draw_overlay(figure.subplots(), Overlay(exposure.path, preview, picks, diameter_px))

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from cryoseg_ext.pipeline import PickedMicrograph
 
 WATCH_INTERVAL_S = 30.0
+_LOGGED_OVERLAYS = 12
 
 
 @dataclass(frozen=True)
@@ -216,8 +217,8 @@ def _pick(run: _Run, found: Sequence[Exposure]) -> None:
             run.tell(f"Skipped: {outcome}")
         else:
             _keep(run, exposure, outcome)
-            if stretch(number, len(tasks)) not in shown:
-                shown.add(stretch(number, len(tasks)))
+            if (part := stretch(number, len(tasks), _LOGGED_OVERLAYS)) not in shown:
+                shown.add(part)
                 log_overlay(run.job, exposure, outcome, run.candidates[exposure].above(run.threshold))
         last = number + 1 == len(tasks)
         run.job.show_progress(_progress(run, number + 1, len(tasks)), last=last)
@@ -241,7 +242,7 @@ def _keep(run: _Run, exposure: Exposure, picked: PickedMicrograph) -> None:
         If the job's folder cannot be written.
     """
     candidates = as_stored(picked.candidates)
-    finished = FinishedMicrograph(_key(run, exposure), run.model.threshold, candidates)
+    finished = FinishedMicrograph(_key(run, exposure), run.model.threshold, candidates, picked.areas)
     try:
         if run.masks:
             write_mask(mask_path(run.job.folder, exposure), picked, exposure.image_pixel_size_A)

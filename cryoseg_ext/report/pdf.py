@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 _PAGE_INCHES = (11.7, 8.3)
 _OVERLAYS_PER_PAGE = 2
+_MOST_OVERLAYS = 12
 _SKIPPED_SHOWN = 18
-_PICK_COLOUR, _MASK_COLOUR = "#ffd92f", "#33a0ff"
+_PICK_COLOUR = "#ffd92f"
+MASK_COLOUR, CONTAMINATED_COLOUR = "#33a0ff", "#ff5c5c"
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,10 @@ def write_report(path: Path, report: Report) -> None:
 
     with replacing(path) as temporary, PdfPages(temporary, metadata={"Title": report.title}) as pages:
         pages.savefig(summary_page(report))
-        for start in range(0, len(report.overlays), _OVERLAYS_PER_PAGE):
-            pages.savefig(overlay_page(report.overlays[start : start + _OVERLAYS_PER_PAGE]))
+        # An even sample: each one adds a quarter of a megabyte.
+        overlays = report.overlays[:: max(1, -(-len(report.overlays) // _MOST_OVERLAYS))]
+        for start in range(0, len(overlays), _OVERLAYS_PER_PAGE):
+            pages.savefig(overlay_page(overlays[start : start + _OVERLAYS_PER_PAGE]))
 
 
 def summary_page(report: Report) -> Figure:
@@ -125,10 +129,12 @@ def draw_overlay(ax: Axes, overlay: Overlay) -> None:
     preview, picks = overlay.preview, overlay.picks
     ny, nx = preview.source_shape
     extent = (-0.5, nx - 0.5, ny - 0.5, -0.5)
-    # The outline is one more colour of the image: drawn as curves it takes ten times as long.
-    colours = ListedColormap([*(str(grey) for grey in np.linspace(0, 1, GREY_LEVELS)), _MASK_COLOUR])
-    image = np.where(_outline(preview.mask), GREY_LEVELS, preview.image)
-    ax.imshow(image, cmap=colours, vmin=0, vmax=GREY_LEVELS, extent=extent, interpolation="none")
+    # The outlines are two more colours of the image: drawn as curves they take ten times as long.
+    greys = [str(grey) for grey in np.linspace(0, 1, GREY_LEVELS)]
+    colours = ListedColormap([*greys, MASK_COLOUR, CONTAMINATED_COLOUR])
+    image = np.where(outline(preview.mask), GREY_LEVELS, preview.image)
+    image = np.where(outline(preview.contaminated), GREY_LEVELS + 1, image)
+    ax.imshow(image, cmap=colours, vmin=0, vmax=GREY_LEVELS + 1, extent=extent, interpolation="none")
     sizes = np.full(len(picks), overlay.diameter_px)
     circles = EllipseCollection(
         sizes,
@@ -143,22 +149,25 @@ def draw_overlay(ax: Axes, overlay: Overlay) -> None:
     )
     ax.add_collection(circles)
     ax.set(xlim=extent[:2], ylim=extent[2:])
-    ax.set_title(f"{_shortened(overlay.name, 70)}\n{len(picks)} picks (yellow), mask (blue)", fontsize=7)
+    legend = f"{len(picks)} picks (yellow), mask (blue)"
+    if preview.contaminated.any():
+        legend += ", contaminated (red)"
+    ax.set_title(f"{_shortened(overlay.name, 70)}\n{legend}", fontsize=7)
     ax.tick_params(labelsize=6)
+
+
+def outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the pixels of a ``(y, x)`` mask that have a neighbour outside it."""
+    from scipy.ndimage import binary_erosion
+
+    inner: NDArray[np.bool_] = binary_erosion(mask, border_value=1)
+    return mask & ~inner
 
 
 def _page() -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=_PAGE_INCHES)
-
-
-def _outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the pixels of the mask that have a neighbour outside it."""
-    from scipy.ndimage import binary_erosion
-
-    inner: NDArray[np.bool_] = binary_erosion(mask, border_value=1)
-    return mask & ~inner
 
 
 def _list_skipped(ax: Axes, skipped: Sequence[str]) -> None:

@@ -23,7 +23,9 @@ from cryoseg_ext.finished import (
 )
 from cryoseg_ext.options import PickingOptions
 from cryoseg_ext.picks import Picks
+from cryoseg_ext.quality import AreaShares
 
+AREAS = AreaShares(contaminated=0.2, film=0.1234, dead=0.08)
 OPTIONS = PickingOptions(180.0, ExtractionOptions(), CrfOptions())
 SETTINGS: dict[str, Any] = {"options": OPTIONS, "digest": "abc", "pixel_size_A": 1.5}
 
@@ -45,10 +47,10 @@ def test_a_stored_result_reads_back(
 ) -> None:
     path = tmp_path_factory.mktemp("job") / "Movies/a_candidates.star"
     candidates = as_stored(Picks(*columns))
-    write_finished(path, FinishedMicrograph("key", 0.31, candidates))
+    write_finished(path, FinishedMicrograph("key", 0.31, candidates, AREAS))
     back = read_finished(path)
     assert back is not None
-    assert (back.settings, back.default_threshold) == ("key", 0.31)
+    assert (back.settings, back.default_threshold, back.areas) == ("key", 0.31, AREAS)
     assert back.candidates.columns().keys() == candidates.columns().keys()
     for name, column in candidates.columns().items():
         np.testing.assert_array_equal(back.candidates.columns()[name], column)

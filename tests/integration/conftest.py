@@ -24,7 +24,7 @@ MICROGRAPHS_STAR = "CtfFind/job003/micrographs_ctf.star"
 # Fields that are not square, so that x and y cannot be swapped unnoticed.
 FIELD_SHAPES = ((512, 512), (480, 560), (560, 480))
 
-EXTERNAL, EXTRACT = 99, 5
+EXTERNAL, EXTRACT, SELECT = 99, 5, 7
 STATUS_NAMES = {0: "Running", 1: "Scheduled", 2: "Succeeded", 3: "Failed", 4: "Aborted"}
 
 
@@ -95,6 +95,22 @@ class RelionProject:
                 "do_norm": "No",
                 "do_queue": "No",
                 "nr_mpi": 1,
+            },
+        )
+        assert self.run_job(name) == "Succeeded", (self.folder / name / "run.err").read_text()
+        return name
+
+    def select(self, micrographs_star: str, label: str, lowest: int) -> str:
+        """Run RELION's Subset selection by a column of a micrographs STAR file and return the job's name."""
+        name = self.add_job(
+            SELECT,
+            {
+                "fn_mic": micrographs_star,
+                "do_select_values": "Yes",
+                "select_label": label,
+                "select_minval": lowest,
+                "select_maxval": 9999,
+                "do_queue": "No",
             },
         )
         assert self.run_job(name) == "Succeeded", (self.folder / name / "run.err").read_text()

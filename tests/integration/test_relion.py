@@ -21,6 +21,13 @@ pytestmark = pytest.mark.relion
 
 BOX_PX = 64
 DIAMETER_PX = 40
+QUALITY_LABELS = (
+    "rlnGroupNrParticles",
+    "rlnAutopickFigureOfMerit",
+    "rlnImageWeight",
+    "rlnClassDistribution",
+    "rlnParticleSelectZScore",
+)
 
 
 def test_external_job_succeeds_and_its_outputs_are_nodes_of_the_pipeline(
@@ -74,6 +81,28 @@ def test_extract_cuts_exactly_the_boxes_around_the_picked_pixels(
             inside += 1
             np.testing.assert_array_equal(box, cut)
     assert inside > len(particles) / 2
+
+
+def test_subset_selection_takes_the_qualities_and_extract_its_micrographs(
+    picked_project: tuple[RelionProject, str],
+) -> None:
+    project, job = picked_project
+    table = starfile.read(project.folder / f"{job}micrographs.star", always_dict=True)["micrographs"]
+    for label in QUALITY_LABELS:
+        command = ["relion_star_handler", "--i", f"{job}micrographs.star", "--o", "selected.star"]
+        told = project.run(*command, "--select", label, "--minval", f"{table[label].max() - 1e-6}")
+        assert f"with {np.sum(table[label] == table[label].max())} item(s)" in told
+    enough = int(table["rlnGroupNrParticles"].median())
+    best = table[table["rlnGroupNrParticles"] >= enough]
+    assert len(best) < len(table)
+    selection = project.select(f"{job}micrographs.star", "rlnGroupNrParticles", enough)
+    extract_job = project.extract(job, f"{selection}micrographs.star", BOX_PX)
+    particles = starfile.read(project.folder / extract_job / "particles.star", always_dict=True)["particles"]
+    assert set(particles["rlnMicrographName"]) == set(best["rlnMicrographName"])
+    assert len(particles) == best["rlnGroupNrParticles"].sum()
+    # A particle keeps its own score and takes nothing else of the micrograph's quality.
+    assert particles["rlnAutopickFigureOfMerit"].nunique() > 2
+    assert set(QUALITY_LABELS).intersection(particles) == {"rlnAutopickFigureOfMerit"}
 
 
 def test_a_truncated_micrograph_is_skipped_and_extract_takes_the_rest(project: RelionProject) -> None:

@@ -14,6 +14,7 @@ import pytest
 from scipy.ndimage import gaussian_filter, minimum_filter
 
 from cryoseg_ext.picks import Picks
+from cryoseg_ext.quality import AreaShares
 from relion_wrapper.cli import main
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 PIXEL_SIZE_A = 5.0
 DIAMETER_A = 100.0
 MODEL_THRESHOLD = 0.5
+AREAS = AreaShares(contaminated=0.2, film=0.15, dead=0.08)
 CENTRES_PX = ((40, 30), (100, 60), (150, 90))
 
 OPTICS = (
@@ -112,6 +114,8 @@ def _segmenting(project: Project) -> Any:
         x_px, y_px = x[order].astype(np.float64), y[order].astype(np.float64)
         candidates = Picks(x_px + 0.3, y_px - 0.3, score[order])
         working = SimpleNamespace(image=repaired.image, source_shape=repaired.image.shape)
-        return SimpleNamespace(candidates=candidates, working=working, mask=depth > 0.3)
+        return SimpleNamespace(
+            candidates=candidates, working=working, mask=depth > 0.3, contaminated=depth > 1, areas=AREAS
+        )
 
     return pick_repaired

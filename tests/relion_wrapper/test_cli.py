@@ -15,6 +15,8 @@ from cryoseg_ext.picks import Picks
 from cryoseg_ext.size.estimate import Measurement
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from tests.relion_wrapper.conftest import Project
 
 SHAPE = (120, 200)
@@ -38,6 +40,11 @@ def _names(path: Path, table: str) -> list[str]:
     return list(starfile.read(path, always_dict=True)[table]["rlnMicrographName"])
 
 
+def _qualities(project: Project) -> pd.DataFrame:
+    table: pd.DataFrame = starfile.read(project.job / "micrographs.star", always_dict=True)["micrographs"]
+    return table
+
+
 def test_a_job_writes_what_relion_reads(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert project.run("--j", "2") == 0
     assert project.exit_files() == ["EXIT_SUCCESS"]
@@ -48,18 +55,26 @@ def test_a_job_writes_what_relion_reads(project: Project, capsys: pytest.Capture
     assert len(_names(project.job / "candidates.star", "candidates")) == 9
     assert (project.job / "coords_suffix_autopick.star").read_text() == "micrographs.star\n"
     assert (project.job / "logfile.pdf").read_bytes().startswith(b"%PDF")
+    assert all(name in (project.job / "review.html").read_text() for name in project.names)
     nodes = starfile.read(project.job / "RELION_OUTPUT_NODES.star", always_dict=True)["output_nodes"]
     assert all((project.folder / node).is_file() for node in nodes["rlnPipeLineNodeName"])
     printed = capsys.readouterr()
     assert "6 picks" in printed.out
+    assert "External/job002/review.html" in printed.out
     assert "relion_manualpick --i External/job002/micrographs.star" in printed.out
     assert printed.err == ""
 
 
 def test_continue_with_another_threshold_segments_nothing(project: Project) -> None:
     project.run()
+    first = _qualities(project)
     assert project.run("--threshold", "0.02") == 0
     assert project.picked == []
+    second = _qualities(project)
+    assert (list(first["rlnGroupNrParticles"]), list(second["rlnGroupNrParticles"])) == ([2] * 3, [3] * 3)
+    assert (first["rlnAutopickFigureOfMerit"] > second["rlnAutopickFigureOfMerit"]).all()
+    for table in (first, second):
+        assert list(table["rlnParticleSelectZScore"]) == [0.15] * 3
     assert _coordinates(project) == list(CENTRES_PX)
     assert len(_names(project.job / "particles.star", "particles")) == 9
     project.run()

@@ -23,7 +23,7 @@ def commands() -> dict[str, dict[str, str]]:
     job = Path("External/job002")
     planned = PlannedMicrograph("Micrographs/a.mrc", 1.77, micrograph_files(job, "Micrographs/a.mrc"), "", 0)
     star = MicrographsStar(Path("m.star"), pd.DataFrame(), None)
-    printed = display_commands(job, JobResult(star, [planned], [], 0.3, 190, {}))
+    printed = display_commands(job, JobResult(star, [planned], [], [], 0.3, 190, {}))
     return {words[0]: _options(words[1:]) for words in map(shlex.split, printed)}
 
 

@@ -9,9 +9,12 @@ import starfile
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.picks import Picks
+from cryoseg_ext.quality import AreaShares, assess
 from relion_wrapper.star import (
+    MicrographsStar,
     pixel_sizes,
     read_micrographs_star,
+    with_quality,
     write_candidates_star,
     write_coordinate_lists,
     write_micrographs_star,
@@ -78,6 +81,7 @@ a.mrc 1
 """
 
 PICKS = Picks(np.array([3.4, 1.6]), np.array([8.5, -0.2]), np.array([0.9, 0.25]))
+AREAS = AreaShares(contaminated=0.25, film=0.125, dead=0.05)
 NO_PICKS = Picks(np.zeros(0), np.zeros(0), np.zeros(0))
 
 
@@ -171,6 +175,24 @@ def test_the_processed_micrographs_keep_their_columns_and_optics(tmp_path: Path,
         pd.testing.assert_frame_equal(after[table], expected, check_dtype=False)
 
 
+def test_qualities_stand_under_labels_of_relion_and_replace_older_ones(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"rlnMicrographName": ["a.mrc", "b.mrc"], "rlnGroupNrParticles": [7, 8]})
+    qualities = [assess(PICKS, AREAS), assess(NO_PICKS, AREAS)]
+    write_micrographs_star(
+        tmp_path / "micrographs.star", with_quality(MicrographsStar(Path("m.star"), frame, None), qualities)
+    )
+    table = starfile.read(tmp_path / "micrographs.star", always_dict=True)[""]
+    assert list(table["rlnGroupNrParticles"]) == [2, 0]
+    assert list(table["rlnAutopickFigureOfMerit"]) == [0.575, 0.0]
+    for label, share in (
+        ("rlnImageWeight", AREAS.usable),
+        ("rlnClassDistribution", AREAS.contaminated),
+        ("rlnParticleSelectZScore", AREAS.film),
+    ):
+        assert list(table[label]) == [share, share]
+    assert list(frame["rlnGroupNrParticles"]) == [7, 8]
+
+
 def test_particles_inherit_optics_and_ctf_of_their_micrograph(tmp_path: Path) -> None:
     star = read_micrographs_star(_write(tmp_path, MODERN))
     out = tmp_path / "particles.star"
@@ -205,7 +227,9 @@ def test_lists_lead_to_the_coordinate_files(tmp_path: Path) -> None:
 
 
 def test_summary_and_candidates_count_every_pick(tmp_path: Path) -> None:
-    write_summary_star(tmp_path / "summary.star", {"a.mrc": PICKS, "b.mrc": NO_PICKS})
+    write_summary_star(
+        tmp_path / "summary.star", {"a.mrc": assess(PICKS, AREAS), "b.mrc": assess(NO_PICKS, AREAS)}
+    )
     summary = starfile.read(tmp_path / "summary.star", always_dict=True)[""]
     assert list(summary["rlnGroupNrParticles"]) == [2, 0]
     assert summary["rlnAutopickFigureOfMerit"][0] == pytest.approx(0.575)

@@ -14,6 +14,7 @@ from cryosparc.dataset import Dataset
 
 from cryoseg_ext.cli import main
 from cryoseg_ext.picks import Picks
+from cryoseg_ext.quality import AreaShares
 
 CANDIDATES = Picks(np.array([12.6, 30.0]), np.array([20.4, 40.0]), np.array([0.9, 0.1]))
 
@@ -27,7 +28,14 @@ def picked(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         sizes_A.append(pixel_size_A)
         shape = repaired.image.shape
         working = SimpleNamespace(image=repaired.image, source_shape=shape)
-        return SimpleNamespace(candidates=CANDIDATES, working=working, mask=np.zeros(shape, bool))
+        nothing = np.zeros(shape, bool)
+        return SimpleNamespace(
+            candidates=CANDIDATES,
+            working=working,
+            mask=nothing,
+            contaminated=nothing,
+            areas=AreaShares(0.0, 0.0, 0.0),
+        )
 
     monkeypatch.setattr("cryoseg_ext.pipeline.pick_repaired", pick_repaired)
     monkeypatch.setattr("cryoseg_ext.folder.load_model", lambda _: SimpleNamespace(threshold=0.5))
@@ -55,6 +63,7 @@ def test_each_micrograph_gets_a_star_and_a_csv_file(folder: Path) -> None:
         assert list(star["rlnCoordinateX"]) == [13]
         assert (folder / f"out/{name}.csv").read_text() == "x,y,score\n12.60,20.40,0.900000\n"
     assert (folder / "out/report.pdf").read_bytes().startswith(b"%PDF")
+    assert f"{folder}/b.mrc" in (folder / "out/review.html").read_text()
 
 
 def test_another_threshold_keeps_more_without_picking_again(folder: Path, picked: list[float]) -> None:

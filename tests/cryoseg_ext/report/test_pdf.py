@@ -16,7 +16,8 @@ NO_PICKS = Picks(np.zeros(0), np.zeros(0), np.zeros(0))
 
 
 def test_circles_lie_around_their_picks_and_the_first_row_is_on_top() -> None:
-    blank = Preview(np.zeros((100, 200), np.uint8), np.zeros((100, 200), bool), (400, 800))
+    nothing = np.zeros((100, 200), bool)
+    blank = Preview(np.zeros((100, 200), np.uint8), nothing, nothing, (400, 800))
     pick = Picks(np.array([600.0]), np.array([100.0]), np.array([0.9]))
     figure = Figure(figsize=(8, 4), dpi=100)
     ax = figure.add_axes((0, 0, 1, 1))

@@ -8,7 +8,7 @@ import pytest
 from cryoseg_ext.report.preview import (
     GREY_LEVELS,
     MAX_SIDE_PX,
-    N_OVERLAYS,
+    N_PREVIEWS,
     load_preview,
     make_preview,
     save_preview,
@@ -21,13 +21,15 @@ def test_a_preview_is_small_and_reads_back(tmp_path: Path) -> None:
     image = rng.normal(size=(900, 1100)).astype(np.float32)
     mask = np.zeros(image.shape, bool)
     mask[100:200, 300:500] = True
-    preview = make_preview(image, mask, (3600, 4400))
+    preview = make_preview(image, mask, (3600, 4400), ~mask)
     save_preview(tmp_path / "Movies/a_preview.npz", preview)
     back = load_preview(tmp_path / "Movies/a_preview.npz")
     assert back is not None
     assert back.source_shape == (3600, 4400)
     np.testing.assert_array_equal(back.image, preview.image)
     np.testing.assert_array_equal(back.mask, preview.mask)
+    np.testing.assert_array_equal(back.contaminated, preview.contaminated)
+    assert np.mean(back.contaminated) == pytest.approx(1 - np.mean(back.mask), rel=0.05)
     assert max(back.image.shape) <= MAX_SIDE_PX
     assert back.image.max() < GREY_LEVELS
     scale = 1100 / back.image.shape[1]
@@ -53,4 +55,4 @@ def test_what_is_no_preview_is_none(tmp_path: Path, content: bytes | None) -> No
 def test_stretches_divide_a_run_evenly(total: int) -> None:
     of_micrographs = [stretch(number, total) for number in range(total)]
     assert of_micrographs == sorted(of_micrographs)
-    assert len(set(of_micrographs)) == min(total, N_OVERLAYS)
+    assert len(set(of_micrographs)) == min(total, N_PREVIEWS)

@@ -1,0 +1,179 @@
+"""The page in a real browser, opened from disk and worked as a user would."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+
+from cryoseg_ext.picks import Picks
+from cryoseg_ext.quality import AreaShares, assess
+from cryoseg_ext.report.pdf import Overlay, Report
+from cryoseg_ext.report.preview import Preview
+from cryoseg_ext.report.review import write_review
+
+SHAPE_PX, DIAMETER_PX, THRESHOLD = (400, 800), 50.0, 0.4213
+# The second would run a script, and the third end the page's own, if names were not escaped.
+NAMES = ["Mics/a 10.mrc", "Mics/<img src=x onerror=alert(1)>.mrc", "Mics/</script><b>.mrc", "Mics/a 9.mrc"]
+CONTAMINATED = [0.2, 0.0, 0.05, 0.4]
+PICTURED = (0, 2, 3)
+
+
+def _picks(number: int) -> Picks:
+    rng = np.random.default_rng(number)
+    score = np.round(np.sort(rng.uniform(0.02, 1, 30 + 20 * number))[::-1], 6)
+    return Picks(rng.uniform(0, 800, len(score)), rng.uniform(0, 400, len(score)), score)
+
+
+CANDIDATES = [_picks(number) for number in range(len(NAMES))]
+
+
+def _write(path: Path) -> None:
+    preview = Preview(np.full((100, 200), 9, np.uint8), np.eye(100, 200) > 0, np.eye(100, 200) > 0, SHAPE_PX)
+    picks = [candidates.above(THRESHOLD) for candidates in CANDIDATES]
+    overlays = [Overlay(NAMES[row], preview, picks[row], DIAMETER_PX) for row in PICTURED]
+    qualities = [
+        assess(one, AreaShares(share, share / 2, 0.1)) for one, share in zip(picks, CONTAMINATED, strict=True)
+    ]
+    report = Report("External/job002", THRESHOLD, CANDIDATES, overlays, ["b.mrc is <truncated>"])
+    write_review(path, report, NAMES, qualities)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or ""
+    # Without a sandbox because CI is root in a container; without the services that ask the network.
+    for flag in (
+        *("headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-sync"),
+        *("disable-background-networking", "disable-component-update", "window-size=1400,1000"),
+        f"user-data-dir={tmp_path_factory.mktemp('profile')}",
+    ):
+        options.add_argument(f"--{flag}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def page(browser: webdriver.Chrome, tmp_path: Path) -> webdriver.Chrome:
+    """Return the browser with the page open."""
+    _write(tmp_path / "review.html")
+    browser.get((tmp_path / "review.html").as_uri())
+    return browser
+
+
+def _column(page: webdriver.Chrome, number: int) -> list[str]:
+    return [cell.text for cell in page.find_elements(By.CSS_SELECTOR, f"tbody td:nth-child({number})")]
+
+
+def _click_heading(page: webdriver.Chrome, label: str) -> None:
+    page.find_element(By.XPATH, f"//th/button[text()='{label}']").click()
+
+
+def _move_threshold(page: webdriver.Chrome, threshold: float) -> None:
+    page.execute_async_script(
+        "const slider = document.getElementById('threshold'), done = arguments[1];"
+        "slider.value = arguments[0];"
+        "slider.dispatchEvent(new Event('input')); slider.dispatchEvent(new Event('change'));"
+        "requestAnimationFrame(() => requestAnimationFrame(done));",
+        threshold,
+    )
+
+
+def _circles(page: webdriver.Chrome, row: int) -> int:
+    drawn = page.find_element(By.CSS_SELECTOR, f"#picture-{row} path").get_attribute("d") or ""
+    return drawn.count("M")
+
+
+@pytest.mark.chromium
+def test_it_shows_all_micrographs_by_name_and_loads_nothing(page: webdriver.Chrome) -> None:
+    assert _column(page, 1) == NAMES
+    assert "b.mrc is <truncated>" in page.find_element(By.ID, "skipped").text
+    counts = [len(candidates.above(THRESHOLD)) for candidates in CANDIDATES]
+    assert _column(page, 2) == [str(count) for count in counts]
+    assert f"{sum(counts)} picks on 4 micrographs" in page.find_element(By.ID, "summary").text
+    assert page.get_log("browser") == []  # type: ignore[no-untyped-call]
+    loaded: list[Any] = page.execute_script(
+        "return performance.getEntriesByType('resource').map((one) => one.name)"
+        ".filter((name) => !name.startsWith('data:'))"
+    )
+    assert loaded == []
+
+
+@pytest.mark.chromium
+def test_a_heading_sorts_table_and_pictures_and_once_more_the_other_way(page: webdriver.Chrome) -> None:
+    _click_heading(page, "Contaminated, %")
+    assert _column(page, 4) == ["40.0", "20.0", "5.0", "0.0"]
+    pictures = page.find_elements(By.CSS_SELECTOR, "#pictures figure")
+    assert [one.get_attribute("id") for one in pictures] == ["picture-3", "picture-0", "picture-2"]
+    _click_heading(page, "Contaminated, %")
+    assert _column(page, 4) == ["0.0", "5.0", "20.0", "40.0"]
+    _click_heading(page, "Micrograph")
+    assert _column(page, 1)[-2:] == ["Mics/a 9.mrc", "Mics/a 10.mrc"]
+
+
+@pytest.mark.chromium
+def test_the_threshold_filters_circles_counts_and_scores(page: webdriver.Chrome) -> None:
+    assert _circles(page, 3) == len(CANDIDATES[3].above(THRESHOLD))
+    for threshold in (0.75, 0.29):
+        _move_threshold(page, threshold)
+        kept = [candidates.above(threshold) for candidates in CANDIDATES]
+        assert _column(page, 2) == [str(len(picks)) for picks in kept]
+        assert [_circles(page, row) for row in PICTURED] == [len(kept[row]) for row in PICTURED]
+        means = [float(np.mean(picks.score)) for picks in kept]
+        assert [float(text) for text in _column(page, 3)] == pytest.approx(means, abs=0.005)
+    page.find_element(By.ID, "reset").click()
+    assert _column(page, 2) == [str(len(candidates.above(THRESHOLD))) for candidates in CANDIDATES]
+
+
+@pytest.mark.chromium
+def test_circles_lie_on_their_places_in_the_picture_and_hide(page: webdriver.Chrome) -> None:
+    image, svg = (page.find_element(By.CSS_SELECTOR, f"#picture-0 {tag}") for tag in ("img", "svg"))
+    assert svg.rect == pytest.approx(image.rect, abs=1)
+    path = page.find_element(By.CSS_SELECTOR, "#picture-0 path").rect
+    kept, scale = CANDIDATES[0].above(THRESHOLD), image.rect["width"] / SHAPE_PX[1]
+    left = image.rect["x"] + scale * (np.rint(kept.x_px).min() + 0.5 - DIAMETER_PX / 2)
+    top = image.rect["y"] + scale * (np.rint(kept.y_px).min() + 0.5 - DIAMETER_PX / 2)
+    assert (path["x"], path["y"]) == (pytest.approx(left, abs=1.5), pytest.approx(top, abs=1.5))
+    page.find_element(By.CSS_SELECTOR, "[data-hides=no-picks]").click()
+    assert not svg.is_displayed()
+    assert image.is_displayed()
+
+
+@pytest.mark.chromium
+def test_a_long_table_shows_its_first_thousand_and_all_on_demand(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    areas, n = AreaShares(0.1, 0.0, 0.0), 1200
+    quality = assess(CANDIDATES[0].above(THRESHOLD), areas)
+    report = Report("External/job002", THRESHOLD, [CANDIDATES[0]] * n, [])
+    write_review(tmp_path / "review.html", report, [f"{i}.mrc" for i in range(n)], [quality] * n)
+    browser.get((tmp_path / "review.html").as_uri())
+    lines = "return document.querySelectorAll('tbody tr').length"
+    assert browser.execute_script(lines) == 1000
+    browser.find_element(By.ID, "all").click()
+    assert browser.execute_script(lines) == n
+
+
+def test_a_page_of_5000_micrographs_is_small_and_quick(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    mask = gaussian_filter(rng.normal(size=(600, 600)), 5) > 0.1
+    noise = Preview(rng.integers(0, 32, mask.shape, np.uint8), mask, ~mask, (4096, 4096))
+    picks = Picks(rng.uniform(0, 4096, 300), rng.uniform(0, 4096, 300), rng.uniform(0.02, 1, 300))
+    names = [f"MotionCorr/job002/Movies/GridSquare_{i // 50}/FoilHole_{i:05d}.mrc" for i in range(5000)]
+    overlays = [Overlay(name, noise, picks, 107.0) for name in names[::209]]
+    start_s = time.process_time()
+    report = Report("External/job002", 0.4, [picks] * 5000, overlays)
+    write_review(tmp_path / "review.html", report, names, [assess(picks, AreaShares(0.1, 0.05, 0.0))] * 5000)
+    assert time.process_time() - start_s < 10
+    assert (tmp_path / "review.html").stat().st_size < 12_000_000
