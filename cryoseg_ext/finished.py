@@ -68,6 +68,7 @@ def settings_key(
     crf: CrfChoice | CrfOptions | None,
     digest: str,
     pixel_size_A: float | None,
+    invert: bool,
 ) -> str:
     """Return a key that changes with everything that changes the candidates of a micrograph."""
     settings = {
@@ -77,6 +78,7 @@ def settings_key(
         "crf": asdict(crf) if crf else None,
         "model": digest,
         "pixel_size_A": pixel_size_A,
+        "invert": invert,
     }
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 

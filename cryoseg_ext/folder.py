@@ -180,6 +180,7 @@ def _key(task: MicrographTask, options: PickingOptions, digest: str) -> str:
         # Another micrograph of the same name, from another folder, is not the one that was picked.
         digest=f"{digest} {task.path.absolute()}",
         pixel_size_A=task.pixel_size_A,
+        invert=options.invert,
     )
 
 

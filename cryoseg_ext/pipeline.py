@@ -27,11 +27,14 @@ class PickingOptions:
         Smallest distance between two picks in Å; half the diameter by default.
     crf : CrfChoice, CrfOptions or None
         Changes of the model's own conditional random field, another one altogether, or none at all.
+    invert : bool
+        Whether protein is bright, so that the contrast has to be inverted.
     """
 
     particle_diameter_A: float
     min_distance_A: float | None = None
     crf: CrfChoice | CrfOptions | None = CrfChoice()
+    invert: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def pick_micrograph(
     Parameters
     ----------
     image : NDArray[np.float32]
-        ``(y, x)`` as stored, protein dark.
+        ``(y, x)`` as stored; protein dark, unless `options` say otherwise.
     pixel_size_A : float
         Å/px.
     model : Model
@@ -86,7 +89,8 @@ def pick_repaired(
     repaired: RepairedMicrograph, pixel_size_A: float, model: Model, options: PickingOptions
 ) -> PickedMicrograph:
     """Pick the particles of a micrograph whose defects are already repaired; see `pick_micrograph`."""
-    working = to_working_scale(repaired.image, repaired.valid, pixel_size_A, options.particle_diameter_A)
+    image = -repaired.image if options.invert else repaired.image
+    working = to_working_scale(image, repaired.valid, pixel_size_A, options.particle_diameter_A)
     output = segment(working.image, model)
     crf = chosen_crf(options.crf, model.crf)
     refined = refine_maps(

@@ -41,6 +41,8 @@ class JobArguments:
         What to change of the model's own CRF.
     use_crf : bool
         Whether the CRF refines the segmentation.
+    invert : bool
+        Whether protein is bright.
     model : Path | None
         A model file; None is the default model.
     threads : int
@@ -59,6 +61,7 @@ class JobArguments:
     min_distance_A: float | None = None
     crf: CrfChoice = CrfChoice()
     use_crf: bool = True
+    invert: bool = False
     model: Path | None = None
     threads: int = 1
     gpu: str | None = None
@@ -98,6 +101,7 @@ def parse_arguments(argv: Sequence[str]) -> JobArguments:
             _count("crf_iterations", given["crf_iterations"]),
         ),
         use_crf=not yes_or_no("no_crf", given["no_crf"]),
+        invert=yes_or_no("invert", given["invert"]),
         model=Path(given["model"]) if given["model"] else None,
         threads=thread_count(given["j"]) if given["j"] else 1,
         gpu=gpu_ids(given["gpu"]),
@@ -158,6 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         picks, "--min_distance", metavar="Å", text="least distance between picks (default: half the diameter)"
     )
+    add(picks, "--invert", metavar="Yes/No", text="protein is bright on these micrographs (default: dark)")
     add(picks, "--model", metavar="FILE", text="model to pick with (default: the one in the package)")
     crf = parser.add_argument_group("Conditional random field (default: what the model was trained with)")
     add(crf, "--no_crf", metavar="Yes/No", text="leave it out")

@@ -98,7 +98,7 @@ def pick_planned(
     torch.set_num_threads(arguments.threads)
     model = load_model(model_path, choose_device(arguments.gpu))
     threshold = model.threshold if arguments.threshold is None else arguments.threshold
-    options = PickingOptions(arguments.particle_diameter_A, arguments.min_distance_A, crf)
+    options = PickingOptions(arguments.particle_diameter_A, arguments.min_distance_A, crf, arguments.invert)
     by_name = {one.name: one for one in planned}
     finished: dict[str, FinishedMicrograph] = {}
     skipped: dict[str, str] = {}

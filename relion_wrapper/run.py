@@ -85,6 +85,7 @@ def plan(
             crf=crf,
             digest=digest,
             pixel_size_A=size_A,
+            invert=arguments.invert,
         )
         planned.append(PlannedMicrograph(name, size_A, files, settings, stretch(number, len(star.names))))
     check_collisions([(one.name, one.files) for one in planned])

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     metavar="Å",
     help="Least distance between picks; default: half the diameter.",
 )
+@click.option("--invert", is_flag=True, help="Protein is bright on these micrographs: invert their contrast.")
 @click.option(
     "--model", type=click.Path(path_type=Path), help="Model to pick with; default: the one in the package."
 )
@@ -59,6 +60,7 @@ def pick(
     pixel_size: float | None,
     threshold: float | None,
     min_distance: float | None,
+    invert: bool,
     model: Path | None,
     image_slot: str,
     threads: int,
@@ -80,7 +82,7 @@ def pick(
     from cryoseg_ext.weights import DEFAULT_MODEL
 
     torch.set_num_threads(threads)
-    options = PickingOptions(particle_diameter, min_distance, crf)
+    options = PickingOptions(particle_diameter, min_distance, crf, invert)
     paths = find_micrographs(micrographs)
     if any(path.suffix.lower() in (".cs", ".csg") for path in paths):
         from cryoseg_ext.cryosparc.offline import pick_group

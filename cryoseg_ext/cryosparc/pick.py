@@ -258,6 +258,7 @@ def _key(run: _Run, exposure: Exposure) -> str:
         crf=run.options.crf,
         digest=run.model.fingerprint,
         pixel_size_A=exposure.image_pixel_size_A,
+        invert=run.options.invert,
     )
 
 

@@ -27,6 +27,7 @@ SETTINGS: dict[str, Any] = {
     "crf": CrfOptions(),
     "digest": "abc",
     "pixel_size_A": 1.5,
+    "invert": False,
 }
 
 
@@ -69,6 +70,7 @@ def test_what_is_no_stored_result_counts_as_unfinished(tmp_path: Path, content: 
         {"crf": CrfOptions(iterations=1)},
         {"digest": "abd"},
         {"pixel_size_A": 1.51},
+        {"invert": True},
     ],
     ids=str,
 )
