@@ -14,6 +14,7 @@ F1, best  of the picks at the default threshold, and at the best one; without co
 IoU       of the particle class at the working scale; without contaminants
 F1+       at the default threshold, with contaminants
 on_cont   share of the picks at the default threshold that lie on a contaminant, with contaminants
+no_part   the same without those that lie on a particle too, which the truth leaves out, as on a carbon film
 at_.8     share of the picks with a score of 0.8 or more that are right, and how many there are
 ========  ==================================================================================================
 """
@@ -145,6 +146,7 @@ def describe(plain: Sequence[Picked], contaminated: Sequence[Picked], threshold:
     every = [*plain, *contaminated]
     sure = np.concatenate([one.right[one.candidates.score >= SURE] for one in every])
     on_contaminant = np.concatenate([labels_of_picks(one, threshold) == CONTAMINANT for one in contaminated])
+    on_particle = np.concatenate([is_on_particle(one, threshold) for one in contaminated])
     return {
         "snr": float(np.mean([one.simulated.conditions.snr for one in every])),
         "n": scores.n_truth,
@@ -153,6 +155,7 @@ def describe(plain: Sequence[Picked], contaminated: Sequence[Picked], threshold:
         "IoU": score_class(np.sum([one.confusion for one in plain], axis=0), 1).iou,
         "F1+": scores_contaminated.f1,
         "on_cont": float(on_contaminant.mean()) if len(on_contaminant) else 0.0,
+        "no_part": float((on_contaminant & ~on_particle).mean()) if len(on_contaminant) else 0.0,
         "at_.8": float(sure.mean()) if len(sure) else float("nan"),
         "n_at_.8": len(sure),
     }
@@ -162,6 +165,12 @@ def labels_of_picks(one: Picked, threshold: float) -> NDArray[np.int8]:
     """Return the label of the pixel that each pick lies on."""
     picks, labels = one.candidates.above(threshold), one.simulated.labels
     return labels[as_index(picks.y_px, labels.shape[0]), as_index(picks.x_px, labels.shape[1])]
+
+
+def is_on_particle(one: Picked, threshold: float) -> NDArray[np.bool_]:
+    """Return which picks are near any particle, be it in the truth or not."""
+    picks = one.candidates.above(threshold)
+    return match_picks(one.simulated.placed.centres_px, picks, MATCH_DIAMETERS * DIAMETER_PX)
 
 
 def time_training_field(n: int = 15) -> float:

@@ -91,6 +91,11 @@ def pick_repaired(
     """Pick the particles of a micrograph whose defects are already repaired; see `pick_micrograph`."""
     image = -repaired.image if options.invert else repaired.image
     working = to_working_scale(image, repaired.valid, pixel_size_A, options.particle_diameter_A)
+    return pick_working(working, model, options)
+
+
+def pick_working(working: WorkingMicrograph, model: Model, options: PickingOptions) -> PickedMicrograph:
+    """Pick the particles, which are dark, of a micrograph at the working scale; see `pick_micrograph`."""
     output = segment(working.image, model)
     crf = chosen_crf(options.crf, model.crf)
     refined = refine_maps(

@@ -35,7 +35,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_particles_are_found_when_told_of_the_contrast(
-    project: Path, monkeypatch: pytest.MonkeyPatch
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(project)
     particles = starfile.read("particles.star")["particles"]
@@ -45,6 +45,7 @@ def test_the_particles_are_found_when_told_of_the_contrast(
     for invert in ("Yes", "No"):
         arguments = ["--o", f"External/{invert}", "--in_mics", "micrographs.star", "--invert", invert]
         relion_main([*arguments, "--particle_diameter", f"{DIAMETER_PX * PIXEL_SIZE_A:g}"])
+        assert ("give --invert" in capsys.readouterr().err) == (invert == "No")
         picked = starfile.read(f"External/{invert}/Micrographs/mic_0001_autopick.star")
         columns = ("rlnCoordinateX", "rlnCoordinateY", "rlnAutopickFigureOfMerit")
         picks = Picks(*(picked[column].to_numpy(np.float64) for column in columns))
