@@ -8,8 +8,8 @@ from cryoseg_ext.network import Model
 from cryoseg_ext.pipeline import PickedMicrograph, PickingOptions, pick_working
 
 CLEARLY_MORE, ENOUGH = 2.0, 20.0
-"""On simulated micrographs the wrong contrast never had more than 1.2 times the sum of scores of the right
-one; where there are enough particles it has less than half of it."""
+"""On 28 simulated micrographs the wrong contrast had at most 1.2 times the sum of scores of the right one,
+where there were hardly any particles, and less than half of it elsewhere."""
 
 
 def contrast_hint(picked: PickedMicrograph, model: Model, options: PickingOptions) -> str | None:

@@ -49,7 +49,7 @@ def read_micrograph(path: Path) -> Micrograph:
     path : Path
         MRC file (modes 0, 1, 2, 6 and 12, with any extended header, also compressed by gzip or bzip2) or TIFF
         file (``.tif``, ``.tiff``). A stack of a single section counts as a micrograph. The rows of a TIFF
-        file are read from the last to the first, as RELION and IMOD do, so that the picks fit there.
+        file are read from the last to the first, as RELION 3.1 does, so that the picks fit there.
 
     Returns
     -------
