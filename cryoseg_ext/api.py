@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -11,10 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from cryoseg_ext.crf import CrfChoice, CrfOptions
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.extract.options import ExtractionOptions
 from cryoseg_ext.micrograph import read_micrograph
 from cryoseg_ext.network import Model, load_model
+from cryoseg_ext.options import PickingOptions
 from cryoseg_ext.picks import Picks
-from cryoseg_ext.pipeline import PickedMicrograph, PickingOptions, pick_micrograph
+from cryoseg_ext.pipeline import PickedMicrograph, pick_micrograph
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ def pick(
     pixel_size_A: float | None = None,
     threshold: float | None = None,
     min_distance_A: float | None = None,
+    extraction: ExtractionOptions = ExtractionOptions(),
     crf: CrfChoice | CrfOptions | None = CrfChoice(),
     model: Model | None = None,
 ) -> PickResult:
@@ -66,7 +69,9 @@ def pick(
     threshold : float, optional
         Lowest score of a pick; the model's own by default.
     min_distance_A : float, optional
-        Smallest distance between two picks in Å; half the diameter by default.
+        Smallest distance between two picks in Å; that of `extraction` by default.
+    extraction : ExtractionOptions
+        How picks are made of the network's maps.
     crf : CrfChoice, CrfOptions or None
         Changes of the model's own conditional random field, another one altogether, or none at all.
     model : Model, optional
@@ -83,7 +88,9 @@ def pick(
         If the file or its content cannot be used, or no pixel size is known.
     """
     model = model or _default_model()
-    picked = _picked(image, pixel_size_A, model, PickingOptions(particle_diameter_A, min_distance_A, crf))
+    if min_distance_A is not None:
+        extraction = replace(extraction, min_distance_A=min_distance_A)
+    picked = _picked(image, pixel_size_A, model, PickingOptions(particle_diameter_A, extraction, crf))
     threshold = model.threshold if threshold is None else threshold
     return PickResult(
         picked.candidates.above(threshold),

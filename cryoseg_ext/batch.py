@@ -12,7 +12,8 @@ from cryoseg_ext.errors import CryosegError
 
 if TYPE_CHECKING:
     from cryoseg_ext.network import Model
-    from cryoseg_ext.pipeline import PickedMicrograph, PickingOptions
+    from cryoseg_ext.options import PickingOptions
+    from cryoseg_ext.pipeline import PickedMicrograph
     from cryoseg_ext.repair import RepairedMicrograph
 
 
@@ -66,13 +67,13 @@ def pick_batch(
         return
     reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cryoseg-reader")
     try:
-        ahead = reader.submit(_prepare, tasks[0])
+        ahead = reader.submit(prepare, tasks[0])
         for task, following in zip(tasks, [*tasks[1:], None], strict=True):
             if stop():
                 return
             prepared = _result(ahead)
             if following:
-                ahead = reader.submit(_prepare, following)
+                ahead = reader.submit(prepare, following)
             yield task, _picked(task, prepared, model, options)
     finally:
         # The user who aborts does not wait for the micrograph that is being read.
@@ -80,12 +81,29 @@ def pick_batch(
 
 
 @dataclass(frozen=True)
-class _Prepared:
+class PreparedMicrograph:
+    """A micrograph that is read and repaired.
+
+    Parameters
+    ----------
+    repaired : RepairedMicrograph
+        Its grey values.
+    pixel_size_A : float
+        Å/px.
+    """
+
     repaired: RepairedMicrograph
     pixel_size_A: float
 
 
-def _prepare(task: MicrographTask) -> _Prepared:
+def prepare(task: MicrographTask) -> PreparedMicrograph:
+    """Read and repair a micrograph.
+
+    Raises
+    ------
+    CryosegError
+        If it cannot be read, or its pixel size is not known.
+    """
     from cryoseg_ext.micrograph import read_micrograph
     from cryoseg_ext.repair import repair
 
@@ -93,10 +111,10 @@ def _prepare(task: MicrographTask) -> _Prepared:
     pixel_size_A = task.pixel_size_A or micrograph.pixel_size_A
     if pixel_size_A is None:
         raise CryosegError(f"{task.path}: its header has no pixel size: give --pixel_size in Å/px")
-    return _Prepared(repair(micrograph.image), pixel_size_A)
+    return PreparedMicrograph(repair(micrograph.image), pixel_size_A)
 
 
-def _result(future: Future[_Prepared]) -> _Prepared | CryosegError:
+def _result(future: Future[PreparedMicrograph]) -> PreparedMicrograph | CryosegError:
     try:
         return future.result()
     except CryosegError as error:
@@ -104,7 +122,7 @@ def _result(future: Future[_Prepared]) -> _Prepared | CryosegError:
 
 
 def _picked(
-    task: MicrographTask, prepared: _Prepared | CryosegError, model: Model, options: PickingOptions
+    task: MicrographTask, prepared: PreparedMicrograph | CryosegError, model: Model, options: PickingOptions
 ) -> PickedMicrograph | CryosegError:
     from cryoseg_ext.pipeline import pick_repaired
 

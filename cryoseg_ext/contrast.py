@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from cryoseg_ext.extract import extract
 from cryoseg_ext.network import Model
-from cryoseg_ext.pipeline import PickedMicrograph, PickingOptions, pick_working
+from cryoseg_ext.options import PickingOptions
+from cryoseg_ext.pipeline import PickedMicrograph, maps_of
 
 CLEARLY_MORE, ENOUGH = 2.0, 20.0
 """On 28 simulated micrographs the wrong contrast had at most 1.2 times the sum of scores of the right one,
@@ -26,8 +28,17 @@ def contrast_hint(picked: PickedMicrograph, model: Model, options: PickingOption
     options : PickingOptions
         What the user decided.
     """
-    other = pick_working(replace(picked.working, image=-picked.working.image), model, options)
-    found, otherwise = (float(one.candidates.score.sum()) for one in (picked, other))
+    working = replace(picked.working, image=-picked.working.image)
+    diameters_A = options.diameters_A
+    other = extract(
+        maps_of(working, model, options.crf),
+        working,
+        # Of a mixture of sizes, `picked` has the middle one's scale.
+        diameters_A[len(diameters_A) // 2],
+        model.calibration,
+        options.extraction,
+    )
+    found, otherwise = float(picked.candidates.score.sum()), float(other.score.sum())
     if otherwise < max(CLEARLY_MORE * found, ENOUGH):
         return None
     do, contrast = ("leave out", "dark") if options.invert else ("give", "bright")

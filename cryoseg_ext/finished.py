@@ -21,9 +21,20 @@ from cryoseg_ext.files import replace_text
 from cryoseg_ext.picks import Picks
 
 if TYPE_CHECKING:
-    from cryoseg_ext.crf import CrfChoice, CrfOptions
+    from cryoseg_ext.options import PickingOptions
 
-_TABLE = "data_candidates\n\nloop_\n_rlnCoordinateX #1\n_rlnCoordinateY #2\n_rlnAutopickFigureOfMerit #3\n"
+_TABLE = "data_candidates\n\nloop_\n"
+# Label and digits of each column of `Picks`.
+_COLUMNS = {
+    "x_px": ("rlnCoordinateX", 2),
+    "y_px": ("rlnCoordinateY", 2),
+    "score": ("rlnAutopickFigureOfMerit", 6),
+    "diameter_A": ("cryosegDiameter", 1),
+    "psi_deg": ("rlnAnglePsi", 2),
+    "tube_id": ("rlnHelicalTubeID", 0),
+    "track_length_A": ("rlnHelicalTrackLengthAngst", 2),
+}
+_NAMES = {label: name for name, (label, _) in _COLUMNS.items()}
 
 
 @dataclass(frozen=True)
@@ -61,42 +72,34 @@ def model_digest(path: Path) -> str:
         ) from None
 
 
-def settings_key(
-    *,
-    particle_diameter_A: float,
-    min_distance_A: float | None,
-    crf: CrfChoice | CrfOptions | None,
-    digest: str,
-    pixel_size_A: float | None,
-    invert: bool,
-) -> str:
+def settings_key(options: PickingOptions, *, digest: str, pixel_size_A: float | None) -> str:
     """Return a key that changes with everything that changes the candidates of a micrograph."""
     settings = {
         "version": _package_version(),
-        "particle_diameter_A": particle_diameter_A,
-        "min_distance_A": min_distance_A,
-        "crf": asdict(crf) if crf else None,
+        "options": asdict(options),
         "model": digest,
         "pixel_size_A": pixel_size_A,
-        "invert": invert,
     }
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def as_stored(candidates: Picks) -> Picks:
     """Return candidates with the digits that are stored, so that a fresh run and Continue agree."""
-    return Picks(np.round(candidates.x_px, 2), np.round(candidates.y_px, 2), np.round(candidates.score, 6))
+    columns = candidates.columns()
+    return Picks(**{name: np.round(values, _COLUMNS[name][1]) for name, values in columns.items()})
 
 
 def write_finished(path: Path, finished: FinishedMicrograph) -> None:
     """Store the result of one micrograph; the file appears only when it is complete."""
-    picks = finished.candidates
-    rows = zip(picks.x_px.tolist(), picks.y_px.tolist(), picks.score.tolist(), strict=True)
+    columns = finished.candidates.columns()
+    labels = "".join(f"_{_COLUMNS[name][0]} #{number}\n" for number, name in enumerate(columns, start=1))
+    row = " ".join(f"{{:.{_COLUMNS[name][1]}f}}" for name in columns) + "\n"
+    values = zip(*(column.tolist() for column in columns.values()), strict=True)
     replace_text(
         path,
         f"\ndata_cryoseg\n\n_cryosegSettings {finished.settings}\n"
-        f"_cryosegDefaultThreshold {finished.default_threshold:.9g}\n\n{_TABLE}"
-        + "".join(f"{x:.2f} {y:.2f} {s:.6f}\n" for x, y, s in rows),
+        f"_cryosegDefaultThreshold {finished.default_threshold:.9g}\n\n{_TABLE}{labels}"
+        + "".join(row.format(*one) for one in values),
     )
 
 
@@ -105,13 +108,17 @@ def read_finished(path: Path) -> FinishedMicrograph | None:
     try:
         head, table, rows = path.read_text(encoding="utf-8").partition(_TABLE)
         values = dict(line.split() for line in head.splitlines() if line.startswith("_cryoseg"))
-        numbers = np.array(rows.split(), dtype=np.float64).reshape(-1, 3)
+        words = rows.split()
+        names = [_NAMES[word[1:]] for word in words if word.startswith("_")]
+        # A label is followed by its number.
+        numbers = np.array(words[2 * len(names) :], dtype=np.float64).reshape(-1, len(names))
         if not table:
             return None
+        candidates = Picks(**dict(zip(names, numbers.T, strict=True)))
         return FinishedMicrograph(
-            values["_cryosegSettings"], float(values["_cryosegDefaultThreshold"]), Picks(*numbers.T)
+            values["_cryosegSettings"], float(values["_cryosegDefaultThreshold"]), candidates
         )
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cryoseg_ext.batch import MicrographTask, pick_batch
 from cryoseg_ext.contrast import contrast_hint
-from cryoseg_ext.coordinates import write_coordinates_csv, write_coordinates_star
+from cryoseg_ext.coordinates import write_coordinates_csv, write_coordinates_star, write_tubes_star
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.finished import (
     FinishedMicrograph,
@@ -21,10 +21,12 @@ from cryoseg_ext.finished import (
 )
 from cryoseg_ext.micrograph import read_micrograph
 from cryoseg_ext.network import load_model
+from cryoseg_ext.options import PickingOptions
 from cryoseg_ext.picks import Picks
-from cryoseg_ext.pipeline import PickingOptions
 from cryoseg_ext.report import load_preview, make_preview, save_preview, stretch
 from cryoseg_ext.report.pdf import Overlay, Report, write_report
+
+_COORDINATES = (".star", ".csv", "_tubes.star")
 
 
 @dataclass(frozen=True)
@@ -175,13 +177,10 @@ class _Planned:
 
 def _key(task: MicrographTask, options: PickingOptions, digest: str) -> str:
     return settings_key(
-        particle_diameter_A=options.particle_diameter_A,
-        min_distance_A=options.min_distance_A,
-        crf=options.crf,
+        options,
         # Another micrograph of the same name, from another folder, is not the one that was picked.
         digest=f"{digest} {task.path.absolute()}",
         pixel_size_A=task.pixel_size_A,
-        invert=options.invert,
     )
 
 
@@ -225,7 +224,7 @@ def _pick_planned(
 def _remove_earlier(one: _Planned) -> None:
     """Remove the result of a run with other settings: it must not stand for a file that is broken now."""
     if one.candidates.exists():
-        for path in (one.candidates, one.preview, one.coordinates(".star"), one.coordinates(".csv")):
+        for path in (one.candidates, one.preview, *map(one.coordinates, _COORDINATES)):
             path.unlink(missing_ok=True)
 
 
@@ -233,6 +232,8 @@ def _write_coordinates(one: _Planned, result: FinishedMicrograph, threshold: flo
     picks = result.candidates.above(result.default_threshold if threshold is None else threshold)
     write_coordinates_star(one.coordinates(".star"), picks)
     write_coordinates_csv(one.coordinates(".csv"), picks)
+    if picks.tube_id is not None:
+        write_tubes_star(one.coordinates("_tubes.star"), picks)
     return len(picks)
 
 

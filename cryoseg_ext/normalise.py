@@ -66,6 +66,16 @@ class WorkingMicrograph:
             (y_px - _fixed_px(wy)) * step_y + _fixed_px(ny),
         )
 
+    def from_source_px(
+        self, x_px: NDArray[np.float64], y_px: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return pixels of the micrograph on disk in working coordinates: the inverse of `to_source_px`."""
+        (ny, nx), (wy, wx), (step_y, step_x) = self.source_shape, self.image.shape, self.step_px
+        return (
+            (x_px - _fixed_px(nx)) / step_x + _fixed_px(wx),
+            (y_px - _fixed_px(ny)) / step_y + _fixed_px(wy),
+        )
+
 
 def _fixed_px(length: int) -> int:
     """Return the pixel that `fourier_rescale_2d` maps onto itself, (n + 1) // 2 because it uses fftshift."""

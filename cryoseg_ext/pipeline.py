@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cryoseg_ext.crf import CrfChoice, CrfOptions, chosen_crf, refine_maps
-from cryoseg_ext.extract import extract_picks, find_candidates
+from cryoseg_ext.extract import Maps, extract, merge_sizes
 from cryoseg_ext.network import Model, segment
-from cryoseg_ext.normalise import WORKING_DIAMETER_PX, WorkingMicrograph, to_working_scale
+from cryoseg_ext.normalise import WorkingMicrograph, to_working_scale
+from cryoseg_ext.options import PickingOptions
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.repair import RepairedMicrograph, repair
-
-
-@dataclass(frozen=True)
-class PickingOptions:
-    """What a user decides about picking.
-
-    Parameters
-    ----------
-    particle_diameter_A : float
-        Largest extent of the particle in Å.
-    min_distance_A : float, optional
-        Smallest distance between two picks in Å; half the diameter by default.
-    crf : CrfChoice, CrfOptions or None
-        Changes of the model's own conditional random field, another one altogether, or none at all.
-    invert : bool
-        Whether protein is bright, so that the contrast has to be inverted.
-    """
-
-    particle_diameter_A: float
-    min_distance_A: float | None = None
-    crf: CrfChoice | CrfOptions | None = CrfChoice()
-    invert: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,7 +25,7 @@ class PickedMicrograph:
     candidates : Picks
         All down to a score of 0.02, in pixels of the micrograph on disk, not rounded.
     working : WorkingMicrograph
-        The normalised micrograph at the working scale.
+        The normalised micrograph at the working scale; of a mixture of sizes, at that of a middle one.
     probability : NDArray[np.float32]
         ``(y, x)`` probability of particle at the working scale, after the CRF.
     """
@@ -89,21 +68,41 @@ def pick_repaired(
     repaired: RepairedMicrograph, pixel_size_A: float, model: Model, options: PickingOptions
 ) -> PickedMicrograph:
     """Pick the particles of a micrograph whose defects are already repaired; see `pick_micrograph`."""
+    diameters_A = options.diameters_A
+    picked = [_pick_at(one_A, repaired, pixel_size_A, model, options) for one_A in diameters_A]
+    if len(picked) == 1:
+        return picked[0]
+    found = [(one.candidates, stated_A) for one, stated_A in zip(picked, diameters_A, strict=True)]
+    merged = merge_sizes(found, pixel_size_A, options.extraction)
+    return replace(picked[len(picked) // 2], candidates=merged)
+
+
+def _pick_at(
+    diameter_A: float,
+    repaired: RepairedMicrograph,
+    pixel_size_A: float,
+    model: Model,
+    options: PickingOptions,
+) -> PickedMicrograph:
+    """Pick the particles of about one size."""
     image = -repaired.image if options.invert else repaired.image
-    working = to_working_scale(image, repaired.valid, pixel_size_A, options.particle_diameter_A)
-    return pick_working(working, model, options)
+    working = to_working_scale(image, repaired.valid, pixel_size_A, diameter_A)
+    maps = maps_of(working, model, options.crf)
+    picks = extract(maps, working, diameter_A, model.calibration, options.extraction)
+    return PickedMicrograph(picks, working, maps.particle)
 
 
-def pick_working(working: WorkingMicrograph, model: Model, options: PickingOptions) -> PickedMicrograph:
-    """Pick the particles, which are dark, of a micrograph at the working scale; see `pick_micrograph`."""
+def maps_of(
+    working: WorkingMicrograph, model: Model, crf: CrfChoice | CrfOptions | None = CrfChoice()
+) -> Maps:
+    """Return what the network and the CRF say of a micrograph, from which picks are extracted."""
     output = segment(working.image, model)
-    crf = chosen_crf(options.crf, model.crf)
     refined = refine_maps(
-        output.particle_logit, output.centre, working.image, working.diameter_px, crf, model.device
+        output.particle_logit,
+        output.centre,
+        working.image,
+        working.diameter_px,
+        chosen_crf(crf, model.crf),
+        model.device,
     )
-    candidates = find_candidates(refined.centre, refined.particle, output.contaminant)
-    min_distance_px = None
-    if options.min_distance_A is not None:
-        min_distance_px = options.min_distance_A / options.particle_diameter_A * WORKING_DIAMETER_PX
-    picks = extract_picks(candidates, working, model.calibration, min_distance_px)
-    return PickedMicrograph(picks, working, refined.particle)
+    return Maps(refined.centre, refined.particle, output.contaminant)

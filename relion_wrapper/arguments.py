@@ -12,10 +12,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import click
+
+from cryoseg_ext.cli.extraction_options import EXTRACTION_OPTIONS
+from cryoseg_ext.cli.settings_option import read_settings
 from cryoseg_ext.crf.options import FILTERS, REFERENCES, SOLVERS, CrfChoice
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.extract.options import ExtractionOptions
+from cryoseg_ext.size.stated import AUTO, StatedSize, stated_size
 
 UNUSED_INPUTS = ("in_movies", "in_coords", "in_parts", "in_3dref", "in_mask")
 Word = TypeVar("Word", bound=str)
@@ -31,12 +37,12 @@ class JobArguments:
     ----------
     in_mics : Path
         The micrographs STAR file.
-    particle_diameter_A : float
-        The particle diameter in Å.
+    size : StatedSize
+        The size of the particles.
     threshold : float | None
         The lowest figure of merit in the coordinate files; None is the model's calibrated default.
-    min_distance_A : float | None
-        The least distance between two picks in Å; None follows from the diameter.
+    extraction : ExtractionOptions
+        How picks are made of the network's maps.
     crf : CrfChoice
         What to change of the model's own CRF.
     use_crf : bool
@@ -56,9 +62,9 @@ class JobArguments:
     """
 
     in_mics: Path
-    particle_diameter_A: float
+    size: StatedSize
     threshold: float | None = None
-    min_distance_A: float | None = None
+    extraction: ExtractionOptions = ExtractionOptions()
     crf: CrfChoice = CrfChoice()
     use_crf: bool = True
     invert: bool = False
@@ -79,21 +85,17 @@ def parse_arguments(argv: Sequence[str]) -> JobArguments:
     """
     known, unknown = _parser().parse_known_args(argv)
     given: dict[str, str | None] = vars(known)
+    if given["settings"]:
+        _fill_in(given, Path(given["settings"]))
     if not given["in_mics"]:
         raise CryosegError(
             "--in_mics is missing: choose the micrographs STAR file as 'Input micrographs' of the job"
         )
-    if not given["particle_diameter"]:
-        raise CryosegError(
-            "--particle_diameter is missing: add the parameter particle_diameter, in Å, to the job"
-        )
     return JobArguments(
         in_mics=Path(given["in_mics"]),
-        particle_diameter_A=positive_length("particle_diameter", given["particle_diameter"]),
+        size=_size(given),
         threshold=_fraction("threshold", given["threshold"]) if given["threshold"] else None,
-        min_distance_A=positive_length("min_distance", given["min_distance"])
-        if given["min_distance"]
-        else None,
+        extraction=_extraction(given),
         crf=CrfChoice(
             _word("crf_solver", given["crf_solver"], SOLVERS),
             _word("crf_filter", given["crf_filter"], FILTERS),
@@ -108,6 +110,16 @@ def parse_arguments(argv: Sequence[str]) -> JobArguments:
         only_do_unfinished=yes_or_no("only_do_unfinished", given["only_do_unfinished"]),
         warnings=tuple(_warnings(given, unknown)),
     )
+
+
+def _fill_in(given: dict[str, str | None], path: Path) -> None:
+    """Take from a file of settings what the command line leaves open."""
+    settings = read_settings(path)
+    if given["crf_solver"]:
+        settings.pop("no_crf", None)
+    for name, value in settings.items():
+        if given[name] is None:
+            given[name] = str(value)
 
 
 def output_directory(argv: Sequence[str]) -> Path:
@@ -156,14 +168,22 @@ def _parser() -> argparse.ArgumentParser:
     main = parser.add_argument_group("Required")
     add(main, "--o", metavar="DIR", text="folder of the job")
     add(main, "--in_mics", metavar="STAR", text="micrographs of an Import, MotionCorr, CtfFind or Select job")
-    add(main, "--particle_diameter", metavar="Å", text="longest extent of the particle")
+    add(main, "--particle_diameter", metavar="Å", text="longest extent of the particle, or auto: estimate it")
+    add(
+        main,
+        "--min_diameter",
+        metavar="Å",
+        text="in its place, for a mixture of sizes: the smallest particle,",
+    )
+    add(main, "--max_diameter", metavar="Å", text="and the largest one")
     picks = parser.add_argument_group("Picks")
     add(picks, "--threshold", metavar="P", text="lowest figure of merit, 0 to 1 (default: the model's own)")
-    add(
-        picks, "--min_distance", metavar="Å", text="least distance between picks (default: half the diameter)"
-    )
+    add(picks, "--settings", metavar="FILE", text="of `cryoseg select`; options given here win over it")
     add(picks, "--invert", metavar="Yes/No", text="protein is bright on these micrographs (default: dark)")
     add(picks, "--model", metavar="FILE", text="model to pick with (default: the one in the package)")
+    extraction = parser.add_argument_group("Extraction (defaults in brackets)")
+    for option in EXTRACTION_OPTIONS:
+        add(extraction, option.flag, metavar=option.metavar, text=option.help)
     crf = parser.add_argument_group("Conditional random field (default: what the model was trained with)")
     add(crf, "--no_crf", metavar="Yes/No", text="leave it out")
     add(crf, "--crf_solver", metavar="NAME", text=", ".join(SOLVERS))
@@ -201,11 +221,31 @@ def positive_length(name: str, text: str) -> float:
     return value
 
 
+def _size(given: dict[str, str | None]) -> StatedSize:
+    def length(name: str) -> float | None:
+        text = given[name]
+        return positive_length(name, text) if text else None
+
+    diameter = AUTO if given["particle_diameter"] == AUTO else length("particle_diameter")
+    return stated_size(diameter, length("min_diameter"), length("max_diameter"))
+
+
 def _fraction(name: str, text: str) -> float:
     value = _number(name, text)
     if not 0 <= value <= 1:
         raise CryosegError(f"--{name} {text} is not between 0 and 1: give the lowest figure of merit to keep")
     return value
+
+
+def _extraction(given: dict[str, str | None]) -> ExtractionOptions:
+    chosen: dict[str, Any] = {}
+    for option in EXTRACTION_OPTIONS:
+        if text := given[option.name]:
+            try:
+                chosen[option.field] = option.type.convert(text, None, None)
+            except click.BadParameter as error:
+                raise CryosegError(f"{option.flag}: {error.message}") from None
+    return ExtractionOptions(**chosen)
 
 
 def _word(name: str, text: str | None, known: Sequence[Word]) -> Word | None:

@@ -24,16 +24,19 @@ class RelionVersion(Enum):
 _NODE_TYPES: dict[RelionVersion, dict[str, str | int]] = {
     RelionVersion.V3_1: {
         "coords_suffix_autopick.star": 2,
+        "coords_suffix_tubes.star": 2,
         "logfile.pdf": 13,
         "micrographs.star": 1,
     },
     RelionVersion.V4_0: {
         "autopick.star": "MicrographsCoords.star.relion.autopick",
+        "tubes.star": "MicrographsCoords.star.relion.autopick",
         "logfile.pdf": "LogFile.pdf.relion.autopick",
         "micrographs.star": "MicrographsData.star.relion",
     },
     RelionVersion.V5_0: {
         "autopick.star": "MicrographCoordsGroup.star.relion.autopick",
+        "tubes.star": "MicrographCoordsGroup.star.relion.autopick",
         "logfile.pdf": "LogFile.pdf.relion.autopick",
         "micrographs.star": "MicrographGroupMetadata.star.relion",
     },
@@ -68,7 +71,9 @@ def write_output_nodes(
     rows = "".join(
         f"{(job_directory / name).as_posix()} {node_type}\n"
         for name, node_type in _NODE_TYPES[version].items()
-        if names is None or name in names
+        if (names is None or name in names)
+        # Only a job on filaments has them.
+        and ("tubes" not in name or (job_directory / name).exists())
     )
     replace_text(
         job_directory / OUTPUT_NODES_FILE,

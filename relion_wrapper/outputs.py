@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from cryoseg_ext.coordinates import write_coordinates_star
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.report import load_preview
 from relion_wrapper.nodes import detect_relion_version, write_output_nodes
+from relion_wrapper.paths import PICK_NAME, TUBES_NAME
 from relion_wrapper.picking import PlannedMicrograph
 from relion_wrapper.star import (
     MicrographsStar,
@@ -64,16 +64,22 @@ def write_coordinates(result: JobResult, names: Container[str]) -> None:
     """Write the coordinate files of the micrographs called `names`."""
     for one, picks in zip(result.planned, result.picks, strict=True):
         if one.name in names:
-            write_coordinates_star(one.files.coordinates, picks)
+            one.files.write_coordinates(picks)
 
 
 def write_stars(job_directory: Path, result: JobResult) -> None:
     """Write the STAR files of the whole job."""
     picks = dict(zip(result.names, result.picks, strict=True))
     write_micrographs_star(job_directory / "micrographs.star", result.star)
-    write_coordinate_lists(
-        job_directory, result.star.path, {one.name: one.files.coordinates for one in result.planned}
-    )
+    coordinates = {one.name: one.files.coordinates for one in result.planned}
+    write_coordinate_lists(job_directory, PICK_NAME, result.star.path, coordinates)
+    tubes = {one.name: one.files.tubes for one in result.planned if picks[one.name].tube_id is not None}
+    if tubes:
+        write_coordinate_lists(job_directory, TUBES_NAME, result.star.path, tubes)
+    else:
+        # An earlier run may have picked along filaments.
+        for name in (f"{TUBES_NAME}.star", f"coords_suffix_{TUBES_NAME}.star"):
+            (job_directory / name).unlink(missing_ok=True)
     write_summary_star(job_directory / "summary.star", picks)
     write_candidates_star(
         job_directory / "candidates.star", dict(zip(result.names, result.candidates, strict=True))

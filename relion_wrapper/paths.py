@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from cryoseg_ext.coordinates import write_coordinates_star, write_tubes_star
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.pickfiles.paths import after_job_folder
+from cryoseg_ext.picks import Picks
 
-PICK_NAME = "autopick"
+PICK_NAME, TUBES_NAME = "autopick", "tubes"
 
 
 @dataclass(frozen=True)
@@ -24,15 +26,27 @@ class MicrographFiles:
         All candidates; its presence says that the micrograph is finished.
     preview : Path
         What the overlay in the report is drawn from; only a sample of micrographs has one.
+    tubes : Path
+        Start-end coordinates of filaments, where filaments were asked for.
     """
 
     coordinates: Path
     candidates: Path
     preview: Path
+    tubes: Path
+
+    def write_coordinates(self, picks: Picks) -> None:
+        """Write the coordinates; of filaments the segments, and starts and ends in another file."""
+        write_coordinates_star(self.coordinates, picks)
+        if picks.tube_id is None:
+            # An earlier run may have picked along filaments.
+            self.tubes.unlink(missing_ok=True)
+        else:
+            write_tubes_star(self.tubes, picks)
 
     def remove(self) -> None:
         """Remove the files, so that no earlier result stands for a micrograph that cannot be read now."""
-        for path in (self.coordinates, self.candidates, self.preview):
+        for path in (self.coordinates, self.candidates, self.preview, self.tubes):
             path.unlink(missing_ok=True)
 
 
@@ -61,9 +75,8 @@ def micrograph_files(job_directory: Path, micrograph_name: str) -> MicrographFil
             "folder in the project and import the micrographs through it"
         )
     stem = relative.with_suffix("")
-    return MicrographFiles(
-        *(job_directory / f"{stem}_{end}" for end in (f"{PICK_NAME}.star", "candidates.star", "preview.npz"))
-    )
+    ends = (f"{PICK_NAME}.star", "candidates.star", "preview.npz", f"{TUBES_NAME}.star")
+    return MicrographFiles(*(job_directory / f"{stem}_{end}" for end in ends))
 
 
 def check_collisions(planned: Sequence[tuple[str, MicrographFiles]]) -> None:

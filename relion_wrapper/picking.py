@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryoseg_ext.batch import MicrographTask, pick_batch
-from cryoseg_ext.coordinates import write_coordinates_star
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.finished import FinishedMicrograph, as_stored, write_finished
+from cryoseg_ext.finished import FinishedMicrograph, as_stored, model_digest, write_finished
 from cryoseg_ext.report import make_preview, save_preview
+from cryoseg_ext.size.estimate import DiameterEstimate
+from cryoseg_ext.size.sample import sampled_diameter
 from relion_wrapper.arguments import JobArguments
 from relion_wrapper.job import RelionJob
 from relion_wrapper.paths import MicrographFiles
 from relion_wrapper.progress import ProgressBar
+from relion_wrapper.star import MicrographsStar, pixel_sizes
 
 if TYPE_CHECKING:
-    from cryoseg_ext.crf import CrfChoice
+    from cryoseg_ext.network import Model
+    from cryoseg_ext.options import PickingOptions
     from cryoseg_ext.pipeline import PickedMicrograph
 
 
@@ -57,7 +60,7 @@ def pick_planned(
     planned: Sequence[PlannedMicrograph],
     arguments: JobArguments,
     model_path: Path,
-    crf: CrfChoice | None,
+    options: PickingOptions,
     job: RelionJob,
     stretches_shown: set[int],
 ) -> tuple[dict[str, FinishedMicrograph], dict[str, str]]:
@@ -68,11 +71,11 @@ def pick_planned(
     planned : Sequence[PlannedMicrograph]
         What to pick.
     arguments : JobArguments
-        How.
+        Threads, GPU and threshold.
     model_path : Path
         The model file.
-    crf : CrfChoice | None
-        The settings of the CRF; None leaves it out.
+    options : PickingOptions
+        What decides about the picks.
     job : RelionJob
         Polled for an abort before each micrograph.
     stretches_shown : set of int
@@ -94,12 +97,10 @@ def pick_planned(
 
     from cryoseg_ext.contrast import contrast_hint
     from cryoseg_ext.network import load_model
-    from cryoseg_ext.pipeline import PickingOptions
 
     torch.set_num_threads(arguments.threads)
     model = load_model(model_path, choose_device(arguments.gpu))
     threshold = model.threshold if arguments.threshold is None else arguments.threshold
-    options = PickingOptions(arguments.particle_diameter_A, arguments.min_distance_A, crf, arguments.invert)
     by_name = {one.name: one for one in planned}
     finished: dict[str, FinishedMicrograph] = {}
     skipped: dict[str, str] = {}
@@ -117,12 +118,42 @@ def pick_planned(
                 warn(hint)
             _store_preview(one, outcome, stretches_shown)
             result = FinishedMicrograph(one.settings, model.threshold, as_stored(outcome.candidates))
-            write_coordinates_star(one.files.coordinates, result.candidates.above(threshold))
+            one.files.write_coordinates(result.candidates.above(threshold))
             write_finished(one.files.candidates, result)
             finished[task.name] = result
         bar.update(number)
     job.stop_if_aborted()
     return finished, skipped
+
+
+def estimate_diameter(
+    star: MicrographsStar, arguments: JobArguments, model_path: Path, job: RelionJob
+) -> DiameterEstimate:
+    """Return the particle diameter, from a few micrographs or as an earlier run of the job estimated it.
+
+    Raises
+    ------
+    CryosegError
+        If too few particles are found.
+    JobAborted
+        When the user pressed Abort.
+    """
+    tasks = [
+        MicrographTask(name, Path(name), size_A)
+        for name, size_A in zip(star.names, pixel_sizes(star), strict=True)
+        if not isinstance(size_A, CryosegError)
+    ]
+
+    def load() -> Model:
+        import torch
+
+        from cryoseg_ext.network import load_model
+
+        torch.set_num_threads(arguments.threads)
+        return load_model(model_path, choose_device(arguments.gpu))
+
+    digest = model_digest(model_path)
+    return sampled_diameter(tasks, digest, job.directory, load, job.stop_if_aborted)
 
 
 def choose_device(gpu: str | None) -> str:

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cryoseg_ext.crf import CrfChoice
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.finished import FinishedMicrograph, model_digest, read_finished, settings_key
+from cryoseg_ext.options import PickingOptions
 from cryoseg_ext.report import stretch
 from cryoseg_ext.weights import DEFAULT_MODEL
 from relion_wrapper.arguments import JobArguments
@@ -16,7 +16,7 @@ from relion_wrapper.display import display_commands
 from relion_wrapper.job import RelionJob
 from relion_wrapper.outputs import JobResult, write_coordinates, write_logfile, write_stars
 from relion_wrapper.paths import check_collisions, micrograph_files
-from relion_wrapper.picking import PlannedMicrograph, pick_planned, warn
+from relion_wrapper.picking import PlannedMicrograph, estimate_diameter, pick_planned, warn
 from relion_wrapper.star import MicrographsStar, pixel_sizes, read_micrographs_star
 
 
@@ -41,15 +41,24 @@ def run(arguments: JobArguments, job: RelionJob) -> None:
         warn(warning)
     star = read_micrographs_star(arguments.in_mics)
     model, crf = arguments.model or DEFAULT_MODEL, arguments.crf if arguments.use_crf else None
-    planned, skipped = plan(star, arguments, model, crf, job.directory)
+    diameter_A = arguments.size.diameter_A
+    if diameter_A is None:
+        estimate = estimate_diameter(star, arguments, model, job)
+        say(str(estimate))
+        diameter_A = estimate.diameter_A
+    options = PickingOptions(
+        diameter_A, arguments.extraction, crf, arguments.size.smallest_A, arguments.invert
+    )
+    planned, skipped = plan(star, options, model, job.directory)
     earlier = finished_earlier(planned, keep_all=arguments.only_do_unfinished)
     unfinished = [one for one in planned if one.name not in earlier]
     say_what_is_to_do(planned, earlier)
     new: dict[str, FinishedMicrograph] = {}
     if unfinished:
-        new, failed = pick_planned(unfinished, arguments, model, crf, job, stretches_shown(planned, earlier))
+        shown = stretches_shown(planned, earlier)
+        new, failed = pick_planned(unfinished, arguments, model, options, job, shown)
         skipped |= failed
-    result = collect(star, arguments, planned, earlier, new, skipped)
+    result = collect(star, arguments, diameter_A, planned, earlier, new, skipped)
     write_coordinates(result, earlier)
     write_stars(job.directory, result)
     write_logfile(job.directory, result)
@@ -58,7 +67,7 @@ def run(arguments: JobArguments, job: RelionJob) -> None:
 
 
 def plan(
-    star: MicrographsStar, arguments: JobArguments, model: Path, crf: CrfChoice | None, job_directory: Path
+    star: MicrographsStar, options: PickingOptions, model: Path, job_directory: Path
 ) -> tuple[list[PlannedMicrograph], dict[str, str]]:
     """Return what to pick and where it goes, and what is wrong with the micrographs that cannot be picked.
 
@@ -79,14 +88,7 @@ def plan(
             skipped[name] = str(error)
             warn(str(error))
             continue
-        settings = settings_key(
-            particle_diameter_A=arguments.particle_diameter_A,
-            min_distance_A=arguments.min_distance_A,
-            crf=crf,
-            digest=digest,
-            pixel_size_A=size_A,
-            invert=arguments.invert,
-        )
+        settings = settings_key(options, digest=digest, pixel_size_A=size_A)
         planned.append(PlannedMicrograph(name, size_A, files, settings, stretch(number, len(star.names))))
     check_collisions([(one.name, one.files) for one in planned])
     return planned, skipped
@@ -114,6 +116,7 @@ def stretches_shown(
 def collect(
     star: MicrographsStar,
     arguments: JobArguments,
+    particle_diameter_A: float,
     planned: Sequence[PlannedMicrograph],
     earlier: Mapping[str, FinishedMicrograph],
     new: Mapping[str, FinishedMicrograph],
@@ -138,7 +141,7 @@ def collect(
         planned=processed,
         candidates=[(new.get(one.name) or earlier[one.name]).candidates for one in processed],
         threshold=last.default_threshold if arguments.threshold is None else arguments.threshold,
-        particle_diameter_A=arguments.particle_diameter_A,
+        particle_diameter_A=particle_diameter_A,
         skipped=skipped,
     )
 

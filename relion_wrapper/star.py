@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cryoseg_ext.coordinates import star_labels, star_rows
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replace_text, replacing
 from cryoseg_ext.picks import Picks
@@ -143,16 +144,20 @@ def write_micrographs_star(path: Path, star: MicrographsStar) -> None:
         replace_text(path, _to_text({"optics": star.optics, "micrographs": star.micrographs}))
 
 
-def write_coordinate_lists(job_directory: Path, in_mics: Path, coordinates: Mapping[str, Path]) -> None:
+def write_coordinate_lists(
+    job_directory: Path, kind: str, in_mics: Path, coordinates: Mapping[str, Path]
+) -> None:
     """Write the lists that lead RELION to the coordinate files.
 
-    ``autopick.star`` is RELION 4's and 5's; ``coords_suffix_autopick.star`` is RELION 3.1's, one line with
-    the path of the micrographs STAR file.
+    ``KIND.star`` is RELION 4's and 5's; ``coords_suffix_KIND.star`` is RELION 3.1's, one line with the path
+    of the micrographs STAR file.
 
     Parameters
     ----------
     job_directory : Path
         The picking job's folder.
+    kind : str
+        What the coordinate files end in, without ``.star``.
     in_mics : Path
         The micrographs STAR file the job was given.
     coordinates : Mapping[str, Path]
@@ -160,12 +165,12 @@ def write_coordinate_lists(job_directory: Path, in_mics: Path, coordinates: Mapp
     """
     rows = (f"{_quoted(name)} {_quoted(path.as_posix())}" for name, path in coordinates.items())
     _write_table(
-        job_directory / "autopick.star",
+        job_directory / f"{kind}.star",
         "coordinate_files",
         ("rlnMicrographName", "rlnMicrographCoordinates"),
         rows,
     )
-    replace_text(job_directory / "coords_suffix_autopick.star", f"{in_mics.as_posix()}\n")
+    replace_text(job_directory / f"coords_suffix_{kind}.star", f"{in_mics.as_posix()}\n")
 
 
 def write_summary_star(path: Path, picks: Mapping[str, Picks]) -> None:
@@ -198,20 +203,13 @@ def write_particles_star(path: Path, star: MicrographsStar, picks: Mapping[str, 
         str(name): " ".join(map(_quoted, map(str, values)))
         for name, *values in star.micrographs[["rlnMicrographName", *inherited]].itertuples(index=False)
     }
+    labels = star_labels(picks.values())
     rows = (
-        f"{x:.6f} {y:.6f} {s:.6f} 0 0.000000 {_quoted(name)} {of_micrograph[name]}"
+        f"{row} {_quoted(name)} {of_micrograph[name]}"
         for name, p in picks.items()
-        for x, y, s in zip(np.rint(p.x_px).tolist(), np.rint(p.y_px).tolist(), p.score.tolist(), strict=True)
+        for row in star_rows(p, labels)
     )
-    columns = (
-        "rlnCoordinateX",
-        "rlnCoordinateY",
-        "rlnAutopickFigureOfMerit",
-        "rlnClassNumber",
-        "rlnAnglePsi",
-        "rlnMicrographName",
-        *inherited,
-    )
+    columns = (*labels, "rlnMicrographName", *inherited)
     optics = "" if star.optics is None else _to_text({"optics": star.optics})
     _write_table(path, "" if star.optics is None else "particles", columns, rows, before=optics)
 

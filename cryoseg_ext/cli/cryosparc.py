@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from cryoseg_ext.cli.extraction_options import extraction_options
+from cryoseg_ext.cli.settings_option import settings_option
+from cryoseg_ext.cli.size_options import size_options
+
+if TYPE_CHECKING:
+    from cryoseg_ext.extract import ExtractionOptions
+    from cryoseg_ext.size.stated import StatedSize
 
 
 @click.group()
@@ -22,21 +31,9 @@ def cryosparc() -> None:
 @click.option("--workspace", metavar="W", help="Workspace for the new job, such as W1.")
 @click.option("--exposures", metavar="J:OUTPUT", help="What to pick, such as J12:exposures_accepted.")
 @click.option("--job", metavar="J", help="Go on with this job of cryoseg instead of making a new one.")
-@click.option(
-    "--particle_diameter",
-    type=click.FloatRange(min=0, min_open=True),
-    required=True,
-    metavar="Å",
-    help="Longest extent of the particle.",
-)
+@size_options
 @click.option(
     "--threshold", type=click.FloatRange(0, 1), metavar="P", help="Lowest score; default: the model's own."
-)
-@click.option(
-    "--min_distance",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="Å",
-    help="Least distance between picks; default: half the diameter.",
 )
 @click.option(
     "--model", type=click.Path(path_type=Path), help="Model to pick with; default: the one in the package."
@@ -58,14 +55,15 @@ def cryosparc() -> None:
 @click.option("--email", help="Your e-mail address in CryoSPARC.")
 @click.option("--password", help="Your password; other users of the machine may see it here.")
 @click.option("--license", "license_id", help="The licence of a CryoSPARC of version 4.")
+@extraction_options
+@settings_option
 def pick(
     project: str,
     workspace: str | None,
     exposures: str | None,
     job: str | None,
-    particle_diameter: float,
+    size: StatedSize,
     threshold: float | None,
-    min_distance: float | None,
     model: Path | None,
     no_crf: bool,
     masks: bool,
@@ -77,6 +75,7 @@ def pick(
     email: str | None,
     password: str | None,
     license_id: str | None,
+    extraction: ExtractionOptions,
 ) -> None:
     """Pick exposures as an External job, whose particles Inspect Picks and Extract take.
 
@@ -87,16 +86,18 @@ def pick(
     from cryoseg_ext.crf import CrfChoice
     from cryoseg_ext.cryosparc.client import find_login
     from cryoseg_ext.cryosparc.pick import pick_exposures
+    from cryoseg_ext.size.stated import AUTO
 
     torch.set_num_threads(threads)
     pick_exposures(
         project,
         workspace,
         exposures,
-        particle_diameter_A=particle_diameter,
+        particle_diameter_A=size.diameter_A or AUTO,
+        smallest_diameter_A=size.smallest_A,
         job=job,
         threshold=threshold,
-        min_distance_A=min_distance,
+        extraction=extraction,
         crf=None if no_crf else CrfChoice(),
         model=model,
         device=device,

@@ -14,9 +14,11 @@ _COMMANDS = {
     "compare": "Train and score architectures and losses on the same data.",
     "convert": "Convert picks between RELION, CryoSPARC and CSV.",
     "cryosparc": "Jobs in a CryoSPARC workspace.",
+    "evaluate": "Compare picks and masks with the truth.",
     "labels": "Label the pixels of particles: from a 3D map and poses, or from coordinates.",
     "pick": "Pick particles on micrographs, without a RELION project.",
     "segment": "Mark the particle pixels of micrographs, before and after the CRF.",
+    "select": "Choose how to pick, on a few micrographs.",
     "simulate": "Simulate micrographs with exact truth.",
     "train": "Train a model on your own micrographs and picks, or on simulated ones.",
 }

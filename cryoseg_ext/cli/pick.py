@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING
 import click
 
 from cryoseg_ext.cli.crf_options import crf_options
+from cryoseg_ext.cli.extraction_options import extraction_options
+from cryoseg_ext.cli.settings_option import settings_option
+from cryoseg_ext.cli.size_options import size_options
 
 if TYPE_CHECKING:
     from cryoseg_ext.crf import CrfChoice
+    from cryoseg_ext.extract import ExtractionOptions
+    from cryoseg_ext.size.stated import StatedSize
 
 
 @click.command()
 @click.argument("micrographs", nargs=-1, required=True)
-@click.option(
-    "--particle_diameter",
-    type=click.FloatRange(min=0, min_open=True),
-    required=True,
-    metavar="Å",
-    help="Longest extent of the particle.",
-)
+@size_options
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to."
 )
@@ -33,12 +32,6 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--threshold", type=click.FloatRange(0, 1), metavar="P", help="Lowest score; default: the model's own."
-)
-@click.option(
-    "--min_distance",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="Å",
-    help="Least distance between picks; default: half the diameter.",
 )
 @click.option("--invert", is_flag=True, help="Protein is bright on these micrographs: invert their contrast.")
 @click.option(
@@ -52,18 +45,20 @@ if TYPE_CHECKING:
     help="CryoSPARC only: the image of each exposure to pick, such as micrograph_blob_denoised.",
 )
 @click.option("--j", "threads", type=click.IntRange(min=1), default=1, help="Processor threads.")
+@extraction_options
 @crf_options
+@settings_option
 def pick(
     micrographs: tuple[str, ...],
-    particle_diameter: float,
+    size: StatedSize,
     out: Path,
     pixel_size: float | None,
     threshold: float | None,
-    min_distance: float | None,
     invert: bool,
     model: Path | None,
     image_slot: str,
     threads: int,
+    extraction: ExtractionOptions,
     crf: CrfChoice,
 ) -> None:
     """Pick particles on MICROGRAPHS: MRC or TIFF files, patterns such as '*.mrc', or one .csg file.
@@ -77,18 +72,31 @@ def pick(
     """
     import torch
 
+    from cryoseg_ext.finished import model_digest
     from cryoseg_ext.folder import find_micrographs, pick_into_folder, tasks_of
-    from cryoseg_ext.pipeline import PickingOptions
+    from cryoseg_ext.network import load_model
+    from cryoseg_ext.options import PickingOptions
+    from cryoseg_ext.size.sample import sampled_diameter
     from cryoseg_ext.weights import DEFAULT_MODEL
 
     torch.set_num_threads(threads)
-    options = PickingOptions(particle_diameter, min_distance, crf, invert)
+    model = model or DEFAULT_MODEL
     paths = find_micrographs(micrographs)
-    if any(path.suffix.lower() in (".cs", ".csg") for path in paths):
-        from cryoseg_ext.cryosparc.offline import pick_group
+    is_group = any(path.suffix.lower() in (".cs", ".csg") for path in paths)
+    if is_group:
+        from cryoseg_ext.cryosparc.offline import group_tasks, pick_group
 
-        pick_group(paths, image_slot, pixel_size, model or DEFAULT_MODEL, options, threshold, out, click.echo)
+        tasks = group_tasks(paths, image_slot, pixel_size)
     else:
         tasks = tasks_of(paths, [pixel_size] * len(paths))
-        pick_into_folder(tasks, model or DEFAULT_MODEL, options, threshold, out, click.echo)
+    diameter_A = size.diameter_A
+    if diameter_A is None:
+        estimate = sampled_diameter(tasks, model_digest(model), out, lambda: load_model(model))
+        click.echo(estimate)
+        diameter_A = estimate.diameter_A
+    options = PickingOptions(diameter_A, extraction, crf, size.smallest_A, invert)
+    if is_group:
+        pick_group(paths, image_slot, pixel_size, model, options, threshold, out, click.echo)
+    else:
+        pick_into_folder(tasks, model, options, threshold, out, click.echo)
     click.echo(f"Coordinates and report.pdf are in {out}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cryoseg_ext.cli.crf_options import crf_options
+from cryoseg_ext.cli.settings_option import settings_option
 
 if TYPE_CHECKING:
     from cryoseg_ext.batch import MicrographTask
@@ -41,6 +42,7 @@ MASK_FROM = 0.5
 )
 @click.option("--j", "threads", type=click.IntRange(min=1), default=1, help="Processor threads.")
 @crf_options
+@settings_option
 def segment(
     micrographs: tuple[str, ...],
     particle_diameter: float,

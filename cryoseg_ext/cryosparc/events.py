@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from cryoseg_ext.cryosparc.groups import Exposure
     from cryoseg_ext.cryosparc.job import ExternalJob
     from cryoseg_ext.network import Model
+    from cryoseg_ext.options import PickingOptions
     from cryoseg_ext.picks import Picks
-    from cryoseg_ext.pipeline import PickedMicrograph, PickingOptions
+    from cryoseg_ext.pipeline import PickedMicrograph
 
 OVERLAY_FILE = "overlay.png"
 _OVERLAY_INCHES, _DPI = (7.0, 7.0), 120
@@ -33,7 +34,7 @@ def log_settings(job: ExternalJob, options: PickingOptions, model: Model, thresh
     lines = (
         f"cryoseg {version('cryoseg')} on {platform.node()}, cryosparc-tools {CLIENT_VERSION}",
         f"particle diameter: {diameter_A:g} Å",
-        f"least distance of two picks: {options.min_distance_A or diameter_A / 2:g} Å",
+        f"extraction: {options.extraction.method}, least distance of two picks {options.min_distance_A:g} Å",
         f"threshold: {threshold:g}" + (" (the model's own)" if threshold == model.threshold else ""),
         f"model: {model.fingerprint} on {model.device}",
         f"conditional random field: {options.crf or 'left out'}",

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cryoseg_ext.cryosparc.groups import read_exposure_group, write_particle_group
+from cryoseg_ext.batch import MicrographTask
+from cryoseg_ext.cryosparc.groups import ExposureGroup, read_exposure_group, write_particle_group
 from cryoseg_ext.cryosparc.particles import PickedExposure, particle_dataset
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.folder import output_name, pick_into_folder, tasks_of
-from cryoseg_ext.pipeline import PickingOptions
+from cryoseg_ext.options import PickingOptions
 
 OUTPUT_NAME = "picked_particles"
+
+
+def group_tasks(paths: Sequence[Path], image_slot: str, pixel_size_A: float | None) -> list[MicrographTask]:
+    """Return what there is to pick in a results group; see `pick_group`."""
+    group = _read(paths, image_slot)
+    images = [group.project / one.image_path for one in group.exposures]
+    return tasks_of(images, [pixel_size_A or one.image_pixel_size_A for one in group.exposures])
 
 
 def pick_group(
@@ -42,18 +50,22 @@ def pick_group(
     CryosegError
         If the group cannot be read or nothing could be picked.
     """
-    if len(paths) > 1:
-        raise CryosegError(f"{paths[0]}: give a .csg or .cs file alone, without other files")
-    group = read_exposure_group(paths[0], image_slot)
+    group = _read(paths, image_slot)
     images = [group.project / one.image_path for one in group.exposures]
-    tasks = tasks_of(images, [pixel_size_A or one.image_pixel_size_A for one in group.exposures])
+    tasks = group_tasks(paths, image_slot, pixel_size_A)
     picks = pick_into_folder(tasks, model_path, options, threshold, folder, tell).picks
     picked = [
         PickedExposure(exposure, picks[name])
         for exposure, name in zip(group.exposures, map(output_name, images), strict=True)
         if name in picks
     ]
-    min_distance_A = options.min_distance_A or options.particle_diameter_A / 2
     path = folder / f"{OUTPUT_NAME}.csg"
-    write_particle_group(path, particle_dataset(picked, min_distance_A), "Picked particles", group.version)
+    particles = particle_dataset(picked, options.min_distance_A)
+    write_particle_group(path, particles, "Picked particles", group.version)
     tell(f"For CryoSPARC's Import Result Group, in the project folder: {path} and {path.with_suffix('.cs')}")
+
+
+def _read(paths: Sequence[Path], image_slot: str) -> ExposureGroup:
+    if len(paths) > 1:
+        raise CryosegError(f"{paths[0]}: give a .csg or .cs file alone, without other files")
+    return read_exposure_group(paths[0], image_slot)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -18,10 +18,12 @@ from cryoseg_ext.cryosparc.job import OUTPUT, ExternalJob, open_job, running, so
 from cryoseg_ext.cryosparc.masks import mask_path, write_mask
 from cryoseg_ext.cryosparc.particles import PickedExposure
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.extract.options import ExtractionOptions
 from cryoseg_ext.finished import FinishedMicrograph, as_stored, read_finished, settings_key, write_finished
 from cryoseg_ext.network import load_model
-from cryoseg_ext.pipeline import PickingOptions
+from cryoseg_ext.options import PickingOptions
 from cryoseg_ext.report import stretch
+from cryoseg_ext.size.sample import sampled_diameter
 
 if TYPE_CHECKING:
     from cryoseg_ext.cryosparc.client import Login
@@ -74,10 +76,11 @@ def pick_exposures(
     workspace: str | None = None,
     exposures: str | None = None,
     *,
-    particle_diameter_A: float,
+    particle_diameter_A: float | Literal["auto"],
+    smallest_diameter_A: float | None = None,
     job: str | None = None,
     threshold: float | None = None,
-    min_distance_A: float | None = None,
+    extraction: ExtractionOptions = ExtractionOptions(),
     crf: CrfChoice | None = CrfChoice(),
     model: Path | None = None,
     device: str = "cpu",
@@ -98,14 +101,16 @@ def pick_exposures(
         Such as P3 and W1.
     exposures : str
         Job and output with the exposures, such as ``J12:exposures_accepted``.
-    particle_diameter_A : float
-        Largest extent of the particle in Å.
+    particle_diameter_A : float or "auto"
+        Largest extent of the particle in Å; "auto" estimates it from the first exposures that there are.
+    smallest_diameter_A : float, optional
+        For a mixture of sizes: the smallest particle; `particle_diameter_A` is then the largest.
     job : str, optional
         The External job to go on with, such as J45; `workspace` and `exposures` are then not needed.
     threshold : float, optional
         Lowest score of a pick; the model's own by default.
-    min_distance_A : float, optional
-        Smallest distance between two picks in Å; half the diameter by default.
+    extraction : ExtractionOptions
+        How picks are made of the network's maps.
     crf : CrfChoice or None
         Refinement of the segmentation; None leaves it out.
     model : Path, optional
@@ -138,21 +143,22 @@ def pick_exposures(
         tell(mismatch)
     external = open_job(instance, project, workspace, exposures, job)
     tell(f"Job {external.uid} of {project}, in {external.folder}")
-    run = _Run(
-        external,
-        network,
-        PickingOptions(particle_diameter_A, min_distance_A, crf),
-        network.threshold if threshold is None else threshold,
-        masks,
-        tell,
-    )
+    threshold = network.threshold if threshold is None else threshold
     with running(external, tell):
         external.check_folder()
         if mismatch:
             external.log(mismatch, level="warning")
-        log_settings(external, run.options, network, run.threshold)
+        ending = _ending_of(instance, project, exposures) if watch else lambda: True
+        diameter_A = (
+            _estimate(external, network, ending, watch_interval_s)
+            if particle_diameter_A == "auto"
+            else particle_diameter_A
+        )
+        options = PickingOptions(diameter_A, extraction, crf, smallest_diameter_A)
+        run = _Run(external, network, options, threshold, masks, tell)
+        log_settings(external, options, network, threshold)
         if watch:
-            number = _watch(run, _ending_of(instance, project, exposures), watch_interval_s)
+            number = _watch(run, ending, watch_interval_s)
         else:
             _pick(run, external.read_exposures())
             number = _save(run)
@@ -164,6 +170,21 @@ def _ending_of(instance: Any, project: str, source: str | None) -> Callable[[], 
     if source is None or source_has_ended(instance, project, source):
         return lambda: False
     return lambda: source_has_ended(instance, project, source)
+
+
+def _estimate(job: ExternalJob, model: Model, source_ended: Callable[[], bool], interval_s: float) -> float:
+    """Return the particle diameter, estimated from the exposures as soon as there are any."""
+    while not (found := job.read_exposures()) and not source_ended():
+        job.raise_if_killed()
+        time.sleep(interval_s)
+    tasks = [_task(job, one) for one in found]
+    estimate = sampled_diameter(tasks, model.fingerprint, job.folder, lambda: model, job.raise_if_killed)
+    job.log(str(estimate), level="text" if estimate.sure else "warning")
+    return estimate.diameter_A
+
+
+def _task(job: ExternalJob, one: Exposure) -> MicrographTask:
+    return MicrographTask(str(one.uid), job.project_folder / one.image_path, one.image_pixel_size_A or None)
 
 
 def _watch(run: _Run, source_ended: Callable[[], bool], interval_s: float) -> int:
@@ -199,10 +220,7 @@ def _pick(run: _Run, found: Sequence[Exposure]) -> None:
     run.candidates |= {one: earlier for one in new if (earlier := _earlier(run, one)) is not None}
     waiting = {str(one.uid): one for one in new if one not in run.candidates}
     run.job.log(f"{len(waiting)} micrographs to pick, {len(new) - len(waiting)} picked earlier")
-    tasks = [
-        MicrographTask(name, run.job.project_folder / one.image_path, one.image_pixel_size_A or None)
-        for name, one in waiting.items()
-    ]
+    tasks = [_task(run.job, one) for one in waiting.values()]
     shown: set[int] = set()
     results = pick_batch(tasks, run.model, run.options, stop=run.job.is_killed)
     for number, (task, outcome) in enumerate(results):
@@ -252,14 +270,7 @@ def _candidates_path(run: _Run, exposure: Exposure) -> Path:
 
 
 def _key(run: _Run, exposure: Exposure) -> str:
-    return settings_key(
-        particle_diameter_A=run.options.particle_diameter_A,
-        min_distance_A=run.options.min_distance_A,
-        crf=run.options.crf,
-        digest=run.model.fingerprint,
-        pixel_size_A=exposure.image_pixel_size_A,
-        invert=run.options.invert,
-    )
+    return settings_key(run.options, digest=run.model.fingerprint, pixel_size_A=exposure.image_pixel_size_A)
 
 
 def _progress(run: _Run, done: int, total: int) -> str:
@@ -283,8 +294,7 @@ def _save(run: _Run) -> int:
             else "the connected output has no micrographs"
         )
     picked = [PickedExposure(one, picks.above(run.threshold)) for one, picks in run.candidates.items()]
-    options = run.options
-    number = run.job.save_particles(picked, options.min_distance_A or options.particle_diameter_A / 2)
+    number = run.job.save_particles(picked, run.options.min_distance_A)
     if (image := run.job.folder / OVERLAY_FILE).exists():
         run.job.set_images(image)
     run.tell(f"{number} particles on {len(picked)} micrographs saved as {run.job.uid}:{OUTPUT}")

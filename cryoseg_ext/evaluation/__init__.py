@@ -1,5 +1,6 @@
 """How good picks are, against known particle centres."""
 
-from cryoseg_ext.evaluation.picks import PickScores, match_picks, score_picks
+from cryoseg_ext.evaluation.matching import match_picks
+from cryoseg_ext.evaluation.picks import PickScores, score_picks
 
 __all__ = ["PickScores", "match_picks", "score_picks"]

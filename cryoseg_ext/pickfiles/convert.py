@@ -81,7 +81,7 @@ def convert(
         If something cannot be read, or no micrograph is left.
     """
     located = read_located_picks(source)
-    known = read_known_micrographs(micrographs) if micrographs else _picked_micrographs(source, located)
+    known = read_known_micrographs(micrographs) if micrographs else picked_micrographs(source, located)
     brought = bring_picks(located, known, pixel_size_A, flip_y=flip_y)
     if located and not brought.picks:
         raise CryosegError(
@@ -135,7 +135,7 @@ def bring_picks(
     return BroughtPicks(picks, tuple(skipped))
 
 
-def _picked_micrographs(path: Path, located: Mapping[str, LocatedPicks]) -> KnownMicrographs:
+def picked_micrographs(path: Path, located: Mapping[str, LocatedPicks]) -> KnownMicrographs:
     """Return what the file of the picks says about its own micrographs."""
     by_name = {
         name: KnownMicrograph(Path(name), one.pixel_size_A, one.shape) for name, one in located.items()

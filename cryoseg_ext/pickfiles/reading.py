@@ -20,7 +20,8 @@ def read_picks(path: Path) -> dict[str, Picks]:
     path : Path
         One of
 
-        - a CSV file with a line of names (``x``, ``y`` and perhaps ``score``); its micrograph is its stem;
+        - a CSV file of ``x``, ``y`` and perhaps ``score``, named in the first line or, where that is numbers,
+          in this order; its micrograph is its stem;
         - a STAR file of RELION: the coordinates of one micrograph (its micrograph is its stem without
           ``_autopick`` or ``_manualpick``), ``autopick.star`` or ``manualpick.star`` of RELION 4 and 5,
           ``coords_suffix_autopick.star`` of RELION 3.1, or ``particles.star`` (shifts from a refinement are
@@ -90,9 +91,12 @@ def _read_csv(path: Path) -> LocatedPicks:
     import pandas as pd
 
     try:
-        table = pd.read_csv(path, skipinitialspace=True)
+        names = _names_where_missing(path)
+        table = pd.read_csv(path, names=names, skipinitialspace=True)
         x_px, y_px = number_columns(table, ["x", "y"])
         score = number_columns(table, ["score"])[0] if "score" in table else None
+    except pd.errors.EmptyDataError:
+        return LocatedPicks(sorted_picks([], [], None), scored=False)
     except KeyError:
         raise CryosegError(
             f"{path} has no columns x and y: its first line must name them, as in x,y,score"
@@ -104,4 +108,15 @@ def _read_csv(path: Path) -> LocatedPicks:
         raise CryosegError(
             f"{path} is not a readable CSV file ({reason}): write it again as x,y,score"
         ) from None
-    return LocatedPicks(sorted_picks(x_px, y_px, score))
+    return LocatedPicks(sorted_picks(x_px, y_px, score), scored="score" in table)
+
+
+def _names_where_missing(path: Path) -> list[str] | None:
+    """Return the names of the columns of a CSV file whose first line is numbers already."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        first = file.readline().split(",")
+    try:
+        [float(word) for word in first]
+    except ValueError:
+        return None
+    return ["x", "y", "score"][: len(first)] if len(first) <= 3 else None

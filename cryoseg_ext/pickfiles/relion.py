@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.pickfiles.paths import folder_above
 from cryoseg_ext.pickfiles.table import LocatedPicks, number_columns, sorted_picks, split_rows
-from cryoseg_ext.picks import Picks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +40,7 @@ def read_star(path: Path) -> dict[str, LocatedPicks]:
         if set(COORDINATES).issubset(table):
             if _NAME in table:
                 return _read_particles(path, table, tables.get("optics"))
-            return {micrograph_of(path): LocatedPicks(_picks(path, table))}
+            return {micrograph_of(path): _located(path, table)}
     raise CryosegError(
         f"{path} holds no coordinates: give a coordinate file, autopick.star or particles.star"
     )
@@ -51,7 +50,7 @@ def read_coordinates(path: Path) -> LocatedPicks | None:
     """Read the coordinate file of one micrograph; None where a STAR file is something else."""
     for table in read_tables(path).values():
         if set(COORDINATES).issubset(table) and _NAME not in table:
-            return LocatedPicks(_picks(path, table))
+            return _located(path, table)
     return None
 
 
@@ -108,7 +107,7 @@ def _read_list(path: Path, table: pd.DataFrame) -> dict[str, LocatedPicks]:
             raise CryosegError(
                 f"{root / file} holds no coordinates: pick {name} again or remove it from {path}"
             )
-        found[name] = LocatedPicks(_picks(root / file, with_coordinates[0]))
+        found[name] = _located(root / file, with_coordinates[0])
     return found
 
 
@@ -139,7 +138,7 @@ def _read_particles(path: Path, table: pd.DataFrame, optics: pd.DataFrame | None
     found: dict[str, LocatedPicks] = {}
     for name, rows in zip(*split_rows(table[_NAME].to_numpy(dtype=object)), strict=True):
         picks = sorted_picks(x_px[rows], y_px[rows], score[rows])
-        found[name] = LocatedPicks(picks, size_of_group.get(groups[rows[0]]))
+        found[name] = LocatedPicks(picks, size_of_group.get(groups[rows[0]]), scored=_SCORE in table)
     return found
 
 
@@ -154,8 +153,8 @@ def group_pixel_sizes(optics: pd.DataFrame | None) -> dict[str, float]:
     }
 
 
-def _picks(path: Path, table: pd.DataFrame) -> Picks:
-    return sorted_picks(*_columns(path, table))
+def _located(path: Path, table: pd.DataFrame) -> LocatedPicks:
+    return LocatedPicks(sorted_picks(*_columns(path, table)), scored=_SCORE in table)
 
 
 def _columns(

@@ -27,11 +27,14 @@ class LocatedPicks:
         Its pixel size in Å/px, where the file knows it.
     shape : tuple[int, int] | None
         Its ``(ny, nx)``, where the file knows it.
+    scored : bool
+        Whether the file has scores.
     """
 
     picks: Picks
     pixel_size_A: float | None = None
     shape: tuple[int, int] | None = None
+    scored: bool = True
 
 
 def sorted_picks(x_px: ArrayLike, y_px: ArrayLike, score: ArrayLike | None) -> Picks:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from cryoseg_ext.coordinates import write_coordinates_csv
+from cryoseg_ext.coordinates import STAR_LABELS, write_coordinates_csv
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replace_text, replacing
 from cryoseg_ext.pickfiles.micrographs import KnownMicrographs
@@ -19,9 +19,6 @@ from cryoseg_ext.picks import Picks
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# RELION's JoinStar wants class and psi too; its own LoG picker writes these dummies.
-_COLUMNS = ("rlnCoordinateX", "rlnCoordinateY", "rlnAutopickFigureOfMerit", "rlnClassNumber", "rlnAnglePsi")
 
 
 def write_csv_folder(folder: Path, picks: Mapping[str, Picks]) -> None:
@@ -38,7 +35,7 @@ def write_star_folder(folder: Path, picks: Mapping[str, Picks], known: KnownMicr
     """
     paths = _paths(folder, list(picks), "_autopick.star", keep_folders=known.of_relion)
     for name, path in paths.items():
-        _write_table(path, "", _COLUMNS, _rows(picks[name]))
+        _write_table(path, "", STAR_LABELS, _rows(picks[name]))
     if known.of_relion:
         rows = (f"{_quoted(name)} {_quoted(path.as_posix())}" for name, path in paths.items())
         columns = ("rlnMicrographName", "rlnMicrographCoordinates")
@@ -48,7 +45,7 @@ def write_star_folder(folder: Path, picks: Mapping[str, Picks], known: KnownMicr
 
 def write_particles_star(path: Path, picks: Mapping[str, Picks], known: KnownMicrographs) -> None:
     """Write one table of all picks, with the optics groups of their micrographs where they are known."""
-    columns, table, end_of = [*_COLUMNS, "rlnMicrographName"], "", {name: _quoted(name) for name in picks}
+    columns, table, end_of = [*STAR_LABELS, "rlnMicrographName"], "", {name: _quoted(name) for name in picks}
     if known.optics is not None:
         columns, table = [*columns, "rlnOpticsGroup"], "particles"
         end_of = {name: f"{end} {known.by_name[name].optics_group}" for name, end in end_of.items()}

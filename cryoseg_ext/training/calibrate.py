@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from cryoseg_ext.crf import refine_maps
 from cryoseg_ext.evaluation import match_picks, score_picks
 from cryoseg_ext.extract import Calibration, Candidates, extract_picks, find_candidates
 from cryoseg_ext.network.checkpoint import Model
-from cryoseg_ext.network.inference import segment
 from cryoseg_ext.normalise import WorkingMicrograph, normalise
 from cryoseg_ext.picks import Picks
+from cryoseg_ext.pipeline import maps_of
 from cryoseg_ext.training.dataset import simulate_field
 
 N_FIELDS = 240
@@ -59,11 +58,8 @@ def _candidates(
     field = simulate_field(np.random.default_rng(seed), field_px)
     valid = np.ones(field.image.shape, np.bool_)
     working = WorkingMicrograph(normalise(field.image, valid), valid, (field_px, field_px))
-    output = segment(working.image, model)
-    refined = refine_maps(
-        output.particle_logit, output.centre, working.image, working.diameter_px, model.crf, model.device
-    )
-    candidates = find_candidates(refined.centre, refined.particle, output.contaminant)
+    maps = maps_of(working, model)
+    candidates = find_candidates(maps.centre, maps.particle, maps.contaminant)
     return working, candidates, np.stack([field.x_px, field.y_px], axis=1)
 
 

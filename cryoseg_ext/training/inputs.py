@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryoseg_ext.batch import MicrographTask
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.folder import find_micrographs
 from cryoseg_ext.pickfiles import match_names, read_picks
+from cryoseg_ext.pickfiles.masks import MaskFiles, read_labels_star
 from cryoseg_ext.pickfiles.micrographs import read_known_micrographs
-from cryoseg_ext.pickfiles.relion import read_tables
 from cryoseg_ext.picks import Picks
 
 _LISTS = (".star", ".cs", ".csg")
-_LABEL_COLUMNS = ("rlnMicrographName", "cryosegLabelName", "cryosegInstanceName")
-
-
-@dataclass(frozen=True)
-class MaskFiles:
-    """The maps of one micrograph that ``cryoseg labels`` wrote: classes and instances of particles."""
-
-    labels: Path
-    instances: Path
 
 
 def find_tasks(in_mics: Sequence[str], pixel_size_A: float | None) -> list[MicrographTask]:
@@ -75,11 +65,7 @@ def find_masks(in_labels: Path, tasks: Sequence[MicrographTask]) -> dict[str, Ma
     CryosegError
         If it cannot be read or has no masks of these micrographs.
     """
-    table = next((one for one in read_tables(in_labels).values() if set(_LABEL_COLUMNS) <= set(one)), None)
-    if table is None:
-        raise CryosegError(f"{in_labels} lists no masks: give the labels.star that `cryoseg labels` wrote")
-    rows = table[list(_LABEL_COLUMNS)].astype(str).itertuples(index=False)
-    masks = {name: MaskFiles(Path(labels), Path(instances)) for name, labels, instances in rows}
+    masks = read_labels_star(in_labels)
     return {task: masks[name] for name, task in _matched(in_labels, list(masks), tasks).items()}
 
 

@@ -13,9 +13,9 @@ from cryoseg_ext.batch import MicrographTask
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.micrograph import read_micrograph
 from cryoseg_ext.normalise import WorkingMicrograph, to_working_scale
-from cryoseg_ext.picks import Picks
+from cryoseg_ext.pickfiles.masks import MaskFiles
+from cryoseg_ext.picks import Picks, instance_centres
 from cryoseg_ext.repair import repair
-from cryoseg_ext.training.inputs import MaskFiles
 
 Centres = NDArray[np.float64]
 
@@ -87,10 +87,8 @@ def read_labelled(
 
 
 def working_xy_px(working: WorkingMicrograph, picks: Picks) -> Centres:
-    """Return ``(n, 2)`` centres (x, y) in working pixels: the inverse of `WorkingMicrograph.to_source_px`."""
-    x0_px, y0_px = working.to_source_px(np.zeros(1), np.zeros(1))
-    step_y, step_x = working.step_px
-    return np.stack([(picks.x_px - x0_px) / step_x, (picks.y_px - y0_px) / step_y], axis=1)
+    """Return ``(n, 2)`` centres (x, y) in working pixels."""
+    return np.stack(working.from_source_px(picks.x_px, picks.y_px), axis=1)
 
 
 def fingerprint(micrographs: Sequence[LabelledMicrograph]) -> str:
@@ -119,7 +117,7 @@ def _read(task: MicrographTask, label: Picks | MaskFiles, particle_diameter_A: f
     rows, columns = _source_pixels(working)
     # Soft masks are more particle than not from one half on.
     small = np.rint(classes[np.ix_(rows, columns)]).astype(np.int8)
-    return LabelledMicrograph(task.name, working, working_xy_px(working, _centres(instances)), small)
+    return LabelledMicrograph(task.name, working, working_xy_px(working, instance_centres(instances)), small)
 
 
 def _check_inside(task: MicrographTask, picks: Picks, shape: tuple[int, ...]) -> None:
@@ -140,11 +138,3 @@ def _source_pixels(working: WorkingMicrograph) -> tuple[NDArray[np.int64], NDArr
         np.clip(np.rint(rows), 0, ny - 1).astype(np.int64),
         np.clip(np.rint(columns), 0, nx - 1).astype(np.int64),
     )
-
-
-def _centres(instances: NDArray[np.float32]) -> Picks:
-    """Return the mean position of the pixels of each instance, numbered from 1."""
-    rows, columns = np.nonzero(instances > 0)
-    _, number, count = np.unique(instances[rows, columns], return_inverse=True, return_counts=True)
-    x_px, y_px = np.bincount(number, columns) / count, np.bincount(number, rows) / count
-    return Picks(x_px, y_px, np.ones(len(count)))

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from cryoseg_ext.evaluation import match_picks
+from cryoseg_ext.evaluation.picks import draw_curve, rank_picks
 from cryoseg_ext.extract import extract_picks
 from cryoseg_ext.files import replacing
 from cryoseg_ext.network import Model
@@ -83,16 +81,17 @@ def curves_page(
 
 
 def _draw_precision(ax: Axes, validation: Sequence[Lesson], opinions: Sequence[Opinion]) -> None:
-    pairs = list(zip(validation, opinions, strict=True))
-    ranked = [known_picks(lesson, opinion.xy_px, opinion.score) for lesson, opinion in pairs]
-    hits = [
-        match_picks(lesson.micrograph.xy_px, picks, SCORED_RADIUS_PX)
-        for lesson, picks in zip(validation, ranked, strict=True)
-    ]
-    order = np.argsort(-np.concatenate([picks.score for picks in ranked]), kind="stable")
-    found = np.cumsum(np.concatenate(hits)[order])
-    n_truth = sum(len(lesson.micrograph.xy_px) for lesson in validation)
-    ax.plot(found / max(n_truth, 1), found / np.arange(1, len(found) + 1), color="0.3")
+    curve = draw_curve(
+        rank_picks(
+            [
+                (lesson.micrograph.xy_px, known_picks(lesson, opinion.xy_px, opinion.score))
+                for lesson, opinion in zip(validation, opinions, strict=True)
+            ],
+            SCORED_RADIUS_PX,
+        )
+    )
+    if curve:
+        ax.plot(curve.recall, curve.precision, color="0.3")
     ax.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
 
 

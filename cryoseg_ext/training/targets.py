@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, uniform_filter
 from scipy.spatial import cKDTree
 
-from cryoseg_ext.crf import CrfChoice, CrfOptions, chosen_crf, refine_maps
+from cryoseg_ext.crf import CrfChoice, CrfOptions
 from cryoseg_ext.extract import Candidates, extract_picks, find_candidates
-from cryoseg_ext.network import Model, segment
+from cryoseg_ext.network import Model
 from cryoseg_ext.normalise import WORKING_DIAMETER_PX, WorkingMicrograph
+from cryoseg_ext.pipeline import maps_of
 from cryoseg_ext.training.completeness import look, unpicked_probability
 from cryoseg_ext.training.dataset import IGNORE
 from cryoseg_ext.training.losses import CLASS_UNKNOWN
@@ -114,20 +115,10 @@ def ask(
     working: WorkingMicrograph, model: Model, crf: CrfChoice | CrfOptions | None = CrfChoice()
 ) -> Opinion:
     """Return what `model` says of a micrograph, by the default pipeline; with None for `crf` without it."""
-    output = segment(working.image, model)
-    refined = refine_maps(
-        output.particle_logit,
-        output.centre,
-        working.image,
-        working.diameter_px,
-        chosen_crf(crf, model.crf),
-        model.device,
-    )
-    candidates = find_candidates(refined.centre, refined.particle, output.contaminant)
+    maps = maps_of(working, model, crf)
+    candidates = find_candidates(maps.centre, maps.particle, maps.contaminant)
     picks = extract_picks(candidates, working, model.calibration)
-    return Opinion(
-        refined.particle, output.contaminant, candidates, working_xy_px(working, picks), picks.score
-    )
+    return Opinion(maps.particle, maps.contaminant, candidates, working_xy_px(working, picks), picks.score)
 
 
 def make_labels(micrograph: LabelledMicrograph, opinion: Opinion, unlabelled: Centres) -> Labels:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from cryoseg_ext.crf import CrfOptions
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.extract import ExtractionOptions
 from cryoseg_ext.finished import (
     FinishedMicrograph,
     as_stored,
@@ -19,16 +21,11 @@ from cryoseg_ext.finished import (
     settings_key,
     write_finished,
 )
+from cryoseg_ext.options import PickingOptions
 from cryoseg_ext.picks import Picks
 
-SETTINGS: dict[str, Any] = {
-    "particle_diameter_A": 180.0,
-    "min_distance_A": None,
-    "crf": CrfOptions(),
-    "digest": "abc",
-    "pixel_size_A": 1.5,
-    "invert": False,
-}
+OPTIONS = PickingOptions(180.0, ExtractionOptions(), CrfOptions())
+SETTINGS: dict[str, Any] = {"options": OPTIONS, "digest": "abc", "pixel_size_A": 1.5}
 
 
 @given(
@@ -37,11 +34,14 @@ SETTINGS: dict[str, Any] = {
             arrays(np.float64, n, elements=st.floats(-50, 9000)),
             arrays(np.float64, n, elements=st.floats(-50, 9000)),
             arrays(np.float64, n, elements=st.floats(0, 1)),
+            st.none() | arrays(np.float64, n, elements=st.floats(1, 5000)),
+            st.none() | arrays(np.float64, n, elements=st.floats(-180, 180) | st.just(np.nan)),
+            st.none() | arrays(np.float64, n, elements=st.integers(1, 99).map(float)),
         )
     )
 )
 def test_a_stored_result_reads_back(
-    tmp_path_factory: pytest.TempPathFactory, columns: tuple[Any, Any, Any]
+    tmp_path_factory: pytest.TempPathFactory, columns: tuple[Any, ...]
 ) -> None:
     path = tmp_path_factory.mktemp("job") / "Movies/a_candidates.star"
     candidates = as_stored(Picks(*columns))
@@ -49,8 +49,9 @@ def test_a_stored_result_reads_back(
     back = read_finished(path)
     assert back is not None
     assert (back.settings, back.default_threshold) == ("key", 0.31)
-    for field in ("x_px", "y_px", "score"):
-        np.testing.assert_array_equal(getattr(back.candidates, field), getattr(candidates, field))
+    assert back.candidates.columns().keys() == candidates.columns().keys()
+    for name, column in candidates.columns().items():
+        np.testing.assert_array_equal(back.candidates.columns()[name], column)
 
 
 @pytest.mark.parametrize("content", [None, "", "data_\n\nloop_\n_rlnCoordinateX #1\n1\n"])
@@ -64,13 +65,14 @@ def test_what_is_no_stored_result_counts_as_unfinished(tmp_path: Path, content: 
 @pytest.mark.parametrize(
     "change",
     [
-        {"particle_diameter_A": 181.0},
-        {"min_distance_A": 90.0},
-        {"crf": None},
-        {"crf": CrfOptions(iterations=1)},
+        {"options": replace(OPTIONS, particle_diameter_A=181.0)},
+        {"options": replace(OPTIONS, extraction=ExtractionOptions(min_distance_A=90.0))},
+        {"options": replace(OPTIONS, extraction=ExtractionOptions("watershed"))},
+        {"options": replace(OPTIONS, crf=None)},
+        {"options": replace(OPTIONS, invert=True)},
+        {"options": replace(OPTIONS, crf=CrfOptions(iterations=1))},
         {"digest": "abd"},
         {"pixel_size_A": 1.51},
-        {"invert": True},
     ],
     ids=str,
 )

@@ -9,6 +9,7 @@ import pytest
 
 import cryoseg_ext
 from cryoseg_ext.evaluation import score_picks
+from cryoseg_ext.extract import METHODS, ExtractionOptions, Method
 from cryoseg_ext.simulation import (
     Conditions,
     SimulatedMicrograph,
@@ -48,6 +49,22 @@ def test_an_oblong_micrograph_is_picked_at_the_right_places(simulated: Simulated
     assert result.step_px == pytest.approx((620 / result.mask.shape[0], 801 / result.mask.shape[1]))
     assert result.candidates.score.min() >= 0.02
     assert (np.diff(result.candidates.score) <= 0).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_picks_a_micrograph_and_measures_it(
+    simulated: SimulatedMicrograph, method: Method
+) -> None:
+    picks = cryoseg_ext.pick(
+        simulated.image,
+        pixel_size_A=PIXEL_SIZE_A,
+        particle_diameter_A=DIAMETER_A,
+        extraction=ExtractionOptions(method),
+    ).picks
+    assert _f1(simulated, picks) > 0.7
+    columns = picks.columns()
+    assert 0.6 * DIAMETER_A < np.nanmedian(columns["diameter_A"]) < 1.1 * DIAMETER_A
+    assert np.nanmax(np.abs(columns["psi_deg"]), initial=0) <= 90
 
 
 def test_a_file_gives_the_same_picks_as_its_array(simulated: SimulatedMicrograph, tmp_path: Path) -> None:

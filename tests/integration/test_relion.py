@@ -56,6 +56,8 @@ def test_extract_cuts_exactly_the_boxes_around_the_picked_pixels(
     extract_job = project.extract(job, f"{job}micrographs.star", BOX_PX)
     tables = starfile.read(project.folder / extract_job / "particles.star", always_dict=True)
     particles = tables["particles"]
+    # The size of each pick is carried along.
+    assert particles["rlnParticleDiameter"].median() > 0
     for name, picks_px in project.picks_px(job).items():
         of_micrograph = particles[particles["rlnMicrographName"] == name]
         np.testing.assert_array_equal(of_micrograph[["rlnCoordinateX", "rlnCoordinateY"]], picks_px)

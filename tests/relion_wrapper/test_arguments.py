@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.extract import ExtractionOptions
+from cryoseg_ext.size.stated import StatedSize
 from relion_wrapper.arguments import JobArguments, output_directory, parse_arguments
 
 # As RELION's pipeline_jobs.cpp builds it, with an empty value behind a label and a flag of RELION itself.
@@ -24,14 +26,21 @@ RELION_OPTIONS = [
 REQUIRED = ["--o", "o", "--in_mics", "m.star", "--particle_diameter", "180"]
 
 
+def test_the_options_of_extraction_are_read() -> None:
+    options = ["--extraction", "watershed", "--max_picks", "300", "--carbon_distance", "0", "--mask_erosion"]
+    assert parse_arguments([*REQUIRED, *options]).extraction == ExtractionOptions(
+        method="watershed", max_picks=300, carbon_distance_A=0.0
+    )
+
+
 @given(st.permutations(RELION_OPTIONS))
 def test_options_come_in_any_order_and_bare(options: list[tuple[str, ...]]) -> None:
     argv = [word for option in options for word in option]
     assert output_directory(argv) == Path("External/job002")
     assert parse_arguments(argv) == JobArguments(
         in_mics=Path("CtfFind/job003/micrographs_ctf.star"),
-        particle_diameter_A=180.0,
-        min_distance_A=90.5,
+        size=StatedSize(180.0),
+        extraction=ExtractionOptions(min_distance_A=90.5),
         threads=4,
         gpu="",
         warnings=("--in_3dref ref.mrc is not used by this job",),
@@ -68,6 +77,11 @@ def test_a_switch_takes_yes_and_no_as_relion_writes_them(value: tuple[str, ...],
         ([*REQUIRED, "--j", "0"], "--j 0"),
         ([*REQUIRED, "--gpu", "first"], "first"),
         ([*REQUIRED, "--no_crf", "maybe"], "maybe"),
+        ([*REQUIRED, "--extraction", "magic"], "--extraction: 'magic' is not one of 'centre', 'contours'"),
+        ([*REQUIRED, "--max_picks", "0"], "--max_picks: 0"),
+        ([*REQUIRED, "--border_distance", "-1"], "--border_distance: -1"),
+        ([*REQUIRED, "--contaminant_distance", "inf"], "contaminant_distance_A is inf"),
+        ([*REQUIRED, "--helical_rise", "4.75", "--extraction", "contours"], "leave out --extraction"),
     ],
 )
 def test_a_wrong_argument_is_told_in_one_sentence(argv: list[str], told: str) -> None:

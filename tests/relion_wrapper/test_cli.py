@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 import starfile
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.picks import Picks
+from cryoseg_ext.size.estimate import Measurement
 
 if TYPE_CHECKING:
     from tests.relion_wrapper.conftest import Project
@@ -76,6 +79,24 @@ def test_continue_with_another_threshold_does_not_load_torch(project: Project) -
     assert _coordinates(project) == list(CENTRES_PX)
 
 
+def test_auto_estimates_the_diameter_once_and_continue_keeps_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measure(*_: object) -> list[Measurement]:
+        hundred, sure = np.full(20, 100.0), np.full(20, 0.9)
+        return [Measurement(stated_A, hundred, hundred, sure) for stated_A in (80.0, 100.0, 125.0)]
+
+    monkeypatch.setattr("cryoseg_ext.size.measure.measure", measure)
+    assert project.run("--particle_diameter", "auto") == 0
+    line = " Particle diameter: 100 Å (between 88 and 114 Å; 3 micrographs, 60 particles)\n"
+    assert line in capsys.readouterr().out
+    assert len(project.picked) == 3
+    monkeypatch.delattr("cryoseg_ext.size.measure.measure")
+    assert project.run("--particle_diameter", "auto", "--threshold", "0.02") == 0
+    assert project.picked == []
+    assert line in capsys.readouterr().out
+
+
 def test_continue_picks_only_what_is_unfinished(project: Project) -> None:
     project.run()
     before = _coordinates(project)
@@ -90,12 +111,52 @@ def test_continue_picks_only_what_is_unfinished(project: Project) -> None:
 
 def test_a_setting_that_changes_the_candidates_has_all_picked_again(project: Project) -> None:
     project.run()
-    for change in (["--min_distance", "60"], ["--no_crf"], ["--particle_diameter", "101"]):
+    for change in (
+        ["--max_picks", "60"],
+        ["--extraction", "watershed"],
+        ["--no_crf"],
+        ["--particle_diameter", "101"],
+    ):
         project.run(*change)
         assert len(project.picked) == 3
     (project.folder / "model.safetensors").write_bytes(b"other weights")
     project.run("--particle_diameter", "101")
     assert len(project.picked) == 3
+
+
+def test_a_job_on_filaments_lists_their_starts_and_ends_too(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n = 3
+    segments = Picks(
+        np.array([10.0, 30.0, 50.0]),
+        np.full(n, 40.0),
+        np.full(n, 0.9),
+        psi_deg=np.zeros(n),
+        tube_id=np.ones(n),
+        track_length_A=np.array([0.0, 100.0, 200.0]),
+    )
+    picked = SimpleNamespace(
+        candidates=segments,
+        working=SimpleNamespace(image=np.zeros(SHAPE, np.float32), source_shape=SHAPE),
+        mask=np.zeros(SHAPE, np.bool_),
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr("cryoseg_ext.pipeline.pick_repaired", lambda *_: picked)
+        assert project.run("--helical_rise", "100") == 0
+    for name in ("autopick", "tubes"):
+        table = starfile.read(project.job / f"{name}.star", always_dict=True)["coordinate_files"]
+        files = [project.folder / path for path in table["rlnMicrographCoordinates"]]
+        assert [path.name for path in files] == [f"mic.{i}_{name}.star" for i in range(3)]
+        rows = starfile.read(files[0], always_dict=True)[""]
+        assert list(rows["rlnCoordinateX"]) == ([10, 30, 50] if name == "autopick" else [10, 50])
+    particles = starfile.read(project.job / "particles.star", always_dict=True)["particles"]
+    assert set(particles["rlnAngleTiltPrior"]) == {90}
+    nodes = project.job / "RELION_OUTPUT_NODES.star"
+    assert "tubes.star" in nodes.read_text()
+    project.run()
+    assert "tubes.star" not in nodes.read_text()
+    assert not list(project.job.rglob("*tubes*"))
 
 
 def test_only_do_unfinished_keeps_finished_micrographs_whatever_changed(project: Project) -> None:

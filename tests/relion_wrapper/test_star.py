@@ -196,7 +196,7 @@ def test_particles_of_a_relion_3_0_file_are_in_one_unnamed_table(tmp_path: Path)
 
 def test_lists_lead_to_the_coordinate_files(tmp_path: Path) -> None:
     coordinates = {"a b.mrc": Path("External/job2/a b_autopick.star"), "c.mrc": Path("External/job2/c.star")}
-    write_coordinate_lists(tmp_path, Path("CtfFind/job003/micrographs_ctf.star"), coordinates)
+    write_coordinate_lists(tmp_path, "autopick", Path("CtfFind/job003/micrographs_ctf.star"), coordinates)
     table = starfile.read(tmp_path / "autopick.star", always_dict=True)["coordinate_files"]
     assert list(table["rlnMicrographName"]) == list(coordinates)
     assert [Path(path) for path in table["rlnMicrographCoordinates"]] == list(coordinates.values())

@@ -67,6 +67,58 @@ def test_another_threshold_keeps_more_without_picking_again(folder: Path, picked
     assert len(picked) == 1
 
 
+def test_another_way_of_extraction_picks_again(folder: Path, picked: list[float]) -> None:
+    for n_picked, options in (
+        (1, []),
+        (2, ["--extraction", "watershed"]),
+        (2, ["--extraction", "watershed"]),
+    ):
+        result = _pick(folder / "a.mrc", "--out", folder / "out", *options)
+        assert result.exit_code == 0, result.output
+        assert len(picked) == n_picked
+
+
+def test_filaments_also_get_their_starts_and_ends(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    segments = Picks(
+        np.array([10.0, 20.0, 30.0]),
+        np.full(3, 5.0),
+        np.full(3, 0.9),
+        diameter_A=np.full(3, 41.25),
+        psi_deg=np.zeros(3),
+        tube_id=np.ones(3),
+        track_length_A=np.array([0.0, 15.0, 30.0]),
+    )
+    monkeypatch.setattr(f"{__name__}.CANDIDATES", segments)
+    for threshold in ("0.5", "0.6"):  # picked, and taken from the first run
+        result = _pick(
+            folder / "a.mrc", "--out", folder / "out", "--helical_rise", "15", "--threshold", threshold
+        )
+        assert result.exit_code == 0, result.output
+        star = starfile.read(folder / "out/a.star", always_dict=True)[""]
+        assert star["rlnHelicalTrackLengthAngst"].tolist() == [0, 15, 30]
+        tubes = starfile.read(folder / "out/a_tubes.star", always_dict=True)[""]
+        assert tubes.to_numpy().tolist() == [[10, 5], [30, 5]]
+        csv = (folder / "out/a.csv").read_text().splitlines()
+        assert csv[0] == "x,y,score,diameter_A,psi_deg,tube_id,track_length_A"
+        assert csv[2] == "20.00,5.00,0.900000,41.2,0.00,1,15.00"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--extraction", "magic"], "'magic' is not one of"),
+        (["--max_picks", "0"], "0 is not in the range"),
+        (["--helical_rise", "5", "--extraction", "contours"], "leave out --extraction contours"),
+        (["--border_distance", "nan"], "border_A is nan"),
+    ],
+)
+def test_a_wrong_option_of_extraction_is_told(folder: Path, options: list[str], told: str) -> None:
+    result = _pick(folder / "a.mrc", "--out", folder / "out", *options)
+    assert result.exit_code != 0
+    assert told in result.output
+    assert "Traceback" not in result.output
+
+
 def test_a_stopped_run_goes_on_and_another_diameter_begins_again(folder: Path, picked: list[float]) -> None:
     _pick(folder / "a.mrc", "--out", folder / "out", "--pixel_size", "1.5")
     _pick(f"{folder}/*.mrc", "--out", folder / "out", "--pixel_size", "1.5")

@@ -49,6 +49,16 @@ def test_a_csv_without_scores_gets_ones(tmp_path: Path) -> None:
     _same(read_picks(tmp_path / "a.csv")["a"], Picks(np.array([1.0]), np.array([2.0]), np.array([1.0])))
 
 
+@pytest.mark.parametrize("content", ["1,2\n3, 4\n", "1,2,0.5\n3,4,0.25\n", ""])
+def test_a_csv_needs_no_names_where_it_starts_with_numbers(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.csv").write_text(content)
+    rows = np.array([[float(word) for word in line.split(",")] for line in content.splitlines()])
+    located = read_located_picks(tmp_path / "a.csv")["a"]
+    assert located.scored == (rows.ndim == 2 and rows.shape[1] == 3)
+    assert located.picks.x_px.tolist() == [row[0] for row in rows]
+    assert located.picks.y_px.tolist() == [row[1] for row in rows]
+
+
 def test_a_coordinate_file_is_read_by_its_stem_without_the_pickers_suffix(relion_job: Path) -> None:
     _same(read_picks(relion_job / "Movies/a.b_autopick.star")["a.b"], PICKS)
 
@@ -141,8 +151,9 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, picks
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("a.csv", "1,2\n3,4\n", "no columns x and y"),
-        ("a.csv", "", "not a readable CSV"),
+        ("a.csv", "a,b\n3,4\n", "no columns x and y"),
+        ("a.csv", "1,2,3,4\n", "no columns x and y"),
+        ("a.csv", "1,2\n1,2,3\n", "not a readable CSV"),
         ("a.csv", "x,y\n1,two\n", "not a readable CSV"),
         ("a.csv", "x,y\n1,2\n1,2,3\n", "not a readable CSV"),
         ("a.csv", "x,y\n1,\n", "a value is missing"),

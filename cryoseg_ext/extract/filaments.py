@@ -1,0 +1,101 @@
+"""Segments along filaments, for helical reconstruction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
+from skimage.morphology import remove_small_holes
+
+from cryoseg_ext.extract.candidates import Image, nearest_pixels
+from cryoseg_ext.extract.options import ExtractionOptions
+from cryoseg_ext.extract.skeleton import Axis, filament_axes
+from cryoseg_ext.normalise import WorkingMicrograph
+from cryoseg_ext.picks import Picks
+
+SHORTEST_TUBE = 2.0
+"""In filament widths, unless the user says otherwise."""
+_SMOOTHING = 0.12
+"""Standard deviation in filament widths."""
+_WIDTHS = (0.4, 2.0)
+"""Smallest and largest measured over stated width of what counts as a filament."""
+
+
+def filament_picks(
+    particle: Image, working: WorkingMicrograph, pixel_A: float, options: ExtractionOptions
+) -> Picks:
+    """Return segments along the filaments in the mask, ``helical_nr_asu * helical_rise_A`` apart.
+
+    The mask's skeleton gives the axes. They end where filaments cross, because a segment there shows two.
+    The score of a segment is the mean particle probability along its filament: a filament is kept or dropped
+    as a whole, and its middle has no peak in the centre map that the calibrated score could go by.
+
+    Parameters
+    ----------
+    particle : NDArray[np.float32]
+        ``(y, x)`` probability at the working scale.
+    working : WorkingMicrograph
+        Whose `valid` area the segments must lie in, whose stated diameter is the width of the filament, and
+        whose scale they are converted from.
+    pixel_A : float
+        Å per working pixel.
+    options : ExtractionOptions
+        With `helical_rise_A`.
+    """
+    assert options.helical_rise_A is not None
+    width_px = working.diameter_px
+    step_px = options.helical_nr_asu * options.helical_rise_A / pixel_A
+    shortest_px = SHORTEST_TUBE * width_px
+    if options.helical_tube_length_min_A is not None:
+        shortest_px = options.helical_tube_length_min_A / pixel_A
+    # Smoothed across a fraction of the width: a rough outline makes a hairy skeleton.
+    smooth = gaussian_filter(particle, _SMOOTHING * width_px)
+    mask = (smooth >= options.mask_threshold) & working.valid
+    mask = remove_small_holes(mask, max_size=int(np.pi / 4 * width_px**2))
+    half_width_px = distance_transform_edt(mask)
+    tubes: list[Picks] = []
+    for axis in filament_axes(mask, width_px):
+        if axis.length_px >= max(shortest_px, step_px):
+            tube = _segments(axis, particle, half_width_px, step_px, pixel_A, working)
+            if _WIDTHS[0] <= np.median(tube.columns()["diameter_A"]) / (width_px * pixel_A) <= _WIDTHS[1]:
+                tubes.append(tube)
+    return _joined(sorted(tubes, key=lambda tube: -tube.score[0]))
+
+
+def _segments(
+    axis: Axis,
+    particle: Image,
+    half_width_px: NDArray[np.float64],
+    step_px: float,
+    pixel_A: float,
+    working: WorkingMicrograph,
+) -> Picks:
+    """Return the segments of one filament, as many as fit, in its middle."""
+    n_steps = int(axis.length_px / step_px)
+    track_px = (axis.length_px - n_steps * step_px) / 2 + step_px * np.arange(n_steps + 1)
+    x_px, y_px, angle_deg = axis.at(track_px)
+    score = float(map_coordinates(particle, [axis.y_px, axis.x_px], order=1, mode="nearest").mean())
+    x_source_px, y_source_px = working.to_source_px(x_px, y_px)
+    return Picks(
+        x_source_px,
+        y_source_px,
+        np.full(len(x_px), score),
+        diameter_A=2 * half_width_px[nearest_pixels((x_px, y_px), half_width_px.shape)] * pixel_A,
+        psi_deg=-angle_deg,
+        track_length_A=(track_px - track_px[0]) * pixel_A,
+    )
+
+
+def _joined(tubes: Sequence[Picks]) -> Picks:
+    """Return the segments of all filaments, numbered from 1 in the order given."""
+    numbered = [
+        replace(tube, tube_id=np.full(len(tube), number)) for number, tube in enumerate(tubes, start=1)
+    ]
+    nothing = np.zeros(0)
+    # With nothing in front, there is something to join where no filament was found.
+    all_of_them = [Picks(nothing, nothing, nothing, nothing, nothing, nothing, nothing), *numbered]
+    names = all_of_them[0].columns()
+    return Picks(**{name: np.concatenate([one.columns()[name] for one in all_of_them]) for name in names})

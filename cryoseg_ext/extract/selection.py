@@ -1,0 +1,107 @@
+"""From candidates to picks: scored, inside the area allowed, apart from each other."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt, label
+from scipy.spatial import cKDTree
+
+from cryoseg_ext.extract.candidates import Candidates, Image, Points, nearest_pixels
+from cryoseg_ext.extract.options import DEFAULT_MIN_DISTANCE, ExtractionOptions
+from cryoseg_ext.extract.score import Calibration
+from cryoseg_ext.normalise import WorkingMicrograph
+from cryoseg_ext.picks import Picks
+
+Mask = NDArray[np.bool_]
+
+CANDIDATE_THRESHOLD = 0.02
+"""Candidates with a lower score are dropped for good."""
+CARBON_PARTICLES = 10
+"""Contamination that covers more particles than this counts as carbon film."""
+
+
+def extract_picks(
+    candidates: Candidates,
+    working: WorkingMicrograph,
+    calibration: Calibration,
+    min_distance_px: float | None = None,
+) -> Picks:
+    """Return scored picks on the micrograph on disk, best first, none closer than the minimum distance.
+
+    Parameters
+    ----------
+    candidates : Candidates
+        At the working scale.
+    working : WorkingMicrograph
+        Whose `valid` area the centres must lie in, and whose scale they are converted from.
+    calibration : Calibration
+        From features to score.
+    min_distance_px : float, optional
+        In working pixels; half the stated diameter by default.
+    """
+    if min_distance_px is None:
+        min_distance_px = DEFAULT_MIN_DISTANCE * working.diameter_px
+    score = calibration(candidates.features)
+    inside = working.valid[nearest_pixels((candidates.x_px, candidates.y_px), working.valid.shape)]
+    index = np.flatnonzero((score >= CANDIDATE_THRESHOLD) & inside)
+    index = index[np.argsort(-score[index], kind="stable")]
+    kept = index[apart((candidates.x_px[index], candidates.y_px[index]), min_distance_px)]
+    x_px, y_px = working.to_source_px(candidates.x_px[kept], candidates.y_px[kept])
+    ny, nx = working.source_shape
+    return Picks(np.clip(x_px, 0, nx - 1), np.clip(y_px, 0, ny - 1), score[kept])
+
+
+def apart(points: Points, min_distance_px: float) -> Mask:
+    """Return which points survive when each, in the order given, removes the later ones too near to it."""
+    xy = np.stack(points, axis=1)
+    alive = np.ones(len(xy), np.bool_)
+    if len(xy) == 0:
+        return alive
+    neighbours = cKDTree(xy)
+    for first, near in enumerate(neighbours.query_ball_tree(neighbours, min_distance_px)):
+        if alive[first]:
+            alive[[other for other in near if other > first]] = False
+    return alive
+
+
+def allowed_area(
+    valid: Mask, contaminant: Image, diameter_px: float, pixel_A: float, options: ExtractionOptions
+) -> Mask:
+    """Return ``(y, x)`` where a particle's centre may lie.
+
+    Parameters
+    ----------
+    valid : NDArray[np.bool_]
+        ``(y, x)``, False in dead areas.
+    contaminant : NDArray[np.float32]
+        ``(y, x)`` probability of contamination.
+    diameter_px : float
+        Stated particle diameter in working pixels.
+    pixel_A : float
+        Å per working pixel.
+    options : ExtractionOptions
+        The distances to keep.
+    """
+    allowed = valid
+    if options.border_A:
+        # Outside the image is as dead as a dead area.
+        distance = distance_transform_edt(np.pad(valid, 1))[1:-1, 1:-1]
+        allowed = allowed & (distance - 0.5 >= options.border_A / pixel_A)
+    dirt = contaminant >= 0.5
+    for least_A, area in (
+        (options.contaminant_distance_A, dirt),
+        (options.carbon_distance_A, _larger_than(dirt, CARBON_PARTICLES * np.pi / 4 * diameter_px**2)),
+    ):
+        if least_A and area.any():
+            allowed = allowed & (distance_transform_edt(~area) >= least_A / pixel_A)
+    return allowed
+
+
+def _larger_than(area: Mask, least_px: float) -> Mask:
+    """Return the connected parts of `area` that have more than `least_px` pixels."""
+    labels, _ = label(area)
+    large = np.bincount(labels.ravel()) > least_px
+    large[0] = False
+    kept: Mask = large[labels]
+    return kept

@@ -1,0 +1,147 @@
+"""The PDF about picks against the truth: curve, calibration, counts, and a table of the micrographs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cryoseg_ext.evaluation.picks import FixedScores
+from cryoseg_ext.evaluation.summary import PickSummary, PixelSummary
+from cryoseg_ext.files import replacing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_PAGE_INCHES = (11.7, 8.3)
+_ROWS_PER_PAGE = 40
+_MAX_ROWS = 200
+_HEAD = ("micrograph", "truth", "picks", "precision", "recall", "F1", "median distance (px)")
+_WIDTHS = (0.46, 0.08, 0.08, 0.09, 0.09, 0.08, 0.12)
+
+
+def write_evaluation_report(
+    path: Path, picks: Mapping[str, PickSummary], pixels: PixelSummary | None
+) -> None:
+    """Write the PDF.
+
+    Parameters
+    ----------
+    path : Path
+        Of the PDF.
+    picks : Mapping[str, PickSummary]
+        By the match distance in words; may be empty.
+    pixels : PixelSummary or None
+        Of masks.
+    """
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    with replacing(path) as temporary, PdfPages(temporary, metadata={"Title": "Evaluation"}) as pages:
+        if picks:
+            pages.savefig(pick_page(picks))
+        if pixels is not None:
+            lines = pixel_lines(pixels)
+            pages.savefig(table_page("Pixels", lines[0], lines[1:], (0.2, *[0.11] * (len(lines[0]) - 1))))
+        for distance, summary in list(picks.items())[:1]:
+            rows = _rows(summary.micrographs)
+            title = f"Micrographs, the worst first, at a match distance of {distance}"
+            if len(rows) < len(summary.micrographs):
+                title += f": {len(rows)} of {len(summary.micrographs)}"
+            for start in range(0, len(rows), _ROWS_PER_PAGE):
+                pages.savefig(table_page(title, _HEAD, rows[start : start + _ROWS_PER_PAGE], _WIDTHS))
+
+
+def pick_page(picks: Mapping[str, PickSummary]) -> Figure:
+    """Draw precision against recall, the calibration, and the counts of the micrographs."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=_PAGE_INCHES)
+    figure.suptitle("\n".join(_headline(distance, one) for distance, one in picks.items()), fontsize=10)
+    curves, calibration, counts = figure.subplots(
+        1, 3, gridspec_kw={"top": 0.84, "bottom": 0.12, "left": 0.07, "right": 0.97, "wspace": 0.3}
+    )
+    for distance, one in picks.items():
+        if one.curve:
+            label = f"{distance}: AP {one.curve.average_precision:.3f}"
+            curves.plot(one.curve.recall, one.curve.precision, label=label)
+        curves.plot(one.fixed.recall, one.fixed.precision, "k.")
+    curves.set(xlabel="recall", ylabel="precision (dots: at the threshold)", xlim=(0, 1), ylim=(0, 1.02))
+    if any(one.curve for one in picks.values()):
+        curves.legend(frameon=False, fontsize=8)
+    first = next(iter(picks.values()))
+    _draw_calibration(calibration, first)
+    _draw_counts(counts, first)
+    return figure
+
+
+def table_page(
+    title: str, head: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[float]
+) -> Figure:
+    """Draw a table."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=_PAGE_INCHES)
+    ax = figure.add_axes((0.04, 0.03, 0.92, 0.9))
+    ax.set_axis_off()
+    ax.set_title(title, loc="left", fontsize=9)
+    # Text of its own for each cell, as matplotlib's Table needs seconds for a page.
+    starts = np.cumsum([0, *widths[:-1]])
+    for line, row in enumerate([head, *rows]):
+        for x, cell in zip(starts, row, strict=True):
+            y = 1 - (line + 1) / (_ROWS_PER_PAGE + 2)
+            ax.text(x, y, cell, fontsize=7, parse_math=False, weight="bold" if line == 0 else "normal")
+    return figure
+
+
+def pixel_lines(pixels: PixelSummary) -> list[tuple[str, ...]]:
+    """Return a table of the classes in words, its head first."""
+    rows: list[tuple[str, ...]] = [("class", "accuracy", "precision", "recall", "IoU", "F1", "boundary F1")]
+    for name, one in pixels.classes.items():
+        scores = one.scores
+        values = (one.accuracy, scores.precision, scores.recall, scores.iou, scores.f1, one.boundary_f1)
+        rows.append((name, *(f"{value:.3f}" for value in values)))
+    return rows
+
+
+def _headline(distance: str, one: PickSummary) -> str:
+    fixed = one.fixed
+    low, high = one.intervals.get("f1", (float("nan"), float("nan")))
+    interval = f" (95 %: {low:.3f} to {high:.3f})" if np.isfinite(low) else ""
+    return (
+        f"Match distance {distance}: {fixed.picks} picks, {fixed.truth} particles, precision "
+        f"{fixed.precision:.3f}, recall {fixed.recall:.3f}, F1 {fixed.f1:.3f}{interval}"
+    )
+
+
+def _draw_calibration(ax: Axes, one: PickSummary) -> None:
+    ax.set(xlabel="score (figure of merit)", ylabel="share of right picks", xlim=(0, 1), ylim=(0, 1.02))
+    if one.calibration is None:
+        ax.text(0.5, 0.5, "no scores between 0 and 1", ha="center")
+        return
+    ax.plot([0, 1], [0, 1], color="0.7", linestyle="--")
+    ax.plot(one.calibration.mean_score, one.calibration.share_right, color="tab:blue", marker="o")
+    ax.set_title(f"calibration error {one.calibration.expected_calibration_error:.3f}", fontsize=9)
+
+
+def _draw_counts(ax: Axes, one: PickSummary) -> None:
+    counts = np.array([(each.truth, each.picks) for each in one.micrographs.values()])
+    most = counts.max() + 1
+    ax.plot([0, most], [0, most], color="0.7", linestyle="--")
+    ax.plot(*counts.T, ".", color="0.2")
+    ax.set(xlabel="particles of a micrograph", ylabel="picks on it", xlim=(0, most), ylim=(0, most))
+
+
+def _rows(micrographs: Mapping[str, FixedScores]) -> list[tuple[str, ...]]:
+    worst = sorted(micrographs.items(), key=lambda item: item[1].f1)[:_MAX_ROWS]
+    return [
+        (
+            name if len(name) <= 70 else f"… {name[-68:]}",
+            *(f"{one.truth}", f"{one.picks}"),
+            *(f"{value:.3f}" for value in (one.precision, one.recall, one.f1)),
+            f"{one.median_distance:.1f}",
+        )
+        for name, one in worst
+    ]

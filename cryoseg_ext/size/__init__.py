@@ -1,0 +1,1 @@
+"""How large the particles are, estimated from a sample of micrographs."""

@@ -1,0 +1,210 @@
+"""The diameter that agrees with itself, and how sure it is.
+
+Told a diameter far from the true one, the network finds parts of particles, noise, or clusters, and none of
+them with confidence; near the true one it is surest, and only there the outlines are as long as was stated.
+Outlines hardly grow with a stated diameter that is too large, so the two cross at a clear angle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cryoseg_ext.errors import CryosegError
+
+LEAST_PARTICLES = 8
+EXTENT_QUANTILE = 0.9
+"""Of the outlines' longest extents: most particles are seen foreshortened."""
+USUAL_WIDTH = (0.6, 1.35)
+"""Pieces of other widths, in units of the median, are fragments, or aggregates and touching particles."""
+MODEL_SPREAD = 0.08
+"""Relative error that remains with any number of particles, see ``benchmarks/auto_diameter.py``."""
+SURE_WITHIN = 0.25
+SURE_SCORE = 0.65
+_PRIOR_PARTICLES = 5
+"""A diameter at which only two particles are found must not win by their scores."""
+_NORMAL_90 = 1.645
+_RESAMPLES = 200
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The isolated particles of a micrograph at one stated diameter.
+
+    Parameters
+    ----------
+    stated_A : float
+        The stated diameter in Å.
+    extent_A, width_A : NDArray[np.float64]
+        ``(n,)`` longest extents of the particles' outlines in Å, and diameters of discs of the same areas.
+    score : NDArray[np.float64]
+        ``(n,)`` calibrated probabilities that they are particles.
+    """
+
+    stated_A: float
+    extent_A: NDArray[np.float64]
+    width_A: NDArray[np.float64]
+    score: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class DiameterEstimate:
+    """The longest extent of the particles.
+
+    Parameters
+    ----------
+    diameter_A : float
+        In Å, rounded to whole ones.
+    low_A, high_A : float
+        An interval that should hold the true one in nine of ten cases.
+    n_particles, n_micrographs : int
+        How many were measured.
+    mean_score : float
+        Mean calibrated probability that what was measured are particles.
+    """
+
+    diameter_A: float
+    low_A: float
+    high_A: float
+    n_particles: int
+    n_micrographs: int
+    mean_score: float
+
+    @property
+    def sure(self) -> bool:
+        """Whether the interval is narrow, and what was measured looks like particles."""
+        wide = max(self.high_A / self.diameter_A, self.diameter_A / self.low_A) > 1 + SURE_WITHIN
+        return not wide and self.mean_score >= SURE_SCORE
+
+    def __str__(self) -> str:
+        """Return a line for the user."""
+        line = (
+            f"Particle diameter: {self.diameter_A:.0f} Å (between {self.low_A:.0f} and {self.high_A:.0f} Å; "
+            f"{self.n_micrographs} micrographs, {self.n_particles} particles)"
+        )
+        return line if self.sure else f"{line}; this is UNSURE: check the picks, or give --particle_diameter"
+
+
+def estimate_diameter(measured: Sequence[Sequence[Measurement]]) -> DiameterEstimate:
+    """Return the longest extent of the particles from what `measure` found on some micrographs.
+
+    The interval is a bootstrap over micrographs and over the particles of each, widened by what the network
+    may be wrong by.
+
+    Parameters
+    ----------
+    measured : sequence
+        One per micrograph, of those at its stated diameters.
+
+    Raises
+    ------
+    CryosegError
+        If there are too few particles to measure.
+    """
+    everything = [one for one in measured if one]
+    best = _settle(everything)
+    if best is None:
+        raise CryosegError(
+            f"no particle diameter can be estimated from {len(measured)} micrographs, because too few "
+            "particles were found at any diameter: give --particle_diameter in Å"
+        )
+    rng = np.random.default_rng(0)
+    redone = [_settle(_resampled(everything, rng)) for _ in range(_RESAMPLES)]
+    spread = np.std([np.log(one.diameter_A) for one in redone if one is not None] or [0.0])
+    factor = float(np.exp(_NORMAL_90 * np.hypot(spread, MODEL_SPREAD)))
+    diameter_A = best.diameter_A
+    return DiameterEstimate(
+        round(diameter_A),
+        diameter_A / factor,
+        diameter_A * factor,
+        best.n_particles,
+        len(everything),
+        best.mean_score,
+    )
+
+
+@dataclass(frozen=True)
+class _Rung:
+    """All isolated particles at one stated diameter."""
+
+    stated_A: float
+    excess: float
+    """Logarithm of the measured extent over the stated one."""
+    confidence: float
+    n_particles: int
+    mean_score: float
+
+
+@dataclass(frozen=True)
+class _Settled:
+    diameter_A: float
+    n_particles: int
+    mean_score: float
+
+
+def _settle(measured: Sequence[Sequence[Measurement]]) -> _Settled | None:
+    """Return where the measured extent falls through the stated one, nearest to where picks are surest."""
+    rungs = _rungs(measured)
+    if not rungs:
+        return None
+    surest = max(rungs, key=lambda rung: rung.confidence)
+    # Without a crossing, one step from the surest.
+    settled = np.log(surest.stated_A) + surest.excess
+    crossings = [
+        np.log(low.stated_A) + low.excess / (low.excess - high.excess) * np.log(high.stated_A / low.stated_A)
+        for low, high in pairwise(rungs)
+        if low.excess > 0 >= high.excess
+    ]
+    if crossings:
+        settled = min(crossings, key=lambda crossing: abs(crossing - np.log(surest.stated_A)))
+    nearest = min(rungs, key=lambda rung: abs(np.log(rung.stated_A) - settled))
+    return _Settled(float(np.exp(settled)), nearest.n_particles, nearest.mean_score)
+
+
+def _rungs(measured: Sequence[Sequence[Measurement]]) -> list[_Rung]:
+    """Pool the micrographs at each stated diameter; leave out those with too few particles."""
+    pooled: dict[float, list[Measurement]] = {}
+    for measurements in measured:
+        for one in measurements:
+            pooled.setdefault(one.stated_A, []).append(one)
+    rungs = []
+    for stated_A, parts in sorted(pooled.items()):
+        extent_A, width_A, score = (
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("extent_A", "width_A", "score")
+        )
+        if (n := len(score)) < LEAST_PARTICLES:
+            continue
+        usual = width_A / _weighted_quantile(width_A, score, 0.5)
+        kept = (usual >= USUAL_WIDTH[0]) & (usual <= USUAL_WIDTH[1])
+        longest_A = _weighted_quantile(extent_A[kept], score[kept], EXTENT_QUANTILE)
+        confidence = float(score.sum()) / (n + _PRIOR_PARTICLES)
+        rungs.append(_Rung(stated_A, np.log(longest_A / stated_A), confidence, n, float(score.mean())))
+    return rungs
+
+
+def _weighted_quantile(values: NDArray[np.float64], weights: NDArray[np.float64], share: float) -> float:
+    order = np.argsort(values)
+    total = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(total, share * total[-1])])
+
+
+def _resampled(
+    measured: Sequence[Sequence[Measurement]], rng: np.random.Generator
+) -> list[list[Measurement]]:
+    """Draw micrographs with replacement, and the particles of each."""
+    drawn = []
+    for index in rng.integers(len(measured), size=len(measured)):
+        micrograph = []
+        for one in measured[index]:
+            n = len(one.score)
+            kept = rng.integers(n, size=n) if n else np.zeros(0, np.int64)
+            micrograph.append(
+                Measurement(one.stated_A, one.extent_A[kept], one.width_A[kept], one.score[kept])
+            )
+        drawn.append(micrograph)
+    return drawn

@@ -1,0 +1,108 @@
+"""``cryoseg select`` on a small simulated session, and ``--settings`` in the commands that pick."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from cryoseg_ext.cli import main
+from cryoseg_ext.extract import ExtractionOptions
+from cryoseg_ext.pickfiles import read_picks
+from cryoseg_ext.simulation.session import SessionOptions
+from cryoseg_ext.simulation.session_files import write_session
+from relion_wrapper.arguments import parse_arguments
+
+SESSION = SessionOptions(shape=(256, 288), pixel_size_A=6.0, family="ellipsoid", diameter_A=150.0, seed=3)
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("session")
+    write_session(folder, SESSION, 2)
+    return folder
+
+
+def _run(*arguments: object, code: int = 0) -> str:
+    result = CliRunner().invoke(main, list(map(str, arguments)))
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return result.output
+
+
+def _write(path: Path, settings: Any) -> Path:
+    path.write_text(json.dumps({"settings": settings}))
+    return path
+
+
+def _select(session: Path, out: Path, *arguments: object) -> tuple[dict[str, Any], set[str], str]:
+    output = _run("select", session / "Micrographs", "--particle_diameter", 150, "--out", out, *arguments)
+    found = json.loads(out.read_text())
+    tried = {effect["name"] for effect in found["search"]["effects"] if not effect["chosen"]}
+    return found["settings"], tried, output
+
+
+def test_the_settings_found_are_taken_by_the_command_that_picks(session: Path, tmp_path: Path) -> None:
+    out, micrograph = tmp_path / "settings.json", session / "Micrographs/mic_0001.mrc"
+    settings, tried, output = _select(session, out, "--truth", session / "Coordinates")
+    assert tried == {"diameter", "crf", "method", "min_distance", "threshold"}
+    assert "precision" in output
+    _run("pick", micrograph, "--settings", out, "--out", tmp_path / "by_file")
+    given = [word for name in settings if name != "no_crf" for word in (f"--{name}", settings[name])]
+    given += ["--crf_solver", "none"] if "no_crf" in settings else []
+    _run("pick", micrograph, *given, "--out", tmp_path / "by_options")
+    by_file, by_options = (
+        (tmp_path / folder / "mic_0001.csv").read_text() for folder in ("by_file", "by_options")
+    )
+    assert by_file == by_options
+    assert by_file.count("\n") > 3
+
+
+def test_without_truth_neither_distance_nor_precision_is_spoken_of(session: Path, tmp_path: Path) -> None:
+    settings, tried, output = _select(session, tmp_path / "settings.json")
+    assert tried == {"diameter", "crf", "method"}
+    assert settings["min_distance"] == 75
+    assert "agreement" in output
+    assert "precision" not in output
+
+
+def test_an_option_that_is_given_wins_over_the_file(session: Path, tmp_path: Path) -> None:
+    file = _write(tmp_path / "a.json", {"particle_diameter": 150, "threshold": 0.1, "no_crf": True})
+    micrograph = session / "Micrographs/mic_0001.mrc"
+    _run("pick", micrograph, "--settings", file, "--threshold", 0.9, "--out", tmp_path / "given")
+    _run("pick", micrograph, "--settings", file, "--out", tmp_path / "file")
+    (given,), (of_file,) = (
+        read_picks(tmp_path / folder / "mic_0001.csv").values() for folder in ("given", "file")
+    )
+    assert given.score.min() >= 0.9
+    assert 0.1 <= of_file.score.min() < 0.5
+    required = ["--o", "o", "--in_mics", "m.star", "--settings", str(file)]
+    arguments = parse_arguments([*required, "--threshold", "0.3"])
+    assert (arguments.particle_diameter_A, arguments.threshold, arguments.use_crf) == (150.0, 0.3, False)
+    assert parse_arguments([*required, "--crf_solver", "frank_wolfe"]).use_crf
+    method = _write(tmp_path / "b.json", {"particle_diameter": 90.5, "extraction": "contours"})
+    arguments = parse_arguments([*required[:-1], str(method)])
+    assert arguments.extraction == ExtractionOptions("contours")
+
+
+@pytest.mark.parametrize("command", ["pick", "segment", "cryosparc pick"])
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"particle_diameter": 150, "treshold": 0.3}, "treshold is no setting"),
+        ({"particle_diameter": -1}, "particle_diameter: "),
+        ({"particle_diameter": [150]}, "give a word or a number"),
+        ([], "no 'settings'"),
+    ],
+)
+def test_a_file_with_something_else_in_it_is_told_in_a_sentence(
+    tmp_path: Path, command: str, settings: Any, told: str
+) -> None:
+    file = _write(tmp_path / "a.json", settings)
+    output = _run(*command.split(), "--settings", file, code=1)
+    assert output.count("\n") == 1
+    assert str(file) in output
+    assert told in output
