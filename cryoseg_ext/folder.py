@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryoseg_ext.batch import MicrographTask, pick_batch
+from cryoseg_ext.contrast import contrast_hint
 from cryoseg_ext.coordinates import write_coordinates_csv, write_coordinates_star, write_tubes_star
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.finished import (
@@ -215,6 +216,8 @@ def _pick_planned(
             skipped.append(str(outcome))
             tell(f"Skipped: {outcome}")
             continue
+        if not new and (hint := contrast_hint(outcome, model, options)):
+            tell(f"Warning: {hint}")
         if one.stretch not in shown:
             shown.add(one.stretch)
             working = outcome.working

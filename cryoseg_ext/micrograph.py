@@ -32,7 +32,7 @@ class Micrograph:
     Parameters
     ----------
     image : NDArray[np.float32]
-        ``(y, x)`` grey values; row 0 is the first one in the file.
+        ``(y, x)`` grey values; row 0 is the first one in an MRC file and the last one in a TIFF file.
     pixel_size_A : float | None
         Pixel size in Å/px from the header, the mean of x and y; None when absent or not meaningful.
     """
@@ -48,7 +48,8 @@ def read_micrograph(path: Path) -> Micrograph:
     ----------
     path : Path
         MRC file (modes 0, 1, 2, 6 and 12, with any extended header, also compressed by gzip or bzip2) or TIFF
-        file (``.tif``, ``.tiff``). A stack of a single section counts as a micrograph.
+        file (``.tif``, ``.tiff``). A stack of a single section counts as a micrograph. The rows of a TIFF
+        file are read from the last to the first, as RELION 3.1 does, so that the picks fit there.
 
     Returns
     -------
@@ -138,7 +139,7 @@ def _read_tiff(path: Path) -> tuple[NDArray[Any], float | None]:
             page = tiff.pages.first
             if page.samplesperpixel > 1:
                 raise CryosegError(f"{path} is a colour picture: give the micrograph with its grey values")
-            return page.asarray(), _tiff_pixel_size(page)
+            return page.asarray()[::-1], _tiff_pixel_size(page)
     except (tifffile.TiffFileError, ValueError, LookupError) as error:
         reason = error.args[0] if error.args else type(error).__name__
         raise CryosegError(

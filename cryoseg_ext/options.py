@@ -28,12 +28,15 @@ class PickingOptions:
     smallest_diameter_A : float, optional
         Of a mixture of sizes, the largest extent of the smallest particles; `particle_diameter_A` is then
         that of the largest.
+    invert : bool
+        Whether protein is bright, so that the contrast has to be inverted.
     """
 
     particle_diameter_A: float
     extraction: ExtractionOptions = ExtractionOptions()
     crf: CrfChoice | CrfOptions | None = CrfChoice()
     smallest_diameter_A: float | None = None
+    invert: bool = False
 
     def __post_init__(self) -> None:
         if self.smallest_diameter_A is not None and self.extraction.helical_rise_A is not None:

@@ -57,7 +57,7 @@ def pick_micrograph(
     Parameters
     ----------
     image : NDArray[np.float32]
-        ``(y, x)`` as stored, protein dark.
+        ``(y, x)`` as stored; protein dark, unless `options` say otherwise.
     pixel_size_A : float
         Å/px.
     model : Model
@@ -94,7 +94,8 @@ def _pick_at(
     options: PickingOptions,
 ) -> PickedMicrograph:
     """Pick the particles of about one size."""
-    working = to_working_scale(repaired.image, repaired.valid, pixel_size_A, diameter_A)
+    image = -repaired.image if options.invert else repaired.image
+    working = to_working_scale(image, repaired.valid, pixel_size_A, diameter_A)
     maps = maps_of(working, model, options.crf)
     picks = extract(maps, working, diameter_A, model.calibration, options.extraction)
     return PickedMicrograph(picks, working, maps.particle, maps.contaminant >= 0.5)

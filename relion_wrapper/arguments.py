@@ -47,6 +47,8 @@ class JobArguments:
         What to change of the model's own CRF.
     use_crf : bool
         Whether the CRF refines the segmentation.
+    invert : bool
+        Whether protein is bright.
     model : Path | None
         A model file; None is the default model.
     threads : int
@@ -65,6 +67,7 @@ class JobArguments:
     extraction: ExtractionOptions = ExtractionOptions()
     crf: CrfChoice = CrfChoice()
     use_crf: bool = True
+    invert: bool = False
     model: Path | None = None
     threads: int = 1
     gpu: str | None = None
@@ -100,6 +103,7 @@ def parse_arguments(argv: Sequence[str]) -> JobArguments:
             _count("crf_iterations", given["crf_iterations"]),
         ),
         use_crf=not yes_or_no("no_crf", given["no_crf"]),
+        invert=yes_or_no("invert", given["invert"]),
         model=Path(given["model"]) if given["model"] else None,
         threads=thread_count(given["j"]) if given["j"] else 1,
         gpu=gpu_ids(given["gpu"]),
@@ -177,6 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     picks = parser.add_argument_group("Picks")
     add(picks, "--threshold", metavar="P", text="lowest figure of merit, 0 to 1 (default: the model's own)")
     add(picks, "--settings", metavar="FILE", text="of `cryoseg select`; options given here win over it")
+    add(picks, "--invert", metavar="Yes/No", text="protein is bright on these micrographs (default: dark)")
     add(picks, "--model", metavar="FILE", text="model to pick with (default: the one in the package)")
     extraction = parser.add_argument_group("Extraction (defaults in brackets)")
     for option in EXTRACTION_OPTIONS:

@@ -95,6 +95,7 @@ def pick_planned(
     """
     import torch
 
+    from cryoseg_ext.contrast import contrast_hint
     from cryoseg_ext.network import load_model
 
     torch.set_num_threads(arguments.threads)
@@ -113,6 +114,8 @@ def pick_planned(
             skipped[task.name] = str(outcome)
             warn(str(outcome))
         else:
+            if not finished and (hint := contrast_hint(outcome, model, options)):
+                warn(hint)
             _store_preview(one, outcome, stretches_shown)
             result = FinishedMicrograph(
                 one.settings, model.threshold, as_stored(outcome.candidates), outcome.areas

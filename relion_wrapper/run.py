@@ -46,7 +46,9 @@ def run(arguments: JobArguments, job: RelionJob) -> None:
         estimate = estimate_diameter(star, arguments, model, job)
         say(str(estimate))
         diameter_A = estimate.diameter_A
-    options = PickingOptions(diameter_A, arguments.extraction, crf, arguments.size.smallest_A)
+    options = PickingOptions(
+        diameter_A, arguments.extraction, crf, arguments.size.smallest_A, arguments.invert
+    )
     planned, skipped = plan(star, options, model, job.directory)
     earlier = finished_earlier(planned, keep_all=arguments.only_do_unfinished)
     unfinished = [one for one in planned if one.name not in earlier]

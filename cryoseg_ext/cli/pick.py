@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "--threshold", type=click.FloatRange(0, 1), metavar="P", help="Lowest score; default: the model's own."
 )
+@click.option("--invert", is_flag=True, help="Protein is bright on these micrographs: invert their contrast.")
 @click.option(
     "--model", type=click.Path(path_type=Path), help="Model to pick with; default: the one in the package."
 )
@@ -53,6 +54,7 @@ def pick(
     out: Path,
     pixel_size: float | None,
     threshold: float | None,
+    invert: bool,
     model: Path | None,
     image_slot: str,
     threads: int,
@@ -93,7 +95,7 @@ def pick(
         estimate = sampled_diameter(tasks, model_digest(model), out, lambda: load_model(model))
         click.echo(estimate)
         diameter_A = estimate.diameter_A
-    options = PickingOptions(diameter_A, extraction, crf, size.smallest_A)
+    options = PickingOptions(diameter_A, extraction, crf, size.smallest_A, invert)
     if is_group:
         pick_group(paths, image_slot, pixel_size, model, options, threshold, out, click.echo)
     else:

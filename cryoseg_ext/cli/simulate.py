@@ -63,6 +63,12 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=0, min_open=True),
     help="Signal over noise inside particles, as standard deviations in pixels of 1/24 of the diameter.",
 )
+@click.option(
+    "--dose",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="e/Å²",
+    help="Decides the signal over noise in place of --snr; default: 40 in a usual session.",
+)
 @click.option("--defocus", type=(float, float), metavar="MIN MAX", help="Range of the underfocus in µm.")
 @click.option(
     "--particles",
@@ -73,6 +79,29 @@ if TYPE_CHECKING:
     "--contaminants/--no_contaminants",
     default=None,
     help="On all micrographs or on none; default: on about half.",
+)
+@click.option(
+    "--gain_error",
+    type=click.FloatRange(0, 0.5),
+    default=0.0,
+    metavar="SHARE",
+    help="Error of the gain of rows, columns and readouts, such as 0.02.",
+)
+@click.option("--hot_pixels", type=click.IntRange(min=0), default=0, metavar="N", help="On each micrograph.")
+@click.option(
+    "--dead_border",
+    type=(click.Choice(["striped", "constant"]), click.IntRange(min=1)),
+    metavar="KIND PX",
+    help="Margin without an image along two sides, striped or constant, and how wide.",
+)
+@click.option("--inverted", is_flag=True, help="Protein is bright, as in files inverted by mistake.")
+@click.option(
+    "--format",
+    "extension",
+    type=click.Choice(["mrc", "tif"]),
+    default="mrc",
+    show_default=True,
+    help="Of the micrographs; the truth is always MRC.",
 )
 @click.option(
     "--file_mode",
@@ -101,9 +130,15 @@ def simulate(
     particle_diameter: float | None,
     preset: str,
     snr: float | None,
+    dose: float | None,
     defocus: tuple[float, float] | None,
     particles: int | None,
     contaminants: bool | None,
+    gain_error: float,
+    hot_pixels: int,
+    dead_border: tuple[str, int] | None,
+    inverted: bool,
+    extension: str,
     file_mode: str,
     seed: int,
     workers: int,
@@ -114,9 +149,17 @@ def simulate(
     --n: finished micrographs are kept. --preset paper writes 58, 9 and 17 micrographs of 4096 x 4096 at
     1.77 Å/px to the folders train, val and test; with --n, only so many and no folders.
     """
+    from cryoseg_ext.simulation.defects import Defects
     from cryoseg_ext.simulation.paper import PAPER_PIXEL_SIZE_A, PAPER_SHAPE, PAPER_SPLIT
     from cryoseg_ext.simulation.session import SessionOptions
 
+    if snr is not None and dose is not None:
+        raise CryosegError("--snr and --dose decide the same: leave one out")
+    if extension == "tif" and file_mode == "float16":
+        raise CryosegError("--format tif: RELION reads no float16 in TIFF: give another --file_mode")
+    border, border_px = dead_border or ("striped", 0)
+    if 2 * border_px > min(size):
+        raise CryosegError(f"--dead_border {border_px} px is more than half of the micrograph: give less")
     options = SessionOptions(
         shape=(size[1], size[0]),
         pixel_size_A=pixel_size,
@@ -124,9 +167,11 @@ def simulate(
         family=family,
         preset=preset,
         snr=snr,
+        dose_e_A2=dose,
         defocus_um=defocus,
         contaminants=contaminants,
         n_particles=particles,
+        defects=Defects(gain_error, hot_pixels, border_px, border, inverted),
         seed=seed,
     )
     if particle_diameter is not None:
@@ -139,10 +184,10 @@ def simulate(
             parts = PAPER_SPLIT
     if structures:
         _refuse_given(ctx, "a structure", "family", "particle_diameter")
-    _simulate_parts(out, options, parts, file_mode, workers)
+    _simulate_parts(out, options, parts, extension, file_mode, workers)
 
 
-_FIXED_BY_THE_PAPER = ("size", "pixel_size", "snr", "defocus", "particles", "contaminants")
+_FIXED_BY_THE_PAPER = ("size", "pixel_size", "snr", "dose", "defocus", "particles", "contaminants")
 
 
 def _refuse_given(ctx: click.Context, decider: str, *names: str) -> None:
@@ -152,7 +197,12 @@ def _refuse_given(ctx: click.Context, decider: str, *names: str) -> None:
 
 
 def _simulate_parts(
-    out: Path, options: SessionOptions, parts: Mapping[str, int], file_mode: str, workers: int
+    out: Path,
+    options: SessionOptions,
+    parts: Mapping[str, int],
+    extension: str,
+    file_mode: str,
+    workers: int,
 ) -> None:
     import tqdm
 
@@ -166,7 +216,14 @@ def _simulate_parts(
                 bar.update(before + done - bar.n)
 
             write_session(
-                out / part, options, n, first=first, file_mode=file_mode, workers=workers, report=report
+                out / part,
+                options,
+                n,
+                first=first,
+                extension=extension,
+                file_mode=file_mode,
+                workers=workers,
+                report=report,
             )
             first += n
     click.echo(f"Micrographs and truth are in {out}: {', '.join(_lists(parts))}")

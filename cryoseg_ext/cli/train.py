@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cryoseg_ext.cli.config import config_option
 from cryoseg_ext.errors import CryosegError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@config_option
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),

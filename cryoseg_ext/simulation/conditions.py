@@ -23,10 +23,10 @@ class Conditions:
         Standard deviation of the uncorrected motion of the specimen during the exposure, along one direction.
     snr : float
         Standard deviation of the signal inside particles over that of the noise, per pixel at 1/24 of the
-        particle diameter.
+        particle diameter; where a dose is given, what comes of it.
     dose_e_A2 : float or None
         Electrons per Å^2; decides the signal-to-noise ratio, from the physical contrast of protein in ice and
-        the shot noise, in place of `snr`. None in training, where the ratio is drawn.
+        the shot noise. None in training and where a ratio is asked for.
     detector_blur_px : float
         Standard deviation of the detector's point spread in pixels of the micrograph.
     ice_noise : float

@@ -18,13 +18,16 @@ def _ragged_disc(
     rng: np.random.Generator, shape: tuple[int, int], radius_px: float, raggedness: float
 ) -> Image:
     """Return 1 inside and 0 outside a closed outline of random harmonics, at a random place."""
-    y, x = np.ogrid[: shape[0], : shape[1]]
     y0, x0 = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
-    angle = np.arctan2(y - y0, x - x0)
-    outline = np.ones(shape)
-    for order in range(2, 6):
-        outline += raggedness / order * rng.normal() * np.cos(order * angle + rng.uniform(0, 2 * np.pi))
-    inside: Image = (np.hypot(y - y0, x - x0) < radius_px * outline).astype(np.float32)
+    harmonics = [(n, raggedness / n * rng.normal(), rng.uniform(0, 2 * np.pi)) for n in range(2, 6)]
+    reach = radius_px * (1 + sum(abs(amplitude) for _, amplitude, _ in harmonics))
+    rows, columns = (slice(max(int(at - reach), 0), int(at + reach) + 2) for at in (y0, x0))
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    down, right = y[rows] - y0, x[:, columns] - x0
+    angle = np.arctan2(down, right)
+    outline = 1 + sum(amplitude * np.cos(n * angle + phase) for n, amplitude, phase in harmonics)
+    inside = np.zeros(shape, np.float32)
+    inside[rows, columns] = np.hypot(down, right) < radius_px * outline
     return inside
 
 

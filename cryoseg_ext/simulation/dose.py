@@ -56,14 +56,16 @@ def signal_per_density(
     return 2 * interaction_constant(voltage_kV) * POTENTIAL_V * thickness_A
 
 
-def shot_noise(dose_e_A2: float, unit_A: float) -> float:
-    """Return the standard deviation of the relative intensity in a pixel of width `unit_A`.
+def mean_over_noise(dose_e_A2: float, ice_noise: float, unit_A: float) -> float:
+    """Return the mean intensity over the standard deviation of all noise in a pixel of width `unit_A`.
 
     Parameters
     ----------
     dose_e_A2 : float
-        Electrons per Å^2.
+        Electrons per Å^2, which decide the shot noise.
+    ice_noise : float
+        Share of the variance that is not shot noise, see `cryoseg_ext.simulation.Conditions`.
     unit_A : float
         Width of the pixel in Å.
     """
-    return float(1 / np.sqrt(dose_e_A2 * unit_A**2 * DETECTIVE_EFFICIENCY))
+    return float(np.sqrt(dose_e_A2 * unit_A**2 * DETECTIVE_EFFICIENCY * (1 - ice_noise)))

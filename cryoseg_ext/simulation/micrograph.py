@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.simulation.conditions import Conditions
 from cryoseg_ext.simulation.contaminants import draw_contaminants
-from cryoseg_ext.simulation.dose import shot_noise, signal_per_density
+from cryoseg_ext.simulation.dose import mean_over_noise, signal_per_density
 from cryoseg_ext.simulation.imaging import SNR_PIXELS_PER_DIAMETER, form_image, process_file
 from cryoseg_ext.simulation.instances import PlacedParticles, instance_map
 from cryoseg_ext.simulation.placement import (
@@ -123,11 +123,13 @@ def simulate_micrograph(
     if conditions.dose_e_A2 is not None:
         per_density = signal_per_density(specimen, diameter_A, pixel_size_A, conditions.voltage_kV)
         unit_A = diameter_A / SNR_PIXELS_PER_DIAMETER
-        signal_at_dose = per_density / shot_noise(conditions.dose_e_A2, unit_A)
+        signal_at_dose = per_density * mean_over_noise(conditions.dose_e_A2, conditions.ice_noise, unit_A)
     clean, noise = form_image(
         rng, density, labels == PARTICLE, pixel_size_A, diameter_A, conditions, signal_at_dose
     )
     image = process_file(clean + noise, pixel_size_A, diameter_A, conditions)
+    if signal_at_dose is not None and (labels == PARTICLE).any():
+        conditions = replace(conditions, snr=float(clean[labels == PARTICLE].std()))
 
     crop = np.s_[margin : margin + shape[0], margin : margin + shape[1]]
     kept = labels[centres[:, 1].astype(int), centres[:, 0].astype(int)] != CONTAMINANT

@@ -15,6 +15,9 @@ FloatArray = NDArray[np.float64]
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
+BEADS_AT_ONCE = 1_000_000
+"""A crowded 4096 x 4096 field of a large molecule has ten million beads."""
+
 
 def smooth_field(rng: np.random.Generator, shape: tuple[int, int], length_px: float) -> Image:
     """Return a ``(y, x)`` Gaussian random field of unit variance, correlated over `length_px`."""
@@ -95,12 +98,17 @@ def project(
     contrast : NDArray[np.float64], optional
         ``(n,)`` factors on the particles' densities; 1 by default.
     """
+    density = np.zeros(shape, np.float32)
     if len(centres) == 0:
-        return np.zeros(shape, np.float32)
-    turned = np.einsum("nij,bj->nbi", orientations.as_matrix()[:, :2], specimen.positions)
-    xy = (turned * diameter_px + centres[:, None]).reshape(-1, 2)
-    weights = np.outer(np.ones(len(centres)) if contrast is None else contrast, specimen.weights).ravel()
-    return blur(splat(xy, weights, shape), specimen.bead_sigma * diameter_px)
+        return density
+    to_xy = orientations.as_matrix()[:, :2].transpose(0, 2, 1)
+    contrast = np.ones(len(centres)) if contrast is None else contrast
+    at_once = max(BEADS_AT_ONCE // len(specimen.weights), 1)
+    for start in range(0, len(centres), at_once):
+        part = slice(start, start + at_once)
+        xy = specimen.positions @ to_xy[part] * diameter_px + centres[part, None]
+        density += splat(xy.reshape(-1, 2), np.outer(contrast[part], specimen.weights).ravel(), shape)
+    return blur(density, specimen.bead_sigma * diameter_px)
 
 
 def splat(xy_px: FloatArray, weights: FloatArray, shape: tuple[int, int]) -> Image:

@@ -8,6 +8,9 @@ import numpy as np
 
 from cryoseg_ext.simulation.conditions import Conditions, draw_conditions
 
+TYPICAL_DOSE_E_A2 = 40.0
+TYPICAL_DEFOCUS_UM = (0.8, 2.5)
+
 TYPICAL = Conditions(
     defocus_um=1.8,
     astigmatism_um=0.05,
@@ -19,7 +22,7 @@ TYPICAL = Conditions(
     b_factor_A2=150.0,
     drift_A=0.0,
     snr=0.7,
-    dose_e_A2=None,
+    dose_e_A2=TYPICAL_DOSE_E_A2,
     detector_blur_px=0.4,
     ice_noise=0.3,
     noise_length_A=10.0,
@@ -36,9 +39,9 @@ TYPICAL = Conditions(
     local_contrast=None,
     clip=None,
 )
-"""A 300 kV session of a well-behaved specimen, motion-corrected and otherwise unprocessed."""
+"""A 300 kV session of a well-behaved specimen at 40 e/Å^2, motion-corrected and otherwise unprocessed.
 
-TYPICAL_DEFOCUS_UM = (0.8, 2.5)
+The ratio `snr` holds where there is no dose, as in the paper's protocol."""
 
 _CHANGING = (
     "defocus_um",

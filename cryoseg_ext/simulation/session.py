@@ -12,13 +12,21 @@ import numpy as np
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.simulation.conditions import draw_conditions
+from cryoseg_ext.simulation.defects import Defects, with_defects
+from cryoseg_ext.simulation.dose import mean_over_noise
+from cryoseg_ext.simulation.imaging import SNR_PIXELS_PER_DIAMETER
 from cryoseg_ext.simulation.micrograph import SimulatedMicrograph, draw_centres, simulate_micrograph
 from cryoseg_ext.simulation.paper import PAPER_PARTICLES, simulate_paper_micrograph
-from cryoseg_ext.simulation.presets import TYPICAL, TYPICAL_DEFOCUS_UM, draw_micrograph_conditions
+from cryoseg_ext.simulation.presets import (
+    TYPICAL,
+    TYPICAL_DEFOCUS_UM,
+    TYPICAL_DOSE_E_A2,
+    draw_micrograph_conditions,
+)
 from cryoseg_ext.simulation.specimens import FAMILIES, Specimen, draw_specimen
 
 # The first number after the seed: no micrograph shares its random numbers with another or with the session.
-_OF_THE_SESSION, _OF_A_MICROGRAPH = 0, 1
+_OF_THE_SESSION, _OF_A_MICROGRAPH, _OF_THE_DETECTOR = 0, 1, 2
 
 
 @dataclass(frozen=True)
@@ -39,10 +47,12 @@ class SessionOptions:
         Maximum extent of the procedural specimen; a structure has its own.
     preset : str
         "typical" for a 300 kV session, "varied" for any that users may bring, "paper" for the paper's.
-    snr, defocus_um, contaminants
+    snr, dose_e_A2, defocus_um, contaminants
         Override the preset, see `cryoseg_ext.simulation.Conditions`.
     n_particles : int or None
         On every micrograph; by default as many as the preset's coverage makes.
+    defects : Defects
+        Of the detector and the files.
     seed : int
         Micrograph `index` of a seed is always the same.
     """
@@ -54,15 +64,19 @@ class SessionOptions:
     diameter_A: float = 180.0
     preset: str = "typical"
     snr: float | None = None
+    dose_e_A2: float | None = None
     defocus_um: tuple[float, float] | None = None
     contaminants: bool | None = None
     n_particles: int | None = None
+    defects: Defects = Defects()
     seed: int = 1
 
     def fingerprint(self) -> dict[str, Any]:
         """Return the options for JSON; a structure stands for its content, wherever the file is."""
         content = [hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in self.structures]
-        return {**asdict(self), "structures": content}
+        given = asdict(self)
+        defects = given.pop("defects")
+        return {**given, **defects, "structures": content}
 
 
 def load_specimens(options: SessionOptions) -> list[tuple[Specimen, float]]:
@@ -96,6 +110,20 @@ def simulate_session_micrograph(
     """
     rng = np.random.default_rng([options.seed, _OF_A_MICROGRAPH, index])
     specimen, diameter_A = specimens[index % len(specimens)]
+    simulated = _without_defects(options, rng, specimen, diameter_A)
+    conditions = simulated.conditions
+    mean = mean_over_noise(
+        conditions.dose_e_A2 or TYPICAL_DOSE_E_A2,
+        conditions.ice_noise,
+        diameter_A / SNR_PIXELS_PER_DIAMETER,
+    )
+    detector = np.random.default_rng([options.seed, _OF_THE_DETECTOR])
+    return with_defects(simulated, options.defects, mean, detector, rng)
+
+
+def _without_defects(
+    options: SessionOptions, rng: np.random.Generator, specimen: Specimen, diameter_A: float
+) -> SimulatedMicrograph:
     if options.preset == "paper":
         n_particles = options.n_particles or PAPER_PARTICLES
         return simulate_paper_micrograph(
@@ -106,6 +134,8 @@ def simulate_session_micrograph(
     session = TYPICAL if typical else draw_conditions(np.random.default_rng([options.seed, _OF_THE_SESSION]))
     if options.snr is not None:
         session = replace(session, snr=options.snr, dose_e_A2=None)
+    if options.dose_e_A2 is not None:
+        session = replace(session, dose_e_A2=options.dose_e_A2)
     defocus_um = options.defocus_um or (TYPICAL_DEFOCUS_UM if typical else None)
     conditions = draw_micrograph_conditions(rng, session, defocus_um)
     if options.contaminants is not None:

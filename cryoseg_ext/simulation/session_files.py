@@ -1,7 +1,7 @@
-"""A simulated session on disk: MRC files, and STAR files as RELION 3.1 to 5 write them.
+"""A simulated session on disk: micrographs with truth, and STAR files as RELION 3.1 to 5 write them.
 
 ================================  ============================================================
-``Micrographs/NAME.mrc``          the micrograph
+``Micrographs/NAME.mrc``          the micrograph, or ``NAME.tif``
 ``Truth/NAME_clean.mrc``          the same without noise
 ``Truth/NAME_labels.mrc``         0 background, 1 particle, 2 contaminant
 ``Truth/NAME_instances.mrc``      k on the k-th particle, 0 elsewhere
@@ -49,6 +49,7 @@ def write_session(
     n: int,
     *,
     first: int = 0,
+    extension: str = "mrc",
     file_mode: str = "float32",
     workers: int = 1,
     report: Callable[[int], None] | None = None,
@@ -65,6 +66,8 @@ def write_session(
         What to simulate.
     n, first : int
         How many micrographs, and the index of the first one.
+    extension : str
+        Of the micrographs: mrc or tif. The truth is always MRC.
     file_mode : str
         Type of the micrographs' grey values: float32, float16, int16 or int8. The truth has its own.
     workers : int
@@ -78,7 +81,9 @@ def write_session(
         If `folder` holds a simulation with other options, or the options ask for the impossible.
     """
     specimens = load_specimens(options)
-    _check_fingerprint(folder / "simulation.json", {**options.fingerprint(), "file_mode": file_mode})
+    _check_fingerprint(
+        folder / "simulation.json", {**options.fingerprint(), "extension": extension, "file_mode": file_mode}
+    )
     for number, (specimen, diameter_A) in enumerate(specimens, start=1):
         voxel_A = max(options.pixel_size_A, BOX_DIAMETERS * diameter_A / LARGEST_BOX_PX)
         density = density_map(specimen, diameter_A, voxel_A)
@@ -88,13 +93,11 @@ def write_session(
     kept = n - len(missing)
     if report is not None:
         report(kept)
-    write = partial(_write_micrograph, folder, options, specimens, file_mode)
+    write = partial(_write_micrograph, folder, options, specimens, extension, file_mode)
     for done, _ in enumerate(in_processes(write, missing, workers), start=kept + 1):
         if report is not None:
             report(done)
-    records = {
-        _name(index): json.loads(_record_path(folder, index).read_text(encoding="utf-8")) for index in indices
-    }
+    records = [json.loads(_record_path(folder, index).read_text(encoding="utf-8")) for index in indices]
     write_lists(folder, records, options.pixel_size_A)
 
 
@@ -128,13 +131,15 @@ def _write_micrograph(
     folder: Path,
     options: SessionOptions,
     specimens: Sequence[tuple[Specimen, float]],
+    extension: str,
     file_mode: str,
     index: int,
 ) -> None:
     simulated = simulate_session_micrograph(options, specimens, index)
     name, pixel_size_A = _name(index), options.pixel_size_A
     truth = folder / "Truth"
-    write_mrc(folder / "Micrographs" / f"{name}.mrc", as_stored(simulated.image, file_mode), pixel_size_A)
+    path, stored = Path("Micrographs", f"{name}.{extension}"), as_stored(simulated.image, file_mode)
+    (write_mrc if extension == "mrc" else write_tiff)(folder / path, stored, pixel_size_A)
     write_mrc(truth / f"{name}_clean.mrc", simulated.clean, pixel_size_A)
     write_mrc(truth / f"{name}_labels.mrc", simulated.labels, pixel_size_A)
     # MRC has no 32-bit integers; these floats hold all numbers there can be.
@@ -145,6 +150,7 @@ def _write_micrograph(
     write_coordinates_csv(folder / "Coordinates" / f"{name}.csv", picks)
     structure = index % len(specimens)
     record = {
+        "micrograph": path.as_posix(),
         "conditions": asdict(simulated.conditions),
         "structure": structure + 1,
         "diameter_A": specimens[structure][1],
@@ -177,3 +183,17 @@ def as_stored(image: NDArray[np.float32], file_mode: str) -> NDArray[Any]:
     limits = np.iinfo(dtype)
     stored: NDArray[Any] = np.rint(scaled).clip(limits.min, limits.max).astype(dtype)
     return stored
+
+
+def write_tiff(path: Path, image: NDArray[Any], pixel_size_A: float) -> None:
+    """Write one ``(y, x)`` micrograph as TIFF, with its pixel size as the resolution.
+
+    The last row comes first, where RELION looks for it: see `cryoseg_ext.micrograph.read_micrograph`.
+    """
+    import tifffile
+
+    per_cm = 1e8 / pixel_size_A
+    with replacing(path) as temporary:
+        tifffile.imwrite(
+            temporary, image[::-1], resolution=(per_cm, per_cm), resolutionunit="CENTIMETER", metadata=None
+        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ BOX_DIAMETERS = 1.5
 """Width of the box of a particle or of its map, in particle diameters."""
 
 
-def write_lists(folder: Path, records: Mapping[str, dict[str, Any]], pixel_size_A: float) -> None:
+def write_lists(folder: Path, records: Sequence[dict[str, Any]], pixel_size_A: float) -> None:
     """Write ``micrographs.star`` and ``particles.star`` of RELION 3.1 and later.
 
     The particles have no images yet, but all else. Their class is the number of the structure.
@@ -26,15 +26,15 @@ def write_lists(folder: Path, records: Mapping[str, dict[str, Any]], pixel_size_
     ----------
     folder : Path
         Of the session; the micrographs' names are relative to it.
-    records : Mapping
-        What is in ``Truth/NAME.json``, by name.
+    records : sequence of dict
+        What is in ``Truth/NAME.json``.
     pixel_size_A : float
         Å/px.
     """
     import pandas as pd
     import starfile
 
-    conditions = next(iter(records.values()))["conditions"]
+    conditions = records[0]["conditions"]
     optics = {
         "rlnOpticsGroupName": "opticsGroup1",
         "rlnOpticsGroup": 1,
@@ -44,14 +44,14 @@ def write_lists(folder: Path, records: Mapping[str, dict[str, Any]], pixel_size_
         "rlnAmplitudeContrast": conditions["amplitude_contrast"],
         "rlnMicrographPixelSize": pixel_size_A,
     }
-    largest_A = max(record["diameter_A"] for record in records.values())
+    largest_A = max(record["diameter_A"] for record in records)
     of_images = {
         "rlnImagePixelSize": pixel_size_A,
         "rlnImageSize": 2 * int(np.ceil(BOX_DIAMETERS * largest_A / pixel_size_A / 2)),
         "rlnImageDimensionality": 2,
     }
-    micrographs = pd.DataFrame([_micrograph_row(name, record) for name, record in records.items()])
-    particles = pd.concat([_particle_rows(name, record) for name, record in records.items()])
+    micrographs = pd.DataFrame([_micrograph_row(record) for record in records])
+    particles = pd.concat([_particle_rows(record) for record in records])
     for path, tables in (
         ("micrographs.star", {"optics": pd.DataFrame([optics]), "micrographs": micrographs}),
         ("particles.star", {"optics": pd.DataFrame([optics | of_images]), "particles": particles}),
@@ -60,11 +60,11 @@ def write_lists(folder: Path, records: Mapping[str, dict[str, Any]], pixel_size_
         replace_text(folder / path, starfile.to_string(tables, float_format="%.9g").partition("\n")[2])
 
 
-def _micrograph_row(name: str, record: dict[str, Any]) -> dict[str, Any]:
+def _micrograph_row(record: dict[str, Any]) -> dict[str, Any]:
     conditions = record["conditions"]
     mean_A, half_A = 1e4 * conditions["defocus_um"], 1e4 * conditions["astigmatism_um"]
     return {
-        "rlnMicrographName": f"Micrographs/{name}.mrc",
+        "rlnMicrographName": record["micrograph"],
         "rlnOpticsGroup": 1,
         "rlnDefocusU": mean_A + half_A,
         "rlnDefocusV": mean_A - half_A,
@@ -73,7 +73,7 @@ def _micrograph_row(name: str, record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _particle_rows(name: str, record: dict[str, Any]) -> pd.DataFrame:
+def _particle_rows(record: dict[str, Any]) -> pd.DataFrame:
     import pandas as pd
 
     rot, tilt, psi = np.reshape(record["angles_deg"], (-1, 3)).T
@@ -87,7 +87,7 @@ def _particle_rows(name: str, record: dict[str, Any]) -> pd.DataFrame:
             "rlnOriginXAngst": 0.0,
             "rlnOriginYAngst": 0.0,
             "rlnClassNumber": record["structure"],
-            **_micrograph_row(name, record),
+            **_micrograph_row(record),
         }
     )
     return rows

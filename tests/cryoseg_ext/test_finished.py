@@ -71,6 +71,7 @@ def test_what_is_no_stored_result_counts_as_unfinished(tmp_path: Path, content: 
         {"options": replace(OPTIONS, extraction=ExtractionOptions(min_distance_A=90.0))},
         {"options": replace(OPTIONS, extraction=ExtractionOptions("watershed"))},
         {"options": replace(OPTIONS, crf=None)},
+        {"options": replace(OPTIONS, invert=True)},
         {"options": replace(OPTIONS, crf=CrfOptions(iterations=1))},
         {"digest": "abd"},
         {"pixel_size_A": 1.51},

@@ -64,9 +64,9 @@ def test_compressed_mrc_is_read(tmp_path: Path, suffix: str, compress: Any) -> N
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.float32])
 @pytest.mark.parametrize("suffix", [".tif", ".TIFF"])
-def test_tiff_is_read_in_stored_order(tmp_path: Path, suffix: str, dtype: type) -> None:
+def test_tiff_is_read_from_its_last_row_as_relion_does(tmp_path: Path, suffix: str, dtype: type) -> None:
     path = tmp_path / f"a{suffix}"
-    tifffile.imwrite(path, IMAGE.astype(dtype))
+    tifffile.imwrite(path, IMAGE.astype(dtype)[::-1])
     micrograph = read_micrograph(path)
     assert micrograph.image.dtype == np.float32
     np.testing.assert_array_equal(micrograph.image, IMAGE)

@@ -88,6 +88,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setattr("relion_wrapper.run.DEFAULT_MODEL", model_file)
     monkeypatch.setattr("cryoseg_ext.network.load_model", _load_model)
     monkeypatch.setattr("cryoseg_ext.pipeline.pick_repaired", _segmenting(project))
+    monkeypatch.setattr("cryoseg_ext.contrast.contrast_hint", lambda *_: None)
     return project
 
 

@@ -58,9 +58,11 @@ def test_unknown_options_and_bare_flags_pass_with_a_warning() -> None:
     ("value", "on"), [((), True), (("Yes",), True), (("No",), False), (("false",), False)]
 )
 def test_a_switch_takes_yes_and_no_as_relion_writes_them(value: tuple[str, ...], on: bool) -> None:
-    arguments = parse_arguments([*REQUIRED, "--only_do_unfinished", *value, "--no_crf", *value])
+    switches = (word for name in ("only_do_unfinished", "no_crf", "invert") for word in (f"--{name}", *value))
+    arguments = parse_arguments([*REQUIRED, *switches])
     assert arguments.only_do_unfinished == on
     assert arguments.use_crf != on
+    assert arguments.invert == on
 
 
 @pytest.mark.parametrize(

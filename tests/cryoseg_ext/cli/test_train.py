@@ -10,8 +10,9 @@ from click.testing import CliRunner, Result
 
 from cryoseg_ext.cli import main
 from cryoseg_ext.network import load_model
-from cryoseg_ext.training import calibrate
+from cryoseg_ext.training import TrainingOptions, calibrate
 from cryoseg_ext.training.dataset import simulate_field
+from cryoseg_ext.weights import DEFAULT_MODEL
 
 SIDE_PX, PIXEL_SIZE_A, DIAMETER_A = 160, 7.0, 168.0
 
@@ -108,3 +109,54 @@ def test_wrong_inputs_are_named_in_one_sentence(
     assert result.exit_code == 1
     assert sentence in result.output
     assert result.output.count("\n") <= 2
+
+
+@pytest.fixture
+def recipe(monkeypatch: pytest.MonkeyPatch) -> list[TrainingOptions]:
+    """Put a training in place that only keeps its recipe."""
+    kept: list[TrainingOptions] = []
+
+    def train(options: TrainingOptions, out: Path, **_: object) -> Path:
+        kept.append(options)
+        return out
+
+    monkeypatch.setattr("cryoseg_ext.training.train", train)
+    return kept
+
+
+@pytest.mark.parametrize("name", ["recipe.yaml", "recipe_gpu.yaml"])
+def test_the_shipped_recipes_are_understood(tmp_path: Path, recipe: list[TrainingOptions], name: str) -> None:
+    path = DEFAULT_MODEL.with_name(name)
+    assert _run("--config", path, "--out", tmp_path, "--device", "cpu").exit_code == 0
+    (options,) = recipe
+    assert (options.steps, options.batch) == {"recipe.yaml": (12000, 6), "recipe_gpu.yaml": (60000, 24)}[name]
+    assert len(options.leave_out) == 7
+
+
+def test_what_is_given_wins_over_the_config(tmp_path: Path, recipe: list[TrainingOptions]) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(f"out: {tmp_path}\nsteps: 5\nlearning_rate: 2e-3\nleave_out: 1u19\n")
+    assert _run("--steps", 7, "--config", config, "--leave_out", "2buk").exit_code == 0
+    assert _run("--config", config).exit_code == 0
+    assert [(o.steps, o.learning_rate, o.leave_out) for o in recipe] == [
+        (7, 2e-3, ("2buk",)),
+        (5, 2e-3, ("1u19",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("step: 5", "there is no option step"),
+        ("steps: many", "steps: 'many' is not a valid integer"),
+        ("steps: [", "is no YAML file"),
+        ("7000", "has no options"),
+    ],
+)
+def test_a_wrong_config_is_named_in_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(text)
+    result = _run("--out", tmp_path, "--config", config)
+    assert result.exit_code == 1
+    assert f"Error: {config}: {sentence}" in result.output
+    assert result.output.count("\n") == 1

@@ -17,15 +17,20 @@ from click.testing import CliRunner
 from cryoseg_ext.cli import main
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.micrograph import read_micrograph
+from cryoseg_ext.simulation.defects import Defects
 from cryoseg_ext.simulation.poses import from_relion_angles
 from cryoseg_ext.simulation.session import SessionOptions, load_specimens, simulate_session_micrograph
 from cryoseg_ext.simulation.session_files import as_stored, write_session
 
-SMALL = SessionOptions(shape=(192, 224), pixel_size_A=6.0, family="ellipsoid", diameter_A=150.0, seed=3)
+SMALL = SessionOptions(
+    shape=(192, 224), pixel_size_A=6.0, family="ellipsoid", diameter_A=150.0,
+    defects=Defects(gain_error=0.01, hot_pixels=20, dead_border_px=10), seed=3,
+)  # fmt: skip
 
 SMALL_ARGUMENTS = [
     *("--size", "224", "192", "--pixel_size", "6", "--seed", "3"),
     *("--family", "ellipsoid", "--particle_diameter", "150"),
+    *("--gain_error", "0.01", "--hot_pixels", "20", "--dead_border", "striped", "10"),
 ]
 
 
