@@ -119,6 +119,7 @@ def train(
     """
     import torch
 
+    from cryoseg_ext.network.architectures import is_own
     from cryoseg_ext.training import TrainingOptions, fine_tune, fine_tuning_options
     from cryoseg_ext.training import train as train_on_simulation
 
@@ -142,7 +143,8 @@ def train(
         simulation = TrainingOptions(**given, structures=structures, leave_out=leave_out)
         with progress_bar(simulation.steps) as watch:
             model = train_on_simulation(simulation, out, device=device, workers=workers, watch=watch)
-    click.echo(f"Use it with --model {model}")
+    own = f" --architecture {recipe['architecture']}" if is_own(recipe["architecture"]) else ""
+    click.echo(f"Use it with --model {model}{own}")
 
 
 def read_inputs(

@@ -30,7 +30,7 @@ def picked(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         return SimpleNamespace(candidates=CANDIDATES, working=working, mask=np.zeros(shape, bool))
 
     monkeypatch.setattr("cryoseg_ext.pipeline.pick_repaired", pick_repaired)
-    monkeypatch.setattr("cryoseg_ext.folder.load_model", lambda _: SimpleNamespace(threshold=0.5))
+    monkeypatch.setattr("cryoseg_ext.folder.load_model", lambda _, **__: SimpleNamespace(threshold=0.5))
     return sizes_A
 
 
