@@ -191,7 +191,7 @@ def _parser() -> argparse.ArgumentParser:
     add(training, "initial", "FILE", "model to start from (default: the one in the package)")
     add(training, "architecture", "NAME", "see cryoseg train --help")
     add(training, "loss", "NAME", "see cryoseg train --help")
-    add(training, "steps", "N", "most steps (default: 1000, from scratch 3000)")
+    add(training, "steps", "N", "most steps (default: 600, from scratch 3000)")
     add(training, "j", "N", "processor threads (default: 1)")
     add(training, "gpu", "ID", "use a GPU, any or the one with this number")
     other = parser.add_argument_group("Accepted because RELION may give them; not used")

@@ -78,10 +78,10 @@ if TYPE_CHECKING:
 @click.option(
     "--steps",
     type=click.IntRange(min=1),
-    help="Most steps; default: 1000, from scratch 3000, simulated 7000.",
+    help="Most steps; default: 600, from scratch 3000, simulated 7000.",
 )
 @click.option("--batch", type=click.IntRange(min=1), help="Fields per step; default: 6.")
-@click.option("--learning_rate", type=float, help="Peak; default: 4e-4, from scratch and simulated 2e-3.")
+@click.option("--learning_rate", type=float, help="Peak; default: 1e-3, from scratch and simulated 2e-3.")
 @click.option("--seed", default=1, show_default=True, help="Of all that is drawn.")
 @click.option(
     "--structures",
