@@ -10,6 +10,7 @@
 ``Coordinates/NAME.star, .csv``   the centres, to the nearest pixel for RELION, and unrounded
 ``micrographs.star``              optics and CTF
 ``particles.star``                optics, CTF, coordinates and angles
+``labels.star``                   the labels and instances, for ``cryoseg train --in_labels``
 ``simulation.json``               the options
 ================================  ============================================================
 """
@@ -35,7 +36,7 @@ from cryoseg_ext.picks import Picks
 from cryoseg_ext.processes import in_processes
 from cryoseg_ext.simulation.poses import to_relion_angles
 from cryoseg_ext.simulation.session import SessionOptions, load_specimens, simulate_session_micrograph
-from cryoseg_ext.simulation.session_star import BOX_DIAMETERS, write_lists
+from cryoseg_ext.simulation.session_star import BOX_DIAMETERS, write_labels_list, write_lists
 from cryoseg_ext.simulation.specimens import Specimen
 
 LARGEST_BOX_PX = 160
@@ -97,6 +98,7 @@ def write_session(
         _name(index): json.loads(_record_path(folder, index).read_text(encoding="utf-8")) for index in indices
     }
     write_lists(folder, records, options.pixel_size_A)
+    write_labels_list(folder, [_name(index) for index in indices])
 
 
 def _name(index: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,21 @@ def write_lists(folder: Path, records: Mapping[str, dict[str, Any]], pixel_size_
     ):
         # Without starfile's first line, which holds the time.
         replace_text(folder / path, starfile.to_string(tables, float_format="%.9g").partition("\n")[2])
+
+
+def write_labels_list(folder: Path, names: Sequence[str]) -> None:
+    """Write ``labels.star``, which ``cryoseg train --in_labels`` takes; file names as in `write_lists`."""
+    import pandas as pd
+    import starfile
+
+    table = pd.DataFrame(
+        {
+            "rlnMicrographName": [f"Micrographs/{name}.mrc" for name in names],
+            "cryosegLabelName": [f"Truth/{name}_labels.mrc" for name in names],
+            "cryosegInstanceName": [f"Truth/{name}_instances.mrc" for name in names],
+        }
+    )
+    replace_text(folder / "labels.star", starfile.to_string({"labels": table}).partition("\n")[2])
 
 
 def _micrograph_row(name: str, record: dict[str, Any]) -> dict[str, Any]:
