@@ -72,10 +72,9 @@ def run(args: argparse.Namespace) -> list[Row]:
     rows: list[Row] = []
     for label, path in (("zero-shot", args.initial), ("fine-tuned", training / "model.safetensors")):
         model = load_model(path)
-        rows += [
-            {"model": label, "crf": name} | score(model, lessons, crf)
-            for name, crf in (("no", None), ("yes", CrfChoice()))
-        ]
+        for name, crf in (("no", None), ("yes", CrfChoice())):
+            row: Row = {"model": label, "crf": name}
+            rows.append(row | score(model, lessons, crf))
     return rows
 
 
