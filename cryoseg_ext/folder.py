@@ -20,7 +20,7 @@ from cryoseg_ext.finished import (
     write_finished,
 )
 from cryoseg_ext.micrograph import read_micrograph
-from cryoseg_ext.network import load_model
+from cryoseg_ext.network import Model, load_model
 from cryoseg_ext.options import PickingOptions
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.quality import AreaShares, assess
@@ -103,6 +103,8 @@ def pick_into_folder(
     threshold: float | None,
     folder: Path,
     tell: Callable[[str], None],
+    *,
+    architecture: str | None = None,
 ) -> FolderResult:
     """Pick particles on micrographs and write the coordinates of each and the reports.
 
@@ -123,6 +125,8 @@ def pick_into_folder(
         Where to write.
     tell : Callable[[str], None]
         Called with a line for the user.
+    architecture : str, optional
+        The user's own class that the model was trained with; see `load_model`.
 
     Raises
     ------
@@ -144,7 +148,9 @@ def pick_into_folder(
     for one in planned:
         if one.task.name in finished:
             _write_coordinates(one, finished[one.task.name], threshold)
-    new, skipped = _pick_planned(planned, finished, model_path, options, threshold, tell)
+    new, skipped = _pick_planned(
+        planned, finished, lambda: load_model(model_path, architecture=architecture), options, threshold, tell
+    )
     finished |= new
     if not finished:
         raise CryosegError(f"none of the {len(tasks)} micrographs could be picked; see above")
@@ -196,7 +202,7 @@ def _key(task: MicrographTask, options: PickingOptions, digest: str) -> str:
 def _pick_planned(
     planned: Sequence[_Planned],
     earlier: Container[str],
-    model_path: Path,
+    load: Callable[[], Model],
     options: PickingOptions,
     threshold: float | None,
     tell: Callable[[str], None],
@@ -208,7 +214,7 @@ def _pick_planned(
     skipped: list[str] = []
     if not unfinished:
         return new, skipped
-    model = load_model(model_path)
+    model = load()
     for task, outcome in pick_batch([one.task for one in unfinished.values()], model, options):
         one = unfinished[task.name]
         _remove_earlier(one)

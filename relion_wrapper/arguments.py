@@ -51,6 +51,8 @@ class JobArguments:
         Whether protein is bright.
     model : Path | None
         A model file; None is the default model.
+    architecture : str | None
+        The user's own network class that the model was trained with.
     threads : int
         Processor threads.
     gpu : str | None
@@ -69,6 +71,7 @@ class JobArguments:
     use_crf: bool = True
     invert: bool = False
     model: Path | None = None
+    architecture: str | None = None
     threads: int = 1
     gpu: str | None = None
     only_do_unfinished: bool = False
@@ -105,6 +108,7 @@ def parse_arguments(argv: Sequence[str]) -> JobArguments:
         use_crf=not yes_or_no("no_crf", given["no_crf"]),
         invert=yes_or_no("invert", given["invert"]),
         model=Path(given["model"]) if given["model"] else None,
+        architecture=given["architecture"] or None,
         threads=thread_count(given["j"]) if given["j"] else 1,
         gpu=gpu_ids(given["gpu"]),
         only_do_unfinished=yes_or_no("only_do_unfinished", given["only_do_unfinished"]),
@@ -183,6 +187,7 @@ def _parser() -> argparse.ArgumentParser:
     add(picks, "--settings", metavar="FILE", text="of `cryoseg select`; options given here win over it")
     add(picks, "--invert", metavar="Yes/No", text="protein is bright on these micrographs (default: dark)")
     add(picks, "--model", metavar="FILE", text="model to pick with (default: the one in the package)")
+    add(picks, "--architecture", metavar="CLASS", text="your own network class, module:Class, of that model")
     extraction = parser.add_argument_group("Extraction (defaults in brackets)")
     for option in EXTRACTION_OPTIONS:
         add(extraction, option.flag, metavar=option.metavar, text=option.help)

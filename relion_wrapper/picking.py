@@ -99,7 +99,7 @@ def pick_planned(
     from cryoseg_ext.network import load_model
 
     torch.set_num_threads(arguments.threads)
-    model = load_model(model_path, choose_device(arguments.gpu))
+    model = load_model(model_path, choose_device(arguments.gpu), arguments.architecture)
     threshold = model.threshold if arguments.threshold is None else arguments.threshold
     by_name = {one.name: one for one in planned}
     finished: dict[str, FinishedMicrograph] = {}

@@ -122,6 +122,7 @@ def _run(arguments: TrainingArguments, job: RelionJob) -> None:
     # Imported inside the job: whatever fails here must leave its exit file, and --help stays quick.
     import torch
 
+    from cryoseg_ext.network.architectures import is_own
     from cryoseg_ext.training import Watch, fine_tune, fine_tuning_options
     from cryoseg_ext.training.inputs import find_picks, find_tasks
     from cryoseg_ext.training.micrographs import read_labelled
@@ -159,6 +160,8 @@ def _run(arguments: TrainingArguments, job: RelionJob) -> None:
     write_output_nodes(job.directory, detect_relion_version(job.directory), [REPORT_NODE])
     say(f"Learning curves, precision and recall, and overlays: {job.directory / REPORT_NODE}")
     say(f"To pick with the model, add the parameter model with the value {model} to a cryoseg-relion job")
+    if is_own(options.architecture):
+        say(f"and the parameter architecture with the value {options.architecture}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -188,7 +191,7 @@ def _parser() -> argparse.ArgumentParser:
     add(training, "initial", "FILE", "model to start from (default: the one in the package)")
     add(training, "architecture", "NAME", "see cryoseg train --help")
     add(training, "loss", "NAME", "see cryoseg train --help")
-    add(training, "steps", "N", "most steps (default: 1000, from scratch 3000)")
+    add(training, "steps", "N", "most steps (default: 600, from scratch 3000)")
     add(training, "j", "N", "processor threads (default: 1)")
     add(training, "gpu", "ID", "use a GPU, any or the one with this number")
     other = parser.add_argument_group("Accepted because RELION may give them; not used")

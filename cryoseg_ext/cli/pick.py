@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,11 @@ if TYPE_CHECKING:
     "--model", type=click.Path(path_type=Path), help="Model to pick with; default: the one in the package."
 )
 @click.option(
+    "--architecture",
+    metavar="MODULE:CLASS",
+    help="Your own network class, for a --model that was trained with it.",
+)
+@click.option(
     "--image_slot",
     default="micrograph_blob",
     show_default=True,
@@ -56,6 +62,7 @@ def pick(
     threshold: float | None,
     invert: bool,
     model: Path | None,
+    architecture: str | None,
     image_slot: str,
     threads: int,
     extraction: ExtractionOptions,
@@ -92,12 +99,23 @@ def pick(
         tasks = tasks_of(paths, [pixel_size] * len(paths))
     diameter_A = size.diameter_A
     if diameter_A is None:
-        estimate = sampled_diameter(tasks, model_digest(model), out, lambda: load_model(model))
+        load = partial(load_model, model, architecture=architecture)
+        estimate = sampled_diameter(tasks, model_digest(model), out, load)
         click.echo(estimate)
         diameter_A = estimate.diameter_A
     options = PickingOptions(diameter_A, extraction, crf, size.smallest_A, invert)
     if is_group:
-        pick_group(paths, image_slot, pixel_size, model, options, threshold, out, click.echo)
+        pick_group(
+            paths,
+            image_slot,
+            pixel_size,
+            model,
+            options,
+            threshold,
+            out,
+            click.echo,
+            architecture=architecture,
+        )
     else:
-        pick_into_folder(tasks, model, options, threshold, out, click.echo)
+        pick_into_folder(tasks, model, options, threshold, out, click.echo, architecture=architecture)
     click.echo(f"Coordinates and report.pdf are in {out}; open {out / 'review.html'} in a browser")

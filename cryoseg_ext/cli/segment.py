@@ -40,6 +40,11 @@ MASK_FROM = 0.5
 @click.option(
     "--model", type=click.Path(path_type=Path), help="Model to use; default: the one in the package."
 )
+@click.option(
+    "--architecture",
+    metavar="MODULE:CLASS",
+    help="Your own network class, for a --model that was trained with it.",
+)
 @click.option("--j", "threads", type=click.IntRange(min=1), default=1, help="Processor threads.")
 @crf_options
 @settings_option
@@ -49,6 +54,7 @@ def segment(
     out: Path,
     pixel_size: float | None,
     model: Path | None,
+    architecture: str | None,
     threads: int,
     crf: CrfChoice,
 ) -> None:
@@ -66,7 +72,7 @@ def segment(
 
     torch.set_num_threads(threads)
     paths = find_micrographs(micrographs)
-    loaded, failed = load_model(model), 0
+    loaded, failed = load_model(model, architecture=architecture), 0
     for task in tasks_of(paths, [pixel_size] * len(paths)):
         try:
             segment_file(task, particle_diameter, loaded, crf, out)

@@ -80,10 +80,10 @@ if TYPE_CHECKING:
 @click.option(
     "--steps",
     type=click.IntRange(min=1),
-    help="Most steps; default: 1000, from scratch 3000, simulated 7000.",
+    help="Most steps; default: 600, from scratch 3000, simulated 7000.",
 )
 @click.option("--batch", type=click.IntRange(min=1), help="Fields per step; default: 6.")
-@click.option("--learning_rate", type=float, help="Peak; default: 4e-4, from scratch and simulated 2e-3.")
+@click.option("--learning_rate", type=float, help="Peak; default: 1e-3, from scratch and simulated 2e-3.")
 @click.option("--seed", default=1, show_default=True, help="Of all that is drawn.")
 @click.option(
     "--structures",
@@ -121,6 +121,7 @@ def train(
     """
     import torch
 
+    from cryoseg_ext.network.architectures import is_own
     from cryoseg_ext.training import TrainingOptions, fine_tune, fine_tuning_options
     from cryoseg_ext.training import train as train_on_simulation
 
@@ -144,7 +145,8 @@ def train(
         simulation = TrainingOptions(**given, structures=structures, leave_out=leave_out)
         with progress_bar(simulation.steps) as watch:
             model = train_on_simulation(simulation, out, device=device, workers=workers, watch=watch)
-    click.echo(f"Use it with --model {model}")
+    own = f" --architecture {recipe['architecture']}" if is_own(recipe["architecture"]) else ""
+    click.echo(f"Use it with --model {model}{own}")
 
 
 def read_inputs(

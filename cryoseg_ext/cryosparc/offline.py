@@ -31,6 +31,8 @@ def pick_group(
     threshold: float | None,
     folder: Path,
     tell: Callable[[str], None],
+    *,
+    architecture: str | None = None,
 ) -> None:
     """Pick the exposures of a results group into a folder, and write the picks as a results group there.
 
@@ -42,7 +44,7 @@ def pick_group(
         The slot of the images to pick, such as ``micrograph_blob``.
     pixel_size_A : float, optional
         Pixel size of those images in Å/px; that in the file when None.
-    model_path, options, threshold, folder, tell
+    model_path, options, threshold, folder, tell, architecture
         As in `pick_into_folder`.
 
     Raises
@@ -53,7 +55,8 @@ def pick_group(
     group = _read(paths, image_slot)
     images = [group.project / one.image_path for one in group.exposures]
     tasks = group_tasks(paths, image_slot, pixel_size_A)
-    picks = pick_into_folder(tasks, model_path, options, threshold, folder, tell).picks
+    result = pick_into_folder(tasks, model_path, options, threshold, folder, tell, architecture=architecture)
+    picks = result.picks
     picked = [
         PickedExposure(exposure, picks[name])
         for exposure, name in zip(group.exposures, map(output_name, images), strict=True)

@@ -89,6 +89,11 @@ def parse_architecture(text: str) -> dict[str, Any]:
     return {"name": name, known.argument: by_text[variant] if colon else known.variants[0]}
 
 
+def is_own(text: str | None) -> bool:
+    """Return whether a text names a user's own class, which has to be named again to use the model."""
+    return text is not None and parse_architecture(text)["name"] == OWN
+
+
 def build_network(architecture: dict[str, Any], allowed: str | None = None) -> nn.Module:
     """Return an untrained network.
 

@@ -85,19 +85,24 @@ def build_own(path: str) -> nn.Module:
             f"--architecture {path}: the class cannot be imported and made without arguments ({error}): "
             "start in the folder of its module, or install its package"
         ) from error
-    stride = int(getattr(made, "stride", OWN_STRIDE))
-    if not isinstance(made, nn.Module) or _output_shape(made, stride) != (1, N_MAPS, 2 * stride, 2 * stride):
+    stride = getattr(made, "stride", OWN_STRIDE)
+    if not isinstance(made, nn.Module) or not isinstance(stride, int) or not _maps_right(made, stride):
         raise CryosegError(
             f"--architecture {path}: it must be a torch.nn.Module that maps (b, 1, h, w) to "
-            f"(b, {N_MAPS}, h, w)"
+            f"(b, {N_MAPS}, h, w), where h and w are multiples of its attribute stride, a whole number"
         )
     return FourMaps(made, stride)
 
 
-def _output_shape(network: nn.Module, stride: int) -> tuple[int, ...] | None:
-    with torch.no_grad():
-        output = network.eval()(torch.zeros(1, 1, 2 * stride, 2 * stride))
-    return tuple(output.shape) if isinstance(output, Tensor) else None
+def _maps_right(network: nn.Module, stride: int) -> bool:
+    side = 2 * stride
+    try:
+        with torch.no_grad():
+            output = network.eval()(torch.zeros(1, 1, side, side))
+    # What a user's class raises is not for us to know.
+    except Exception:
+        return False
+    return isinstance(output, Tensor) and output.shape == (1, N_MAPS, side, side)
 
 
 def _monai() -> Any:

@@ -29,6 +29,8 @@ class MaskFiles:
 def read_labels_star(path: Path) -> dict[str, MaskFiles]:
     """Return the masks that ``labels.star`` of ``cryoseg labels`` lists, by the name of the micrograph.
 
+    The files' names count from the working directory or, where they are not there, from the list's folder.
+
     Raises
     ------
     CryosegError
@@ -38,7 +40,9 @@ def read_labels_star(path: Path) -> dict[str, MaskFiles]:
     if table is None:
         raise CryosegError(f"{path} lists no masks: give the labels.star that `cryoseg labels` wrote")
     rows = table[list(_COLUMNS)].astype(str).itertuples(index=False)
-    return {name: MaskFiles(Path(labels), Path(instances)) for name, labels, instances in rows}
+    return {
+        name: MaskFiles(_beside(path, labels), _beside(path, instances)) for name, labels, instances in rows
+    }
 
 
 def find_class_masks(source: str) -> dict[str, Path]:
@@ -101,6 +105,10 @@ def _numbered(path: Path) -> LocatedPicks:
     ny, nx = micrograph.image.shape
     picks = instance_centres(micrograph.image)
     return LocatedPicks(picks, micrograph.pixel_size_A, (ny, nx), scored=False)
+
+
+def _beside(path: Path, name: str) -> Path:
+    return Path(name) if Path(name).exists() else path.parent / name
 
 
 def _without(path: Path, *ends: str) -> str:

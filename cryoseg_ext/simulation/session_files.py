@@ -10,6 +10,7 @@
 ``Coordinates/NAME.star, .csv``   the centres, to the nearest pixel for RELION, and unrounded
 ``micrographs.star``              optics and CTF
 ``particles.star``                optics, CTF, coordinates and angles
+``labels.star``                   the labels and instances, for ``cryoseg train --in_labels``
 ``simulation.json``               the options
 ================================  ============================================================
 """
@@ -29,12 +30,12 @@ from scipy.ndimage import gaussian_filter
 
 from cryoseg_ext.coordinates import write_coordinates_csv, write_coordinates_star
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.files import replace_text, write_mrc
+from cryoseg_ext.files import replace_text, replacing, write_mrc
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.processes import in_processes
 from cryoseg_ext.simulation.poses import to_relion_angles
 from cryoseg_ext.simulation.session import SessionOptions, load_specimens, simulate_session_micrograph
-from cryoseg_ext.simulation.session_star import BOX_DIAMETERS, write_lists
+from cryoseg_ext.simulation.session_star import BOX_DIAMETERS, write_labels_list, write_lists
 from cryoseg_ext.simulation.specimens import Specimen
 
 LARGEST_BOX_PX = 160
@@ -99,6 +100,7 @@ def write_session(
             report(done)
     records = [json.loads(_record_path(folder, index).read_text(encoding="utf-8")) for index in indices]
     write_lists(folder, records, options.pixel_size_A)
+    write_labels_list(folder, records)
 
 
 def _name(index: int) -> str:

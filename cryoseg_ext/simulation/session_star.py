@@ -60,6 +60,22 @@ def write_lists(folder: Path, records: Sequence[dict[str, Any]], pixel_size_A: f
         replace_text(folder / path, starfile.to_string(tables, float_format="%.9g").partition("\n")[2])
 
 
+def write_labels_list(folder: Path, records: Sequence[dict[str, Any]]) -> None:
+    """Write ``labels.star``, which ``cryoseg train --in_labels`` takes; arguments as of `write_lists`."""
+    import pandas as pd
+    import starfile
+
+    names = [Path(record["micrograph"]).stem for record in records]
+    table = pd.DataFrame(
+        {
+            "rlnMicrographName": [record["micrograph"] for record in records],
+            "cryosegLabelName": [f"Truth/{name}_labels.mrc" for name in names],
+            "cryosegInstanceName": [f"Truth/{name}_instances.mrc" for name in names],
+        }
+    )
+    replace_text(folder / "labels.star", starfile.to_string({"labels": table}).partition("\n")[2])
+
+
 def _micrograph_row(record: dict[str, Any]) -> dict[str, Any]:
     conditions = record["conditions"]
     mean_A, half_A = 1e4 * conditions["defocus_um"], 1e4 * conditions["astigmatism_um"]

@@ -2,11 +2,12 @@
 
 Picks are incomplete by nature, and a network told that unpicked particles are background unlearns them. A
 network told nothing where there is no pick keeps its mistakes. Which of the two a candidate without a pick is
-can be learnt from the picks themselves (Elkan & Noto 2008): a classifier learns, from what the network that
-the training starts from sees there, the probability g that a candidate has a pick. Particles that happen not
-to be picked look like picked ones, so where g is highest it is c, the share of the particles that have a
-pick, while the network's mistakes look different and have a low g. Then ``r = g / c`` is the probability
-that a candidate is a particle, and ``q = r (1 - c) / (1 - r c)`` that one without a pick is (Bayes).
+can be learnt from the picks themselves (Elkan & Noto 2008). A logistic regression orders the candidates by
+how likely a pick is, from what the network that the training starts from sees there. Particles that happen
+not to be picked look like picked ones, so the probability of a pick does not rise beyond c, the share of the
+particles that have one: it is ``g = c r`` with the probability ``r`` that a candidate is a particle, a
+logistic function of that order. c and r are fitted together by maximum likelihood. Then
+``q = r (1 - c) / (1 - r c)`` is the probability that a candidate without a pick is a particle (Bayes).
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import logit
+from scipy.optimize import minimize
+from scipy.special import expit, logit
 
 from cryoseg_ext.extract import Calibration
 from cryoseg_ext.network import Model
@@ -28,7 +30,6 @@ from cryoseg_ext.training.calibrate import fit_calibration
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-_MOST_COMPLETE = 0.98
 _PRIOR_CANDIDATES = 10
 _RIDGE = 500.0
 """Some 250 features and a few hundred candidates: most of each feature's weight is noise."""
@@ -69,9 +70,7 @@ def look(working: WorkingMicrograph, model: Model, xy_px: Array, score: Array) -
 def unpicked_probability(looks: Sequence[Array], picked: Sequence[Mask]) -> tuple[list[float], list[Array]]:
     """Return the share c of the particles with a pick, and q for each candidate, for each micrograph.
 
-    The g of a micrograph's candidates is learnt on the other micrographs. Its c is the share with a pick
-    among its surest candidates, those that make up a quarter of the picks expected; that of all micrographs
-    together counts as ten more candidates, so that a few cannot decide.
+    The order of a micrograph's candidates is learnt on the other micrographs.
 
     Parameters
     ----------
@@ -81,19 +80,56 @@ def unpicked_probability(looks: Sequence[Array], picked: Sequence[Mask]) -> tupl
         ``(n,)`` which of its candidates have a pick.
     """
     together = np.concatenate(looks)
+    # Where nothing is found, nothing says that picks are missing.
+    if len(together) == 0:
+        return [1.0] * len(looks), [np.zeros(0)] * len(looks)
     middle, spread = together.mean(axis=0), together.std(axis=0) + 1e-6
     scaled = [(one - middle) / spread for one in looks]
-    g = [_learnt_on_others(scaled, picked, index) for index in range(len(looks))]
-    surest = [p[_surest(one)] for one, p in zip(g, picked, strict=True)]
-    all_surest = np.concatenate(surest)
-    # Where nothing is found, nothing says that picks are missing.
-    overall = float(all_surest.mean()) if len(all_surest) else 1.0
-    shares = [
-        min((one.sum() + _PRIOR_CANDIDATES * overall) / (len(one) + _PRIOR_CANDIDATES), _MOST_COMPLETE)
-        for one in surest
-    ]
-    r = [np.minimum(one / max(overall, 1e-6), 1) for one in g]
-    return shares, [one * (1 - c) / (1 - one * c) for one, c in zip(r, shares, strict=True)]
+    order = np.concatenate([_learnt_on_others(scaled, picked, index) for index in range(len(looks))])
+    of = np.repeat(np.arange(len(looks)), [len(one) for one in looks])
+    order = (order - order.mean()) / (order.std() + 1e-6)
+    c, r = fit_scaled_logistic(order, np.concatenate(picked), of, len(looks))
+    q = r * (1 - c[of]) / (1 - r * c[of])
+    return c.tolist(), [q[of == index] for index in range(len(looks))]
+
+
+def fit_scaled_logistic(
+    order: Array, picked: Mask, group: NDArray[np.int64], n_groups: int
+) -> tuple[Array, Array]:
+    """Fit ``P(picked) = c[group] r`` with ``r = expit(slope order + intercept)``; return c and r.
+
+    The c of a group is held near that of all together as if by ten more candidates, so that a few cannot
+    decide.
+
+    Parameters
+    ----------
+    order : NDArray[np.float64]
+        ``(n,)``, standardised; higher where a pick is more likely.
+    picked : NDArray[np.bool_]
+        ``(n,)``.
+    group : NDArray[np.int64]
+        ``(n,)``, from 0.
+    n_groups : int
+        Groups without a candidate count.
+    """
+
+    def loss(weights: Array) -> tuple[float, Array]:
+        slope, intercept, overall, off = weights[0], weights[1], weights[2], weights[3:]
+        r, c = expit(slope * order + intercept), expit(overall + off)[group]
+        g = np.clip(c * r, 1e-9, 1 - 1e-9)
+        value = -np.where(picked, np.log(g), np.log1p(-g)).sum()
+        excess = (g - picked) / (1 - g)
+        to_r, to_c = excess * (1 - r), excess * (1 - c)
+        slopes = [to_r @ order, to_r.sum(), to_c.sum(), *np.bincount(group, to_c, n_groups)]
+        # A squared step of logit c costs what the curvature at c = 1/2 of that many candidates does.
+        ridge = np.array([0.01, 0.01, 0.01] + [_PRIOR_CANDIDATES / 8] * n_groups)
+        return float(value + ridge @ weights**2), np.array(slopes) + 2 * ridge * weights
+
+    # Nearly all or few of the particles may have a pick: the likelihood can have a maximum at either.
+    starts = [np.array([1.0, 0.0, logit(c), *[0.0] * n_groups]) for c in (0.9, 0.3)]
+    fits = [minimize(loss, start, jac=True, method="L-BFGS-B") for start in starts]
+    weights = min(fits, key=lambda fit: float(fit.fun)).x
+    return expit(weights[2] + weights[3:]), expit(weights[0] * order + weights[1])
 
 
 def _learnt_on_others(scaled: Sequence[Array], picked: Sequence[Mask], index: int) -> Array:
@@ -103,10 +139,6 @@ def _learnt_on_others(scaled: Sequence[Array], picked: Sequence[Mask], index: in
     # The ridge is not to pull on how many there are.
     share = np.clip(right.mean() if len(right) else 0.5, 1e-4, 1 - 1e-4)
     prior = Calibration(float(logit(share)), (0.0,) * features.shape[1])
-    return fit_calibration(features, right, prior=prior, ridge=_RIDGE)(scaled[index])
-
-
-def _surest(g: Array) -> NDArray[np.int64]:
-    order = np.argsort(-g, kind="stable")
-    surest: NDArray[np.int64] = order[np.cumsum(g[order]) <= g.sum() / 4]
-    return surest
+    fit = fit_calibration(features, right, prior=prior, ridge=_RIDGE)
+    odds: Array = fit.intercept + scaled[index] @ np.array(fit.weights)
+    return odds

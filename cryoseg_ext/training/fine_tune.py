@@ -44,20 +44,21 @@ class FineTuningOptions(TrainingOptions):
         Whether everything without a pick is background.
     """
 
-    steps: int = 1000
+    steps: int = 600
     steps_per_epoch: int = 50
-    learning_rate: float = 4e-4
+    learning_rate: float = 1e-3
     average_decay: float = 0.99
     patience: int = 6
     keep_statistics: bool = True
     from_scratch: bool = False
-    simulated_share: float = 0.34
+    simulated_share: float = 0.17
     validation_share: float = 0.2
     complete: bool = False
 
 
 _FROM_SCRATCH = {
     "steps": 3000,
+    "simulated_share": 0.34,
     "learning_rate": 2e-3,
     "average_decay": 0.998,
     "patience": 20,

@@ -31,8 +31,9 @@ CORE_RADIUS_PX = 0.2 * WORKING_DIAMETER_PX
 """So near to a pick there is particle, whatever the teacher says."""
 REACH_RADIUS_PX = 0.55 * WORKING_DIAMETER_PX
 """Further from a pick than this nothing belongs to its particle."""
-UNKNOWN_FROM = 0.5
-"""A candidate without a pick whose q is higher is not called background."""
+UNKNOWN_FROM = 0.3
+"""A candidate without a pick whose q is higher is not called background: that would unlearn particles, while
+a mistake that is left out is only not mended."""
 
 
 @dataclass(frozen=True)

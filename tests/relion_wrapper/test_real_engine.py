@@ -11,7 +11,7 @@ import starfile
 
 from cryoseg_ext.extract.score import Calibration
 from cryoseg_ext.network import Model, save_model
-from cryoseg_ext.network.architectures import build_network
+from cryoseg_ext.network.architectures import build_network, parse_architecture
 from relion_wrapper.cli import main
 
 ARCHITECTURE = {"name": "residual_unet", "base": 8}
@@ -49,3 +49,24 @@ def test_the_job_runs_through_the_engine(project: Path, capsys: pytest.CaptureFi
     told = capsys.readouterr().err
     assert "small.mrc" in told
     assert "smaller than one particle" in told
+
+
+def test_the_job_picks_with_a_network_of_the_users_own_class_only_when_named(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(project)
+    (project / "users_network.py").write_text(
+        "from torch import nn\n\nclass Net(nn.Sequential):\n    stride = 1\n"
+        "    def __init__(self):\n        super().__init__(nn.Conv2d(1, 4, 3, padding=1))\n"
+    )
+    own = "users_network:Net"
+    architecture = parse_architecture(own)
+    network = build_network(architecture, allowed=own).eval()
+    model = Model(network, architecture, Calibration(0.0, (0.1, 0.1, 0.1)), threshold=0.4)
+    save_model(model, project / "own_model")
+    arguments = ["--in_mics", "micrographs.star", "--model", "own_model", "--particle_diameter", "400"]
+    with pytest.raises(SystemExit):
+        main(["--o", "External/job003", *arguments])
+    assert f"give --architecture {own}" in capsys.readouterr().err
+    main(["--o", "External/job003", *arguments, "--architecture", own])
+    assert (project / "External/job003/good_autopick.star").exists()

@@ -39,7 +39,7 @@ def picked(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     monkeypatch.setattr("cryoseg_ext.pipeline.pick_repaired", pick_repaired)
     monkeypatch.setattr("cryoseg_ext.folder.contrast_hint", lambda *_: None)
-    monkeypatch.setattr("cryoseg_ext.folder.load_model", lambda _: SimpleNamespace(threshold=0.5))
+    monkeypatch.setattr("cryoseg_ext.folder.load_model", lambda _, **__: SimpleNamespace(threshold=0.5))
     return sizes_A
 
 

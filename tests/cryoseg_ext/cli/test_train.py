@@ -80,6 +80,37 @@ def test_own_micrographs_are_learnt_from(own: Path, labels: tuple[str, str]) -> 
     assert (out / "split.csv").read_text().count(str(own)) == 2
 
 
+NETWORK = """
+from torch import nn
+
+class Tiny(nn.Sequential):
+    stride = 4
+    def __init__(self):
+        super().__init__(nn.Conv2d(1, 8, 5, padding=2), nn.ReLU(), nn.Conv2d(8, 4, 5, padding=2))
+"""
+
+
+def test_a_network_of_ones_own_class_is_trained_and_picked_with(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(own)
+    monkeypatch.syspath_prepend(own)
+    (own / "own_network.py").write_text(NETWORK)
+    labels = ("--in_mics", "mic0.mrc", "--in_mics", "mic1.mrc", "--in_coords", "picks", "--from_scratch")
+    printed = _train(
+        Path("out"), *labels, "--particle_diameter", DIAMETER_A, "--architecture", "own_network:Tiny"
+    )
+    said = printed.partition("Use it with ")[2].split()[:4]
+    assert said == ["--model", "out/model.safetensors", "--architecture", "own_network:Tiny"]
+    pick = ["pick", "mic0.mrc", "--out", "picked", "--particle_diameter", str(DIAMETER_A)]
+    refused = CliRunner().invoke(main, [*pick, *said[:2]])
+    assert refused.exit_code == 1
+    assert "give --architecture own_network:Tiny" in refused.output
+    done = CliRunner().invoke(main, [*pick, *said], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert (own / "picked" / "mic0.star").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

@@ -33,6 +33,15 @@ class OwnNetwork(nn.Module):
         return output
 
 
+class WithATuple(OwnNetwork):
+    stride = (2, 2)  # type: ignore[assignment]
+
+
+class OfAnotherSize(nn.Linear):
+    def __init__(self) -> None:
+        super().__init__(3, 4)
+
+
 @pytest.mark.parametrize("text", ["residual_unet:8", "deeplabv3:8", "fcn:8", *MONAI, OWN])
 def test_an_architecture_learns_is_stored_and_picks(text: str, tmp_path: Path) -> None:
     if text in MONAI:
@@ -90,6 +99,8 @@ _PLAIN = Calibration(0.0, (1.0, 0.0, 0.0))
         "no_such_module:Class",
         "os:getcwd",
         "torch.nn:ReLU",
+        f"{__name__}:WithATuple",
+        f"{__name__}:OfAnotherSize",
     ],
 )
 def test_what_is_no_architecture_is_refused_in_one_sentence(text: str) -> None:

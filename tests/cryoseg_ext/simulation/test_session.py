@@ -21,6 +21,7 @@ from cryoseg_ext.simulation.defects import Defects
 from cryoseg_ext.simulation.poses import from_relion_angles
 from cryoseg_ext.simulation.session import SessionOptions, load_specimens, simulate_session_micrograph
 from cryoseg_ext.simulation.session_files import as_stored, write_session
+from cryoseg_ext.training.inputs import find_masks, find_tasks
 
 SMALL = SessionOptions(
     shape=(192, 224), pixel_size_A=6.0, family="ellipsoid", diameter_A=150.0,
@@ -74,6 +75,16 @@ def test_relions_lists_and_files_tell_the_simulated_truth(session: Path) -> None
         np.testing.assert_allclose(listed["rlnDefocusU"], 1e4 * (mean_um + half_um), rtol=1e-6)
         np.testing.assert_allclose(listed["rlnDefocusV"], 1e4 * (mean_um - half_um), rtol=1e-6)
         assert (listed[["rlnOriginXAngst", "rlnOriginYAngst"]] == 0).all(axis=None)
+
+
+def test_the_list_of_labels_is_one_to_train_on(session: Path) -> None:
+    tasks = find_tasks([str(session / "micrographs.star")], None)
+    masks = find_masks(session / "labels.star", tasks)
+    assert len(masks) == 3
+    for name, files in masks.items():
+        assert files.labels == session / "Truth" / f"{Path(name).stem}_labels.mrc"
+        assert files.labels.exists()
+        assert files.instances.exists()
 
 
 def test_the_map_in_the_truth_has_the_particles_scale_and_centre(session: Path) -> None:

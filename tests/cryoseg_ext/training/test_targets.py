@@ -12,7 +12,7 @@ from cryoseg_ext.training.crops import cut
 from cryoseg_ext.training.dataset import IGNORE
 from cryoseg_ext.training.losses import CLASS_UNKNOWN
 from cryoseg_ext.training.micrographs import LabelledMicrograph
-from cryoseg_ext.training.targets import Lesson, prepare
+from cryoseg_ext.training.targets import UNKNOWN_FROM, Lesson, prepare
 
 
 def _at(labels: NDArray[np.int8], xy_px: NDArray[np.float64]) -> NDArray[np.int8]:
@@ -51,7 +51,7 @@ def test_with_complete_picks_nothing_is_left_out(labelled: list[LabelledMicrogra
 
 
 @pytest.mark.parametrize("share", [0.5, 1.0])
-def test_the_share_of_picks_is_found_and_mistakes_are_not_taken_for_missing_picks(share: float) -> None:
+def test_the_share_of_picks_is_found_and_missing_picks_are_told_from_mistakes(share: float) -> None:
     rng = np.random.default_rng(3)
     true = [rng.uniform(size=400) < 0.6 for _ in range(3)]
     # Of 50 features five differ between particles and mistakes.
@@ -59,8 +59,11 @@ def test_the_share_of_picks_is_found_and_mistakes_are_not_taken_for_missing_pick
     picked = [one & (rng.uniform(size=400) < share) for one in true]
     shares, doubts = unpicked_probability(looks, picked)
     assert np.mean(shares) == pytest.approx(share, abs=0.08)
+    doubted = np.concatenate(doubts) > UNKNOWN_FROM
     mistake = ~np.concatenate(true)
-    assert (np.concatenate(doubts)[mistake] > 0.5).mean() < 0.15
+    assert doubted[mistake].mean() < 0.15
+    missing = ~mistake & ~np.concatenate(picked)
+    assert doubted[missing].mean() > 0.8 or share == 1
 
 
 def test_image_labels_and_centres_of_a_crop_fit_together(labelled: list[LabelledMicrograph]) -> None:
