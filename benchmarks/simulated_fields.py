@@ -14,9 +14,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
-from cryoseg_ext.crf import CrfOptions, refine
+from cryoseg_ext.crf import CrfOptions, chosen_crf, refine_maps
 from cryoseg_ext.evaluation import score_picks
 from cryoseg_ext.extract import extract_picks, find_candidates
 from cryoseg_ext.network import Model, NetworkOutput, load_model, segment
@@ -49,7 +48,7 @@ def main() -> None:
             for k in range(args.fields)
         ]
         outputs = [run_network(field, model) for field in fields]
-        for name, crf in (("network", None), ("with CRF", CrfOptions())):
+        for name, crf in (("network", chosen_crf(None, model.crf)), ("with CRF", model.crf)):
             row = {"family": family, "with": name, **evaluate(fields, outputs, model, crf)}
             rows.append(row)
             print(
@@ -72,19 +71,18 @@ def evaluate(
     fields: list[SimulatedMicrograph],
     outputs: list[tuple[WorkingMicrograph, NetworkOutput]],
     model: Model,
-    crf: CrfOptions | None,
+    crf: CrfOptions,
 ) -> dict[str, float]:
     """Return pick scores and the pooled intersection over union of the particle class."""
     picked: list[tuple[NDArray[np.float64], Picks]] = []
     both = either = 0
     for field, (working, output) in zip(fields, outputs, strict=True):
-        if crf is None:
-            probability: NDArray[np.float32] = expit(output.particle_logit)
-        else:
-            probability = refine(output.particle_logit, working.image, working.diameter_px, crf)
-        mask, truth = probability >= 0.5, field.labels == PARTICLE
+        refined = refine_maps(
+            output.particle_logit, output.centre, working.image, working.diameter_px, crf
+        )
+        mask, truth = refined.particle >= 0.5, field.labels == PARTICLE
         both, either = both + int((mask & truth).sum()), either + int((mask | truth).sum())
-        candidates = find_candidates(output.centre, probability, output.contaminant)
+        candidates = find_candidates(refined.centre, refined.particle, output.contaminant)
         picks = extract_picks(candidates, working, model.calibration)
         picked.append((np.stack([field.x_px, field.y_px], axis=1), picks))
     scores = score_picks(picked, 0.3 * WORKING_DIAMETER_PX, model.threshold)

@@ -71,7 +71,7 @@ def train(
             unscored = Calibration(0.0, (1.0, 0.0, 0.0))
             model = Model(network, architecture, unscored, 0.5, description, processes.device)
             watch.say("learning the conditional random field on fresh simulated fields")
-            model = fit_crf(model, options.field_px, options.seed + 2)
+            model = fit_crf(model, options.field_px, options.seed + 2, library)
             watch.say("calibrating the score on fresh simulated fields")
             save_model(calibrate(model, options.field_px, options.seed + 1), path)
         return path
