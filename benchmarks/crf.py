@@ -1,16 +1,17 @@
 """The conditional random field: learn it for a network, and compare it with the network alone.
 
-    python benchmarks/crf.py learn --model FILE --out FILE    a CRF for a network, and its scores calibrated anew
-    python benchmarks/crf.py test [--model FILE]     the network alone, the model's CRF, parts of it, plain Potts
-    python benchmarks/crf.py table [--model FILE]    solver, filter and reference: quality and time
+    python benchmarks/crf.py learn --model FILE --out FILE   a CRF for a network, its scores calibrated anew
+    python benchmarks/crf.py test [--model FILE]    the network alone, the model's CRF, parts of it, Potts
+    python benchmarks/crf.py table [--model FILE]   solver, filter and reference: quality and time
 
-All three simulate with the atomic models of --structures. `learn` and `table` leave out the test structures;
-`test` sees only these, at four signal-to-noise ratios. Every variant has its own threshold of the mask and its own
-calibration of the scores, both chosen on training-like fields (seed 7002), so that a CRF that only shifts the
-operating point gains nothing; differences from the first variant are paired by field, with their 95 % interval over
-resampled fields. `table` learns the weights of every variant on fields of seed 7001 and judges on those of seed 7004:
-it is the search that chose `cryoseg_ext.crf.learn.LEARNABLE`; the test fields have seed 7003.
-Prints a table and writes JSON.
+`learn` is the end of `cryoseg train` again, with the seeds of that training. All three simulate with the
+atomic models of --structures. `learn` and `table` leave out the test structures; `test` sees only these, at
+four signal-to-noise ratios. Every variant has its own threshold of the mask and its own calibration of the
+scores, both chosen on training-like fields (seed 7002), so that a CRF that only shifts the operating point
+gains nothing; differences from the first variant are paired by field, with their 95 % interval over
+resampled fields. `table` learns the weights of every variant on fields of seed 7001 and judges on those of
+seed 7004: it is the search on training data; the test fields have seed 7003. Prints a table and writes
+JSON.
 """
 
 from __future__ import annotations
@@ -38,9 +39,10 @@ from cryoseg_ext.normalise import WORKING_DIAMETER_PX, WorkingMicrograph, normal
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.simulation import SimulatedMicrograph, draw_conditions, simulate_micrograph
 from cryoseg_ext.simulation.structures import specimen_from_file, structure_files
-from cryoseg_ext.training.calibrate import calibrate, fit_calibration
-from cryoseg_ext.training.crf import crf_example, fit_crf
+from cryoseg_ext.training.calibrate import fit_calibration
+from cryoseg_ext.training.crf import crf_example
 from cryoseg_ext.training.dataset import TRUE_OVER_STATED, load_library, simulate_field
+from cryoseg_ext.training.simulated import finished
 
 FIELD_PX = 256
 LEARN_SEED, CHOOSE_SEED, TEST_SEED, JUDGE_SEED = 7001, 7002, 7003, 7004
@@ -65,7 +67,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One variant on some fields: IoU and boundary F1 of each, its picks (right, score), seconds per field."""
+    """One variant on some fields: IoU and boundary F1 of each, its picks (right, score), and seconds."""
 
     iou: NDArray[np.float64]
     boundary: NDArray[np.float64]
@@ -81,15 +83,17 @@ def main() -> None:
     parser.add_argument("command", choices=["learn", "test", "table"])
     parser.add_argument("--model", type=Path, help="default: the one in the package")
     parser.add_argument("--structures", type=Path, default=STRUCTURES)
-    parser.add_argument("--fields", type=int, default=300, help="to learn and choose on, and about as many to judge on")
+    parser.add_argument(
+        "--fields", type=int, default=300, help="to learn and choose on, and about as many to judge on"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     model = load_model(args.model)
     if args.command == "learn":
-        library = load_library(args.structures, HELD_OUT)
-        learned = calibrate(fit_crf(model, FIELD_PX, LEARN_SEED, library), FIELD_PX, CHOOSE_SEED)
+        seed = int(model.training.get("seed", LEARN_SEED))
+        learned = finished(model, FIELD_PX, seed, load_library(args.structures, HELD_OUT))
         print(json.dumps(learned.crf.as_dict(), indent=1))
         save_model(learned, args.out or Path("model.safetensors"))
         return
@@ -145,7 +149,9 @@ def training_fields(model: Model, structures: Path, n: int, seed: int) -> Iterat
     """Yield `n` fields as the network was trained on."""
     library = load_library(structures, HELD_OUT)
     for index in range(n):
-        yield looked_at(simulate_field(np.random.default_rng([seed, index]), FIELD_PX, library=library), model)
+        yield looked_at(
+            simulate_field(np.random.default_rng([seed, index]), FIELD_PX, library=library), model
+        )
 
 
 def test_fields(model: Model, structures: Path, n: int) -> Iterator[Field]:
@@ -157,7 +163,10 @@ def test_fields(model: Model, structures: Path, n: int) -> Iterator[Field]:
             for repeat in range(-(-n // (len(files) * len(TEST_SNRS)))):
                 rng = np.random.default_rng([TEST_SEED, number, level, repeat])
                 stated_A = float(np.exp(rng.uniform(np.log(70), np.log(400))))
-                pixel_size_A, diameter_A = stated_A / WORKING_DIAMETER_PX, stated_A * rng.uniform(*TRUE_OVER_STATED)
+                pixel_size_A, diameter_A = (
+                    stated_A / WORKING_DIAMETER_PX,
+                    stated_A * rng.uniform(*TRUE_OVER_STATED),
+                )
                 conditions = replace(draw_conditions(rng), snr=snr)
                 shape = (FIELD_PX, FIELD_PX)
                 yield looked_at(
@@ -191,7 +200,10 @@ def compare(
         row |= {"boundary_f1": float(np.nanmean(outcome.boundary))}
         row |= {"d_boundary_f1": interval(outcome.boundary - base.boundary, np.nanmean)}
         row |= pick_rows(outcome, base, n_truth)
-        print(f"{name}\n    " + "\n    ".join(f"{k} {shown(v)}" for k, v in row.items() if k != "variant"), flush=True)
+        print(
+            f"{name}\n    " + "\n    ".join(f"{k} {shown(v)}" for k, v in row.items() if k != "variant"),
+            flush=True,
+        )
         rows.append(row)
     return rows
 

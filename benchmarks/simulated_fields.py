@@ -77,9 +77,7 @@ def evaluate(
     picked: list[tuple[NDArray[np.float64], Picks]] = []
     both = either = 0
     for field, (working, output) in zip(fields, outputs, strict=True):
-        refined = refine_maps(
-            output.particle_logit, output.centre, working.image, working.diameter_px, crf
-        )
+        refined = refine_maps(output.particle_logit, output.centre, working.image, working.diameter_px, crf)
         mask, truth = refined.particle >= 0.5, field.labels == PARTICLE
         both, either = both + int((mask & truth).sum()), either + int((mask | truth).sum())
         candidates = find_candidates(refined.centre, refined.particle, output.contaminant)

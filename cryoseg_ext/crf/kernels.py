@@ -52,9 +52,7 @@ class KernelBank:
                 continue
             sigma_px = kernel.sigma * diameter_px
             if reference is None or kernel.reference_sigma is None:
-                self._filters[key] = gaussian_filter(
-                    (ny, nx), micrograph.dtype, micrograph.device, sigma_px
-                )
+                self._filters[key] = gaussian_filter((ny, nx), micrograph.dtype, micrograph.device, sigma_px)
             else:
                 self._filters[key] = build_filter(options.filter, reference, sigma_px, kernel.reference_sigma)
 

@@ -186,14 +186,15 @@ def _with_mask_regressed(options: CrfOptions, examples: Sequence[_Prepared]) -> 
 
 
 def _with_centre_regressed(options: CrfOptions, examples: Sequence[_Prepared]) -> CrfOptions:
-    """Return `options` with the centre map's terms of highest likelihood at its peaks, after one iteration."""
+    """Return `options` with the centre map's terms of highest likelihood at its peaks; see above."""
     rows = []
     layer = CrfLayer(options)
     for example in examples:
         with torch.no_grad():
             mask, _ = layer(example.particle_logit, example.centre_logit, example.bank)
         maps = _columns(options.centre, example.centre_logit, mask.log_odds, example)
-        rows.append(maps[:, *example.peaks].T)
+        y, x = example.peaks
+        rows.append(maps[:, y, x].T)
     right = torch.cat([example.right for example in examples]).double()
 
     def loss(log_odds: Tensor) -> Tensor:

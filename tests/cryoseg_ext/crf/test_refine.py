@@ -151,9 +151,7 @@ def mean_iou(scenes: list[CrfExample], options: CrfOptions) -> float:
 
 def test_a_learned_crf_finds_more_of_the_mask_than_the_network() -> None:
     scenes = examples()
-    form = replace(
-        LEARNABLE, mask=replace(LEARNABLE.mask, kernels=(Kernel(0.0, 0.1), Kernel(0.0, 0.3, 1.5)))
-    )
+    form = replace(LEARNABLE, mask=replace(LEARNABLE.mask, kernels=(Kernel(0.0, 0.1), Kernel(0.0, 0.3, 1.5))))
     learned = learn_crf(scenes[:4], DIAMETER_PX, form)
     assert [kernel.sigma for kernel in learned.mask.kernels] == [0.1, 0.3]
     assert max(kernel.weight for kernel in learned.mask.kernels) > 0.1
