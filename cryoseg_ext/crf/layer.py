@@ -53,21 +53,21 @@ class CrfLayer(nn.Module):
             return Solution(particle_logit, []), Solution(centre_logit, [])
         doubt = -confidence(centre_logit).log()
         unary = self.mask.unary(particle_logit, centre_logit, doubt, bank)
-        mask = self._solve(unary, self.mask.pairwise(bank))
+        mask = self._solve(unary, particle_logit, self.mask.pairwise(bank))
         unary = self.centre.unary(centre_logit, mask.log_odds, doubt, bank)
-        return mask, self._solve(unary, self.centre.pairwise(bank))
+        return mask, self._solve(unary, centre_logit, self.centre.pairwise(bank))
 
     def options(self) -> CrfOptions:
         """Return the options with the present weights."""
         steps = tuple(self.steps.detach().clamp(0, 1).tolist())
         return replace(self._options, steps=steps, mask=self.mask.terms(), centre=self.centre.terms())
 
-    def _solve(self, unary: Tensor, kernels: Kernels) -> Solution:
+    def _solve(self, unary: Tensor, start: Tensor, kernels: Kernels) -> Solution:
         options = self._options
         if not kernels:
             return Solution(unary, [])
         if options.solver == "mean_field":
-            return mean_field(unary, kernels, options.iterations)
+            return mean_field(unary, kernels, options.iterations, start=start)
         return frank_wolfe(
             unary,
             kernels,
@@ -76,6 +76,7 @@ class CrfLayer(nn.Module):
             strength=options.strength,
             step=options.step,
             steps=list(self.steps.clamp(0, 1)),
+            start=start,
         )
 
 

@@ -159,6 +159,20 @@ def test_a_learned_crf_finds_more_of_the_mask_than_the_network() -> None:
     assert mean_iou(unseen, learned) > mean_iou(unseen, replace(learned, solver="none")) + 0.1
 
 
+def test_a_learned_crf_leaves_no_peak_where_there_is_no_particle() -> None:
+    """The regression sees the centre map at its peaks only; the rest must follow."""
+    scenes = examples()
+    for one in scenes:
+        one.centre[5:8, 5:8] = 0.3
+    learned = learn_crf(scenes, DIAMETER_PX, LEARNABLE)
+    for one in scenes:
+        maps = (one.particle_logit, one.centre, one.micrograph)
+        centre = refine_maps(*maps, DIAMETER_PX, learned).centre
+        assert centre[24, 24] > 0.5
+        assert centre[6, 6] < 0.3
+        assert np.median(centre[~one.particle]) < 0.1
+
+
 def test_gradient_descent_goes_on_where_one_iteration_is_not_all() -> None:
     losses: list[float] = []
     # Filters that the pipeline has built without gradients serve here as well.
