@@ -1,12 +1,17 @@
-"""The conditional random field: learn it, and compare it with the network alone on simulated micrographs.
+"""The conditional random field: learn it for a network, and compare it with the network alone.
 
-    python benchmarks/crf.py [test] [--model FILE]    the network alone, the model's CRF and parts of it
-    python benchmarks/crf.py table [--model FILE]     solver x filter x reference: quality and time
-    python benchmarks/crf.py learn --out model.safetensors [--model FILE]   learn the CRF for a network
+    python benchmarks/crf.py learn --model FILE --out FILE   a CRF for a network, its scores calibrated anew
+    python benchmarks/crf.py test [--model FILE]    the network alone, the model's CRF, parts of it, Potts
+    python benchmarks/crf.py table [--model FILE]   solver, filter and reference: quality and time
 
-Learning uses seed 7001. `test` uses fresh fields of every family with seeds 7003; each variant has its own
-threshold and calibration, chosen on fields with seeds 7002, and every difference is paired by field, with its
-95 % interval over resampled fields. Each command prints a table and writes JSON.
+`learn` is the end of `cryoseg train` again, with the seeds of that training. All three simulate with the
+atomic models of --structures. `learn` and `table` leave out the test structures; `test` sees only these, at
+four signal-to-noise ratios. Every variant has its own threshold of the mask and its own calibration of the
+scores, both chosen on training-like fields (seed 7002), so that a CRF that only shifts the operating point
+gains nothing; differences from the first variant are paired by field, with their 95 % interval over
+resampled fields. `table` learns the weights of every variant on fields of seed 7001 and judges on those of
+seed 7004: it is the search on training data; the test fields have seed 7003. Prints a table and writes
+JSON.
 """
 
 from __future__ import annotations
@@ -14,9 +19,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,40 +29,45 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion, distance_transform_edt
 
-from cryoseg_ext.crf import CrfOptions, Refined, Terms, refine_maps
-from cryoseg_ext.crf.learn import CrfExample
+from cryoseg_ext.crf import CrfOptions, Kernel, Refined, Terms, refine_maps
+from cryoseg_ext.crf.learn import LEARNABLE, CrfExample, learn_crf
 from cryoseg_ext.crf.options import FILTERS, MILD_POTTS, REFERENCES, REGULARISERS, STEPS
 from cryoseg_ext.evaluation import match_picks
 from cryoseg_ext.extract import Calibration, Candidates, extract_picks, find_candidates
 from cryoseg_ext.network import Model, load_model, save_model, segment
-from cryoseg_ext.normalise import WORKING_DIAMETER_PX, WorkingMicrograph
+from cryoseg_ext.normalise import WORKING_DIAMETER_PX, WorkingMicrograph, normalise
 from cryoseg_ext.picks import Picks
-from cryoseg_ext.simulation.specimens import FAMILIES
-from cryoseg_ext.training.calibrate import calibrate, fit_calibration
-from cryoseg_ext.training.crf import crf_example, fit_crf
-from cryoseg_ext.training.dataset import simulate_field
+from cryoseg_ext.simulation import SimulatedMicrograph, draw_conditions, simulate_micrograph
+from cryoseg_ext.simulation.structures import specimen_from_file, structure_files
+from cryoseg_ext.training.calibrate import fit_calibration
+from cryoseg_ext.training.crf import crf_example
+from cryoseg_ext.training.dataset import TRUE_OVER_STATED, load_library, simulate_field
+from cryoseg_ext.training.simulated import finished
 
 FIELD_PX = 256
-LEARN_SEED, CHOOSE_SEED, TEST_SEED = 7001, 7002, 7003
+LEARN_SEED, CHOOSE_SEED, TEST_SEED, JUDGE_SEED = 7001, 7002, 7003, 7004
+STRUCTURES = Path("/work/shared/data/structures")
+HELD_OUT = ("1u19", "1igy", "3d2f", "3cf3", "5gjv", "4v4r", "2buk")
+TEST_SNRS = (0.25, 0.5, 1.0, 2.0)
 THRESHOLDS = np.arange(0.06, 0.9, 0.02)
 BOUNDARY_PX = 2
 MATCH_PX = 0.3 * WORKING_DIAMETER_PX
 PRECISIONS = (0.9, 0.8, 0.7)
-SIGNAL = (0.0, 0.3, 0.6, 1.0, np.inf)
+APPEARANCE = Kernel(0.0, 0.3, 1.5)
 
 
 @dataclass(frozen=True)
 class Field:
-    """A simulated field: the network's maps, the truth and the signal-to-noise ratio inside the particles."""
+    """A simulated field: the network's maps, the truth and the signal-to-noise ratio."""
 
     maps: CrfExample
     contaminant: NDArray[np.float32]
-    signal: float
+    snr: float
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One variant on the test fields: IoU and boundary F1 of each, and its picks (right, score)."""
+    """One variant on some fields: IoU and boundary F1 of each, its picks (right, score), and seconds."""
 
     iou: NDArray[np.float64]
     boundary: NDArray[np.float64]
@@ -71,93 +80,130 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", nargs="?", choices=["learn", "test", "table"], default="test")
-    parser.add_argument("--model", type=Path)
-    parser.add_argument("--fields", type=int, default=400, help="to choose on, and as many to test on")
+    parser.add_argument("command", choices=["learn", "test", "table"])
+    parser.add_argument("--model", type=Path, help="default: the one in the package")
+    parser.add_argument("--structures", type=Path, default=STRUCTURES)
+    parser.add_argument(
+        "--fields", type=int, default=300, help="to learn and choose on, and about as many to judge on"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     model = load_model(args.model)
     if args.command == "learn":
-        learned = fit_crf(model, FIELD_PX, LEARN_SEED)
+        seed = int(model.training.get("seed", LEARN_SEED))
+        learned = finished(model, FIELD_PX, seed, load_library(args.structures, HELD_OUT))
         print(json.dumps(learned.crf.as_dict(), indent=1))
-        save_model(calibrate(learned, FIELD_PX, CHOOSE_SEED), args.out or Path("model.safetensors"))
+        save_model(learned, args.out or Path("model.safetensors"))
         return
-    variants = parts(model.crf) if args.command == "test" else grid_of_settings(model.crf)
-    choose, test = (make_fields(model, args.fields, seed) for seed in (CHOOSE_SEED, TEST_SEED))
-    rows = compare(variants, choose, test)
+    choose = list(training_fields(model, args.structures, args.fields, CHOOSE_SEED))
+    if args.command == "test":
+        judge = list(test_fields(model, args.structures, args.fields))
+        variants = parts(model.crf)
+    else:
+        judge = list(training_fields(model, args.structures, args.fields, JUDGE_SEED))
+        examples = [field.maps for field in training_fields(model, args.structures, args.fields, LEARN_SEED)]
+        variants = searched(examples)
     out = args.out or Path(f"benchmarks/results/crf_{args.command}.json")
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(rows, indent=1) + "\n")
+    out.write_text(json.dumps(compare(variants, choose, judge), indent=1) + "\n")
 
 
-def parts(crf: CrfOptions) -> dict[str, CrfOptions]:
-    """Return the model's CRF, what is left of it without some part, and classical ones."""
+def parts(crf: CrfOptions) -> Iterator[tuple[str, CrfOptions]]:
+    """Yield the network alone, the model's CRF, what is left of it without some part, and classical ones."""
     mask, centre = crf.mask, crf.centre
-    plain = replace(crf, mask=Terms(), centre=Terms())
     strong = tuple(replace(kernel, weight=3 * kernel.weight) for kernel in MILD_POTTS.kernels)
-    return {
-        "network": replace(crf, solver="none"),
-        "unary terms only": replace(crf, mask=replace(mask, kernels=()), centre=replace(centre, kernels=())),
-        "no context": replace(crf, mask=replace(mask, context=0.0)),
-        "mask only": replace(crf, centre=Terms()),
-        "centre map only": replace(crf, mask=Terms()),
-        "all": crf,
-        "all, 3 iterations": replace(crf, iterations=3),
-        "mild Potts": replace(plain, iterations=3, mask=MILD_POTTS),
-        "strong Potts": replace(plain, iterations=5, mask=Terms(kernels=strong)),
-    }
+    yield "network", replace(crf, solver="none")
+    yield "CRF", crf
+    yield "mask only", replace(crf, centre=Terms())
+    yield "centre map only", replace(crf, mask=Terms())
+    context = (Terms(mask.scale, mask.bias, mask.context), Terms(centre.scale, centre.bias, centre.context))
+    yield "context only", replace(crf, mask=context[0], centre=context[1])
+    yield "mild Potts", CrfOptions(mask=MILD_POTTS)
+    yield "strong Potts", CrfOptions(iterations=5, mask=Terms(kernels=strong))
 
 
-def grid_of_settings(crf: CrfOptions) -> dict[str, CrfOptions]:
-    """Return a Potts model on the mask, over solvers, filters and references."""
-    start = replace(crf, iterations=5, mask=MILD_POTTS, centre=Terms())
-    variants = {"network": replace(start, solver="none"), "mean_field grid micrograph": start}
+def searched(examples: Sequence[CrfExample]) -> Iterator[tuple[str, CrfOptions]]:
+    """Yield the variants of the search, each with weights learned on `examples`."""
+
+    def learned(options: CrfOptions, epochs: int = 0) -> CrfOptions:
+        return learn_crf(examples, WORKING_DIAMETER_PX, options, epochs=epochs)
+
+    default = learned(LEARNABLE)
+    yield "network", replace(default, solver="none")
+    yield "learned, mean_field", default
+    yield "learned, 3 iterations", learned(replace(LEARNABLE, iterations=3), epochs=1)
     for regulariser in REGULARISERS:
         for step in STEPS:
-            one = replace(start, solver="frank_wolfe", regulariser=regulariser, step=step, steps=(0.5,))
-            variants[f"frank_wolfe {regulariser} {step}"] = one
-    variants |= {f"mean_field {name}": replace(start, filter=name) for name in FILTERS[1:]}
-    variants |= {f"mean_field grid {name}": replace(start, reference=name) for name in REFERENCES[1:]}
-    return variants
+            solver = replace(default, solver="frank_wolfe", regulariser=regulariser, step=step, steps=(0.5,))
+            yield f"learned, frank_wolfe {regulariser} {step}", replace(solver, iterations=3)
+    appearance = replace(LEARNABLE.mask, kernels=(*LEARNABLE.mask.kernels, APPEARANCE))
+    for name in FILTERS:
+        for reference in REFERENCES if name == "grid" else REFERENCES[:2]:
+            one = replace(LEARNABLE, mask=appearance, filter=name, reference=reference)
+            yield f"learned, with {name} {reference}", learned(one)
 
 
-def make_fields(model: Model, n: int, seed: int) -> list[Field]:
-    """Return `n` fields, the families in turn."""
-    fields, families = [], list(FAMILIES)
+def training_fields(model: Model, structures: Path, n: int, seed: int) -> Iterator[Field]:
+    """Yield `n` fields as the network was trained on."""
+    library = load_library(structures, HELD_OUT)
     for index in range(n):
-        rng = np.random.default_rng([seed, index])
-        simulated = simulate_field(rng, FIELD_PX, families[index % len(families)])
-        maps = crf_example(simulated, model)
-        contaminant = segment(maps.micrograph, model).contaminant
-        inside = simulated.clean[maps.particle]
-        fields.append(Field(maps, contaminant, float(inside.std()) if inside.size else 0.0))
-    return fields
+        yield looked_at(
+            simulate_field(np.random.default_rng([seed, index]), FIELD_PX, library=library), model
+        )
+
+
+def test_fields(model: Model, structures: Path, n: int) -> Iterator[Field]:
+    """Yield about `n` fields of the structures left out, as many of each at each signal-to-noise ratio."""
+    files = [path for path in structure_files(structures) if path.name.startswith(HELD_OUT)]
+    for number, path in enumerate(files):
+        specimen, _ = specimen_from_file(path, WORKING_DIAMETER_PX)
+        for level, snr in enumerate(TEST_SNRS):
+            for repeat in range(-(-n // (len(files) * len(TEST_SNRS)))):
+                rng = np.random.default_rng([TEST_SEED, number, level, repeat])
+                stated_A = float(np.exp(rng.uniform(np.log(70), np.log(400))))
+                pixel_size_A, diameter_A = (
+                    stated_A / WORKING_DIAMETER_PX,
+                    stated_A * rng.uniform(*TRUE_OVER_STATED),
+                )
+                conditions = replace(draw_conditions(rng), snr=snr)
+                shape = (FIELD_PX, FIELD_PX)
+                yield looked_at(
+                    simulate_micrograph(rng, shape, pixel_size_A, specimen, diameter_A, conditions), model
+                )
+
+
+def looked_at(field: SimulatedMicrograph, model: Model) -> Field:
+    """Return what the network says of a simulated field, and the truth."""
+    micrograph = normalise(field.image, np.ones(field.image.shape, np.bool_))
+    output = segment(micrograph, model)
+    return Field(crf_example(field, micrograph, output), output.contaminant, field.conditions.snr)
 
 
 def compare(
-    variants: dict[str, CrfOptions], choose: Sequence[Field], test: Sequence[Field]
+    variants: Iterator[tuple[str, CrfOptions]], choose: Sequence[Field], judge: Sequence[Field]
 ) -> list[dict[str, Any]]:
     """Print and return the scores of every variant and its differences from the first."""
     rows: list[dict[str, Any]] = []
     base: Outcome | None = None
-    n_truth = np.array([len(field.maps.xy_px) for field in test])
-    signal = np.array([field.signal for field in test])
-    for name, crf in variants.items():
-        outcome = evaluate(crf, choose, test)
+    n_truth = np.array([len(field.maps.xy_px) for field in judge])
+    snr = np.array([field.snr for field in judge])
+    levels = [one for one in TEST_SNRS if (snr == one).any()]
+    for name, crf in variants:
+        outcome = evaluate(crf, choose, judge)
         base = base or outcome
         gain = outcome.iou - base.iou
         row: dict[str, Any] = {"variant": name, "ms": 1000 * outcome.seconds}
         row |= {"iou": float(np.nanmean(outcome.iou)), "d_iou": interval(gain, np.nanmean)}
+        row |= {f"d_iou at {level:g}": interval(gain[snr == level], np.nanmean) for level in levels}
         row |= {"boundary_f1": float(np.nanmean(outcome.boundary))}
         row |= {"d_boundary_f1": interval(outcome.boundary - base.boundary, np.nanmean)}
-        row |= {
-            f"d_iou at signal {low:g}-{high:g}": float(np.nanmean(gain[(low <= signal) & (signal < high)]))
-            for low, high in pairwise(SIGNAL)
-        }
         row |= pick_rows(outcome, base, n_truth)
-        print(f"{name:28s} " + "  ".join(f"{k} {shown(v)}" for k, v in row.items() if k != "variant"))
+        print(
+            f"{name}\n    " + "\n    ".join(f"{k} {shown(v)}" for k, v in row.items() if k != "variant"),
+            flush=True,
+        )
         rows.append(row)
     return rows
 
@@ -178,28 +224,27 @@ def interval(
     return float(statistic(sample)), float(low), float(high)
 
 
-def evaluate(crf: CrfOptions, choose: Sequence[Field], test: Sequence[Field]) -> Outcome:
+def evaluate(crf: CrfOptions, choose: Sequence[Field], judge: Sequence[Field]) -> Outcome:
     """Score one variant at the threshold and calibration that suit it best on the fields to choose on."""
-    chosen = [refined(field, crf) for field in choose]
-    truths = [field.maps.particle for field in choose]
-    overlap = [
-        [iou(maps.particle >= t, truth) for t in THRESHOLDS]
-        for maps, truth in zip(chosen, truths, strict=True)
-    ]
+    overlap, features, right = [], [], []
+    for field in choose:
+        maps = refined(field, crf)
+        overlap.append(overlaps(maps.particle, field.maps.particle))
+        found, hit = find(field, maps)
+        features.append(found.features)
+        right.append(hit)
     threshold = THRESHOLDS[np.nanmean(overlap, axis=0).argmax()]
-    candidates = [find(field, maps) for field, maps in zip(choose, chosen, strict=True)]
-    features = np.concatenate([found.features for found, _ in candidates])
-    calibration = fit_calibration(features, np.concatenate([right for _, right in candidates]))
-    start = time.perf_counter()
-    tested = [refined(field, crf) for field in test]
-    seconds = (time.perf_counter() - start) / len(test)
-    masks = [maps.particle >= threshold for maps in tested]
-    return Outcome(
-        np.array([iou(mask, field.maps.particle) for mask, field in zip(masks, test, strict=True)]),
-        np.array([boundary_f1(mask, field.maps.particle) for mask, field in zip(masks, test, strict=True)]),
-        [picked(field, maps, calibration) for field, maps in zip(test, tested, strict=True)],
-        seconds,
-    )
+    calibration = fit_calibration(np.concatenate(features), np.concatenate(right))
+    iou, boundary, picks, seconds = [], [], [], 0.0
+    for field in judge:
+        start = time.perf_counter()
+        maps = refined(field, crf)
+        seconds += time.perf_counter() - start
+        mask, truth = maps.particle >= threshold, field.maps.particle
+        iou.append((mask & truth).sum() / (mask | truth).sum() if truth.any() else np.nan)
+        boundary.append(boundary_f1(mask, truth))
+        picks.append(picked(field, maps, calibration))
+    return Outcome(np.array(iou), np.array(boundary), picks, seconds / len(judge))
 
 
 def refined(field: Field, crf: CrfOptions) -> Refined:
@@ -208,9 +253,17 @@ def refined(field: Field, crf: CrfOptions) -> Refined:
     return refine_maps(maps.particle_logit, maps.centre, maps.micrograph, WORKING_DIAMETER_PX, crf)
 
 
-def iou(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
-    """Return the overlap; not a number without a particle."""
-    return float((mask & truth).sum() / (mask | truth).sum()) if truth.any() else np.nan
+def overlaps(probability: NDArray[np.float32], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the IoU at each of `THRESHOLDS`; not a number without a particle."""
+    if not truth.any():
+        return np.full(len(THRESHOLDS), np.nan)
+    step = np.searchsorted(THRESHOLDS, probability, side="right")
+    said, right = (
+        np.bincount(one, minlength=len(THRESHOLDS) + 1)[::-1].cumsum()[::-1][1:]
+        for one in (step.ravel(), step[truth])
+    )
+    share: NDArray[np.float64] = right / (said + truth.sum() - right)
+    return share
 
 
 def boundary_f1(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
@@ -242,7 +295,8 @@ def picked(
     """Return which picks are right, and their scores."""
     shape = (FIELD_PX, FIELD_PX)
     working = WorkingMicrograph(field.maps.micrograph, np.ones(shape, np.bool_), shape)
-    picks = extract_picks(find(field, maps)[0], working, calibration)
+    candidates = find_candidates(maps.centre, maps.particle, field.contaminant)
+    picks = extract_picks(candidates, working, calibration)
     return match_picks(field.maps.xy_px, picks, MATCH_PX), picks.score
 
 

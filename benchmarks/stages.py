@@ -25,7 +25,7 @@ import mrcfile
 import numpy as np
 import torch
 
-from cryoseg_ext.crf import CrfOptions, refine
+from cryoseg_ext.crf import refine_maps
 from cryoseg_ext.extract import extract_picks, find_candidates
 from cryoseg_ext.micrograph import read_micrograph
 from cryoseg_ext.network import load_model, segment
@@ -111,9 +111,11 @@ def time_stages(path: Path, repeat: int) -> dict[str, float]:
         with timed("segment"):
             output = segment(working.image, model)
         with timed("CRF"):
-            particle = refine(output.particle_logit, working.image, working.diameter_px, CrfOptions())
+            refined = refine_maps(
+                output.particle_logit, output.centre, working.image, working.diameter_px, model.crf
+            )
         with timed("extract"):
-            candidates = find_candidates(output.centre, particle, output.contaminant)
+            candidates = find_candidates(refined.centre, refined.particle, output.contaminant)
             extract_picks(candidates, working, model.calibration)
     return {stage: statistics.median(values) for stage, values in seconds.items()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -19,6 +20,14 @@ BLOCK = 64
 # largest weight is less than 1 % off.
 COARSE_FROM_PX = 16.0
 CELLS_PER_SIGMA = 2.0
+
+
+@lru_cache(maxsize=32)
+def gaussian_filter(
+    shape: tuple[int, int], dtype: torch.dtype, device: torch.device, sigma_px: float
+) -> GaussianFilter:
+    """Return a filter, the same one for all maps of a shape: most micrographs of a session share theirs."""
+    return GaussianFilter(torch.empty(shape, dtype=dtype, device=device), sigma_px)
 
 
 class GaussianFilter(SymmetricFilter):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from cryoseg_ext.crf.filters import PairwiseFilter
-from cryoseg_ext.crf.gaussian import GaussianFilter
+from cryoseg_ext.crf.gaussian import gaussian_filter
 from cryoseg_ext.crf.grid import BilateralGridFilter
 from cryoseg_ext.crf.options import CrfOptions, FilterName, Kernel
 from cryoseg_ext.crf.references import reference_map
@@ -44,6 +44,7 @@ class KernelBank:
                 centre_logit.detach(),
                 diameter_px,
             )
+        ny, nx = micrograph.shape
         self._filters: dict[tuple[float, float | None], PairwiseFilter] = {}
         for kernel in kernels:
             key = (kernel.sigma, kernel.reference_sigma)
@@ -51,7 +52,7 @@ class KernelBank:
                 continue
             sigma_px = kernel.sigma * diameter_px
             if reference is None or kernel.reference_sigma is None:
-                self._filters[key] = GaussianFilter(micrograph, sigma_px)
+                self._filters[key] = gaussian_filter((ny, nx), micrograph.dtype, micrograph.device, sigma_px)
             else:
                 self._filters[key] = build_filter(options.filter, reference, sigma_px, kernel.reference_sigma)
 

@@ -13,11 +13,11 @@ from cryoseg_ext.crf.options import CrfOptions, Kernel, Terms
 from cryoseg_ext.crf.solvers import Kernels, Solution, frank_wolfe, mean_field
 
 # Below this confidence a micrograph counts as empty: nothing in it is lifted any further.
-LOWEST_CONFIDENCE = 0.1
+LOWEST_CONFIDENCE = 0.05
 
 
 class CrfLayer(nn.Module):
-    """Two coupled two-class dense CRFs: the particle mask, then the centre map, which the mask supports.
+    """Two coupled two-class dense CRFs: the mask, which the centre map supports, then the other way round.
 
     All weights of `CrfOptions` are parameters: scale (inverse temperature), bias (asymmetric compatibility),
     context, the weights of the kernels, and Frank-Wolfe's steps. The sigmas are not; a bank of several widths
@@ -51,22 +51,23 @@ class CrfLayer(nn.Module):
         """
         if self._options.solver == "none":
             return Solution(particle_logit, []), Solution(centre_logit, [])
-        mask = self._solve(self.mask.unary(particle_logit, None, bank), self.mask.pairwise(bank))
-        margin = torch.tanh(0.5 * mask.log_odds)
-        centre = self._solve(self.centre.unary(centre_logit, margin, bank), self.centre.pairwise(bank))
-        return mask, centre
+        doubt = -confidence(centre_logit).log()
+        unary = self.mask.unary(particle_logit, centre_logit, doubt, bank)
+        mask = self._solve(unary, particle_logit, self.mask.pairwise(bank))
+        unary = self.centre.unary(centre_logit, mask.log_odds, doubt, bank)
+        return mask, self._solve(unary, centre_logit, self.centre.pairwise(bank))
 
     def options(self) -> CrfOptions:
         """Return the options with the present weights."""
         steps = tuple(self.steps.detach().clamp(0, 1).tolist())
         return replace(self._options, steps=steps, mask=self.mask.terms(), centre=self.centre.terms())
 
-    def _solve(self, unary: Tensor, kernels: Kernels) -> Solution:
+    def _solve(self, unary: Tensor, start: Tensor, kernels: Kernels) -> Solution:
         options = self._options
         if not kernels:
             return Solution(unary, [])
         if options.solver == "mean_field":
-            return mean_field(unary, kernels, options.iterations)
+            return mean_field(unary, kernels, options.iterations, start=start)
         return frank_wolfe(
             unary,
             kernels,
@@ -75,6 +76,7 @@ class CrfLayer(nn.Module):
             strength=options.strength,
             step=options.step,
             steps=list(self.steps.clamp(0, 1)),
+            start=start,
         )
 
 
@@ -88,14 +90,11 @@ class _TermsLayer(nn.Module):
         self.support = nn.Parameter(torch.tensor([kernel.weight for kernel in terms.support]))
         self.kernels = nn.Parameter(torch.tensor([kernel.weight for kernel in terms.kernels]))
 
-    def unary(self, logit: Tensor, support: Tensor | None, bank: KernelBank) -> Tensor:
+    def unary(self, logit: Tensor, other_logit: Tensor, doubt: Tensor, bank: KernelBank) -> Tensor:
         scale, bias, context = self.linear
-        unary: Tensor = scale * logit + bias
-        if self._terms.context:
-            unary = unary - context * confidence(logit).log()
-        if support is not None:
-            for weight, kernel in zip(self.support, self._terms.support, strict=True):
-                unary = unary + weight * bank[kernel](support)
+        unary: Tensor = scale * logit + bias + context * doubt
+        for weight, kernel in zip(self.support, self._terms.support, strict=True):
+            unary = unary + weight * bank[kernel](torch.tanh(0.5 * other_logit))
         return unary
 
     def pairwise(self, bank: KernelBank) -> Kernels:
@@ -118,16 +117,16 @@ def with_weights(kernels: Sequence[Kernel], weights: Tensor) -> tuple[Kernel, ..
 
 
 def confidence(logit: Tensor) -> Tensor:
-    """Return how sure the network is of the particles of this micrograph, ``sum p^2 / sum p``, in [0.1, 1].
+    """Return how sure the network is of the particles of this micrograph, ``sum p^2 / sum p``, in [0.05, 1].
 
-    It is the mean probability of what the network calls particle. The mask of best expected overlap takes
+    It is the mean height of the centre map where that is not zero. The mask of best expected overlap takes
     every pixel above about half the overlap that can be reached (Lipton, Elkan & Naryanaswamy 2014,
     arXiv:1402.1892), so a faint micrograph wants a lower threshold than a clear one.
 
     Parameters
     ----------
     logit : Tensor
-        ``(y, x)``.
+        ``(y, x)`` of the centre map.
     """
     p = torch.sigmoid(logit)
     return ((p * p).sum() / p.sum().clamp(min=1e-6)).clamp(LOWEST_CONFIDENCE, 1)

@@ -13,20 +13,24 @@ from torch.nn import functional
 
 from cryoseg_ext.crf.gaussian import GaussianFilter
 from cryoseg_ext.crf.kernels import KernelBank
-from cryoseg_ext.crf.layer import CrfLayer, with_weights
+from cryoseg_ext.crf.layer import CrfLayer, confidence, with_weights
 from cryoseg_ext.crf.options import CrfOptions, Kernel, Terms
 from cryoseg_ext.evaluation import match_picks
 from cryoseg_ext.extract import find_candidates
 from cryoseg_ext.picks import Picks
 
 Image = NDArray[np.float32]
+Loss = Callable[[Tensor], Tensor]
 
 LEARNABLE = CrfOptions(
     iterations=1,
-    mask=Terms(context=1.0, kernels=tuple(Kernel(0.0, sigma) for sigma in (0.08, 0.25, 0.6))),
+    mask=Terms(
+        support=tuple(Kernel(0.0, sigma) for sigma in (0.08, 0.25, 0.6)),
+        kernels=tuple(Kernel(0.0, sigma) for sigma in (0.08, 0.25, 0.6)),
+    ),
     centre=Terms(
         support=tuple(Kernel(0.0, sigma) for sigma in (0.2, 0.5, 1.5)),
-        kernels=tuple(Kernel(0.0, sigma) for sigma in (0.08, 0.16, 0.25, 0.4, 0.7, 1.3)),
+        kernels=tuple(Kernel(0.0, sigma) for sigma in (0.08, 0.16, 0.25, 0.4, 0.7, 1.3, 3.0)),
     ),
 )
 """The model that is learned by default; a bank of widths makes kernels of any radial shape."""
@@ -35,8 +39,10 @@ MATCH_DIAMETERS = 0.3
 _PEAK_SIGMA_PX = 1.0
 _SMOOTH_IOU_PX = 20.0
 
-RIDGE = 1e-4
-"""Of the regression; it keeps collinear kernels from large weights of opposite sign."""
+RIDGE = 1e-3
+"""Of the regressions; it keeps collinear kernels from large weights of opposite sign."""
+STRIDE = 4
+"""The regression of the mask sees every fourth row and column."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ def learn_crf(
     diameter_px: float,
     initial: CrfOptions = LEARNABLE,
     *,
-    epochs: int = 2,
+    epochs: int = 0,
     batch: int = 10,
     learning_rate: float = 0.02,
     seed: int = 0,
@@ -74,9 +80,9 @@ def learn_crf(
     """Return `initial` with the weights that fit `examples` best.
 
     The loss asks for what the maps are used for: cross entropy and overlap (soft IoU of each micrograph) on
-    the mask; on the centre map, cross entropy at its peaks, each of which is a particle or not. The centre
-    map's weights start from a logistic regression at the peaks, the exact answer for one iteration: kernels
-    of neighbouring widths are nearly collinear there, and gradient descent alone would take ages.
+    the mask; on the centre map, cross entropy at its peaks, each of which is a particle or not. For one
+    mean-field iteration the log odds are linear in the weights, and a ridged regression is all: kernels of
+    neighbouring widths are nearly collinear, and gradient descent alone would take ages.
 
     Parameters
     ----------
@@ -87,15 +93,17 @@ def learn_crf(
     initial : CrfOptions
         Model and first weights.
     epochs, batch, learning_rate, seed
-        Of Adam with one cycle (Smith & Topin 2017); no epochs leave the start.
+        Of Adam with one cycle (Smith & Topin 2017), which goes on from the regression where there is more
+        than one iteration or another solver.
     report : callable, optional
         Called with the step and its loss.
     """
     torch.manual_seed(seed)
     prepared = [_prepare(example, initial, diameter_px) for example in examples]
-    layer = CrfLayer(replace(initial, centre=_regressed(initial, prepared)))
+    start = _with_centre_regressed(_with_mask_regressed(initial, prepared), prepared)
     if not epochs:
-        return layer.options()
+        return start
+    layer = CrfLayer(start)
     steps = epochs * max(len(examples) // batch, 1)
     optimiser = torch.optim.Adam(layer.parameters(), learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps)
@@ -155,51 +163,94 @@ def _prepare(example: CrfExample, options: CrfOptions, diameter_px: float) -> _P
     )
 
 
-def _regressed(options: CrfOptions, examples: Sequence[_Prepared]) -> Terms:
-    """Return the centre map's terms of highest likelihood at its peaks, for one mean-field iteration."""
-    terms, layer = options.centre, CrfLayer(options)
-    columns, right = [], []
-    with torch.no_grad():
-        for example in examples:
+def _with_mask_regressed(options: CrfOptions, examples: Sequence[_Prepared]) -> CrfOptions:
+    """Return `options` with the mask's terms of lowest loss after one mean-field iteration."""
+    rows, truths, owners = [], [], []
+    thin = np.s_[..., ::STRIDE, ::STRIDE]
+    for number, example in enumerate(examples):
+        maps = _columns(options.mask, example.particle_logit, example.centre_logit, example)
+        rows.append(maps[thin].flatten(1).T)
+        truths.append(example.particle[thin].flatten().double())
+        owners.append(torch.full_like(truths[-1], number, dtype=torch.long))
+    truth, owner = torch.cat(truths), torch.cat(owners)
+
+    def total(values: Tensor) -> Tensor:
+        return values.new_zeros(len(examples)).index_add(0, owner, values)
+
+    def loss(log_odds: Tensor) -> Tensor:
+        p = torch.sigmoid(log_odds)
+        iou = _soft_iou(total(p * truth), total(p), total(truth), _SMOOTH_IOU_PX / STRIDE**2)
+        return functional.binary_cross_entropy_with_logits(log_odds, truth) + 1 - iou.mean()
+
+    return replace(options, mask=_fitted(options.mask, torch.cat(rows), loss))
+
+
+def _with_centre_regressed(options: CrfOptions, examples: Sequence[_Prepared]) -> CrfOptions:
+    """Return `options` with the centre map's terms of highest likelihood at its peaks; see above."""
+    rows = []
+    layer = CrfLayer(options)
+    for example in examples:
+        with torch.no_grad():
             mask, _ = layer(example.particle_logit, example.centre_logit, example.bank)
-            support, margin = (torch.tanh(0.5 * u) for u in (mask.log_odds, example.centre_logit))
-            maps = [example.centre_logit]
-            maps += [example.bank[kernel](support) for kernel in terms.support]
-            maps += [example.bank[kernel](margin) for kernel in terms.kernels]
-            columns.append(torch.stack([one[example.peaks] for one in maps], dim=1))
-            right.append(example.right)
-    design, target = torch.cat(columns).double(), torch.cat(right).double()
-    mean, spread = design.mean(0), design.std(0).clamp(min=1e-6)
-    weights = torch.zeros(design.shape[1] + 1, dtype=torch.float64, requires_grad=True)
-    scaled = (design - mean) / spread
-    optimiser = torch.optim.LBFGS([weights], max_iter=200, line_search_fn="strong_wolfe")
+        maps = _columns(options.centre, example.centre_logit, mask.log_odds, example)
+        y, x = example.peaks
+        rows.append(maps[:, y, x].T)
+    right = torch.cat([example.right for example in examples]).double()
+
+    def loss(log_odds: Tensor) -> Tensor:
+        return functional.binary_cross_entropy_with_logits(log_odds, right)
+
+    return replace(options, centre=_fitted(options.centre, torch.cat(rows), loss))
+
+
+def _columns(terms: Terms, logit: Tensor, other_logit: Tensor, example: _Prepared) -> Tensor:
+    """Return ``(k, y, x)``: what the weights of `terms` multiply in the first mean-field iteration."""
+    with torch.no_grad():
+        own, other = torch.tanh(0.5 * logit), torch.tanh(0.5 * other_logit)
+        maps = [logit, -confidence(example.centre_logit).log().expand_as(logit)]
+        maps += [example.bank[kernel](other) for kernel in terms.support]
+        maps += [example.bank[kernel](own) for kernel in terms.kernels]
+        return torch.stack(maps)
+
+
+def _fitted(terms: Terms, design: Tensor, loss: Loss) -> Terms:
+    """Return `terms` with the weights of lowest loss for the ``(n, k)`` rows of `_columns`, ridged."""
+    design = design.double()
+    mean, spread = design.mean(0), design.std(0).clamp(min=1e-3)
+    design = (design - mean) / spread
+    # The network's own log odds are the start.
+    weights = torch.zeros(design.shape[1] + 1, dtype=torch.float64)
+    weights[0], weights[1] = mean[0], spread[0]
+    weights.requires_grad_()
+    optimiser = torch.optim.LBFGS([weights], max_iter=100, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        loss = functional.binary_cross_entropy_with_logits(scaled @ weights[1:] + weights[0], target)
-        loss = loss + RIDGE * (weights[1:] ** 2).sum()
-        loss.backward()
-        return loss
+        ridged = loss(design @ weights[1:] + weights[0]) + RIDGE * (weights[1:] ** 2).sum()
+        ridged.backward()
+        return ridged
 
     optimiser.step(closure)
-    intercept, slopes = weights.detach()[0], weights.detach()[1:] / spread
-    bias = float(intercept - (slopes * mean).sum())
-    split = 1 + len(terms.support)
-    return replace(
-        terms,
+    slopes = weights.detach()[1:] / spread
+    first = 2 + len(terms.support)
+    return Terms(
         scale=float(slopes[0]),
-        bias=bias,
-        support=with_weights(terms.support, slopes[1:split]),
-        kernels=with_weights(terms.kernels, slopes[split:]),
+        bias=float(weights.detach()[0] - slopes @ mean),
+        context=float(slopes[1]),
+        support=with_weights(terms.support, slopes[2:first]),
+        kernels=with_weights(terms.kernels, slopes[first:]),
     )
+
+
+def _soft_iou(both: Tensor, said: Tensor, true: Tensor, smooth: float) -> Tensor:
+    return (both + smooth) / (said + true - both + 2 * smooth)
 
 
 def _loss(layer: CrfLayer, example: _Prepared) -> Tensor:
     mask, centre = layer(example.particle_logit, example.centre_logit, example.bank)
     entropy = functional.binary_cross_entropy_with_logits(mask.log_odds, example.particle)
     p = torch.sigmoid(mask.log_odds)
-    both = (p * example.particle).sum() + _SMOOTH_IOU_PX
-    iou = both / (p.sum() + example.particle.sum() - both + 2 * _SMOOTH_IOU_PX)
+    iou = _soft_iou((p * example.particle).sum(), p.sum(), example.particle.sum(), _SMOOTH_IOU_PX)
     height = example.peak_filter(torch.sigmoid(centre.log_odds))[example.peaks].clamp(1e-6, 1 - 1e-6)
     peaks = functional.binary_cross_entropy(height, example.right) if len(height) else p.new_zeros(())
     return entropy + 1 - iou + peaks

@@ -62,7 +62,7 @@ class Terms:
         Weight of ``-log(confidence)`` in the unary term, see `cryoseg_ext.crf.layer.confidence`: the weak
         particles of a faint micrograph are not measured by the strong ones of another.
     support : tuple of Kernel
-        Unary terms too: smoothed maps of the particle probability, for the centre map.
+        Unary terms too: how strongly a pixel follows its neighbours in the other one of the two maps.
     kernels : tuple of Kernel
         The pairwise terms.
     """

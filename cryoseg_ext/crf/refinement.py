@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cryoseg_ext.crf.kernels import KernelBank
 from cryoseg_ext.crf.layer import CrfLayer
-from cryoseg_ext.crf.options import CrfOptions, Terms
+from cryoseg_ext.crf.options import CrfOptions
 
 Image = NDArray[np.float32]
 
@@ -30,26 +30,6 @@ class Refined:
     particle: Image
     centre: Image
     energies: list[float]
-
-
-def refine(logit: Image, reference: Image, diameter_px: float, options: CrfOptions) -> Image:
-    """Return the refined mask alone, for a segmentation without a centre map; see `refine_maps`.
-
-    Parameters
-    ----------
-    logit, reference : NDArray[np.float32]
-        ``(y, x)`` log odds of particle, and the micrograph.
-    diameter_px, options
-        As in `refine_maps`; what the options say of the centre map is left out.
-
-    Returns
-    -------
-    NDArray[np.float32]
-        ``(y, x)`` probability of particle.
-    """
-    centre = np.full_like(logit, 0.5, dtype=np.float32)
-    mask_only = replace(options, centre=Terms())
-    return refine_maps(logit, centre, reference, diameter_px, mask_only).particle
 
 
 def refine_maps(

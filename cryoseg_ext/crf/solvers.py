@@ -39,7 +39,9 @@ class Solution:
     energies: list[float]
 
 
-def mean_field(unary: Tensor, kernels: Kernels, iterations: int) -> Solution:
+def mean_field(
+    unary: Tensor, kernels: Kernels, iterations: int, *, start: Tensor | None = None
+) -> Solution:
     """Solve by parallel mean field (Krähenbühl & Koltun 2011, arXiv:1210.5644).
 
     Parameters
@@ -50,8 +52,11 @@ def mean_field(unary: Tensor, kernels: Kernels, iterations: int) -> Solution:
         The pairwise terms; a negative weight repels.
     iterations : int
         Parallel updates ``h = u + Q tanh(h / 2)``; 0 returns `unary`.
+    start : Tensor, optional
+        ``(y, x)`` log odds of the first state, `unary` by default: those of the network, where the unary
+        terms are not its own log odds alone.
     """
-    log_odds, energies = unary, []
+    log_odds, energies = unary if start is None or not iterations else start, []
     for _ in range(iterations):
         margin = torch.tanh(0.5 * log_odds)
         message = _message(kernels, margin)
@@ -75,6 +80,7 @@ def frank_wolfe(
     strength: float = 1.0,
     step: StepRule = "fixed",
     steps: Sequence[Tensor | float] = (),
+    start: Tensor | None = None,
 ) -> Solution:
     """Solve by (regularised) Frank-Wolfe (Lê-Huu & Alahari 2021, arXiv:2110.14759).
 
@@ -100,8 +106,10 @@ def frank_wolfe(
         the energy never rises.
     steps : sequence of Tensor or float
         Fixed or learned steps; the last one is repeated.
+    start : Tensor, optional
+        As in `mean_field`.
     """
-    margin = torch.tanh(0.5 * unary)
+    margin = torch.tanh(0.5 * (unary if start is None or not iterations else start))
     message = _message(kernels, margin) if iterations else torch.zeros_like(margin)
     energies = [energy(unary, margin, message)]
     for k in range(iterations):

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cryoseg_ext.crf.learn import LEARNABLE, CrfExample, learn_crf
-from cryoseg_ext.crf.options import CrfOptions
-from cryoseg_ext.network import Model, segment
+from cryoseg_ext.crf.learn import CrfExample, learn_crf
+from cryoseg_ext.network import Model, NetworkOutput, segment
 from cryoseg_ext.normalise import WORKING_DIAMETER_PX, normalise
+from cryoseg_ext.simulation import Specimen
 from cryoseg_ext.simulation.micrograph import PARTICLE, SimulatedMicrograph
 from cryoseg_ext.training.dataset import simulate_field
 
 N_EXAMPLES = 300
 
 
-def fit_crf(model: Model, field_px: int, seed: int, initial: CrfOptions = LEARNABLE) -> Model:
+def fit_crf(model: Model, field_px: int, seed: int, library: Sequence[Specimen] = ()) -> Model:
     """Return `model` with a CRF learned on the maps of its own, frozen network.
 
     Its scores have to be calibrated again, because they are calibrated to the maps after the CRF.
@@ -29,20 +31,21 @@ def fit_crf(model: Model, field_px: int, seed: int, initial: CrfOptions = LEARNA
         Width of the simulated fields in working pixels.
     seed : int
         Of the fields; another one than those of the training.
-    initial : CrfOptions
-        The form of the CRF and its first weights.
+    library : sequence of Specimen
+        Structures to draw from beside the procedural ones.
     """
     examples = []
     for index in range(N_EXAMPLES):
-        field = simulate_field(np.random.default_rng([seed, index]), field_px)
-        examples.append(crf_example(field, model))
-    return replace(model, crf=learn_crf(examples, WORKING_DIAMETER_PX, initial))
+        field = simulate_field(np.random.default_rng([seed, index]), field_px, library=library)
+        micrograph = normalise(field.image, np.ones(field.image.shape, np.bool_))
+        examples.append(crf_example(field, micrograph, segment(micrograph, model)))
+    return replace(model, crf=learn_crf(examples, WORKING_DIAMETER_PX))
 
 
-def crf_example(field: SimulatedMicrograph, model: Model) -> CrfExample:
-    """Return what the network says of a simulated field, and the truth."""
-    micrograph = normalise(field.image, np.ones(field.image.shape, np.bool_))
-    output = segment(micrograph, model)
+def crf_example(
+    field: SimulatedMicrograph, micrograph: NDArray[np.float32], output: NetworkOutput
+) -> CrfExample:
+    """Return what the network says of a simulated field, normalised to `micrograph`, and the truth."""
     return CrfExample(
         micrograph,
         output.particle_logit,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from torch import nn
 from cryoseg_ext.extract import Calibration
 from cryoseg_ext.network import Model, load_model, save_model
 from cryoseg_ext.network.architectures import DEFAULT_ARCHITECTURE, build_network, parse_architecture
+from cryoseg_ext.simulation import Specimen
 from cryoseg_ext.training.calibrate import calibrate
 from cryoseg_ext.training.crf import fit_crf
 from cryoseg_ext.training.dataset import SimulatedFields, load_library
@@ -67,14 +69,28 @@ def train(
             description = asdict(options) | {
                 "data": f"simulated micrographs, procedural specimens and {len(library)} structures"
             }
-            # The score is calibrated last: on the maps after the CRF.
             unscored = Calibration(0.0, (1.0, 0.0, 0.0))
             model = Model(network, architecture, unscored, 0.5, description, processes.device)
-            watch.say("learning the conditional random field on fresh simulated fields")
-            model = fit_crf(model, options.field_px, options.seed + 2)
-            watch.say("calibrating the score on fresh simulated fields")
-            save_model(calibrate(model, options.field_px, options.seed + 1), path)
+            watch.say("learning the random field and calibrating the score on fresh simulated fields")
+            save_model(finished(model, options.field_px, options.seed, library), path)
         return path
+
+
+def finished(model: Model, field_px: int, seed: int, library: Sequence[Specimen]) -> Model:
+    """Return a trained network with its CRF, and with scores calibrated to the maps after it.
+
+    Parameters
+    ----------
+    model : Model
+        The network; nothing else of it is kept but what it was trained on.
+    field_px : int
+        Width of the simulated fields in working pixels.
+    seed : int
+        Of the training; the fields are others than those.
+    library : sequence of Specimen
+        Structures that the CRF is learned on beside the procedural ones.
+    """
+    return calibrate(fit_crf(model, field_px, seed + 2, library), field_px, seed + 1)
 
 
 def first_network(options: TrainingOptions) -> tuple[dict[str, Any], nn.Module]:
