@@ -54,6 +54,14 @@ BOUNDARY_PX = 2
 MATCH_PX = 0.3 * WORKING_DIAMETER_PX
 PRECISIONS = (0.9, 0.8, 0.7)
 APPEARANCE = Kernel(0.0, 0.3, 1.5)
+PAIRWISE = CrfOptions(
+    iterations=1,
+    mask=Terms(kernels=tuple(Kernel(0.0, sigma) for sigma in (0.08, 0.25, 0.6))),
+    centre=Terms(
+        support=tuple(Kernel(0.0, sigma) for sigma in (0.2, 0.5, 1.5)),
+        kernels=tuple(Kernel(0.0, sigma) for sigma in (0.08, 0.16, 0.25, 0.4, 0.7)),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -130,18 +138,19 @@ def searched(examples: Sequence[CrfExample]) -> Iterator[tuple[str, CrfOptions]]
     def learned(options: CrfOptions, epochs: int = 0) -> CrfOptions:
         return learn_crf(examples, WORKING_DIAMETER_PX, options, epochs=epochs)
 
-    default = learned(LEARNABLE)
+    default = learned(PAIRWISE)
     yield "network", replace(default, solver="none")
+    yield "the default, unary terms", learned(LEARNABLE)
     yield "learned, mean_field", default
-    yield "learned, 3 iterations", learned(replace(LEARNABLE, iterations=3), epochs=1)
+    yield "learned, 3 iterations", learned(replace(PAIRWISE, iterations=3), epochs=1)
     for regulariser in REGULARISERS:
         for step in STEPS:
             solver = replace(default, solver="frank_wolfe", regulariser=regulariser, step=step, steps=(0.5,))
             yield f"learned, frank_wolfe {regulariser} {step}", replace(solver, iterations=3)
-    appearance = replace(LEARNABLE.mask, kernels=(*LEARNABLE.mask.kernels, APPEARANCE))
+    appearance = Terms(kernels=(*PAIRWISE.mask.kernels, APPEARANCE))
     for name in FILTERS:
         for reference in REFERENCES if name == "grid" else REFERENCES[:2]:
-            one = replace(LEARNABLE, mask=appearance, filter=name, reference=reference)
+            one = replace(PAIRWISE, mask=appearance, filter=name, reference=reference)
             yield f"learned, with {name} {reference}", learned(one)
 
 

@@ -39,9 +39,7 @@ class Solution:
     energies: list[float]
 
 
-def mean_field(
-    unary: Tensor, kernels: Kernels, iterations: int, *, start: Tensor | None = None
-) -> Solution:
+def mean_field(unary: Tensor, kernels: Kernels, iterations: int, *, start: Tensor | None = None) -> Solution:
     """Solve by parallel mean field (Krähenbühl & Koltun 2011, arXiv:1210.5644).
 
     Parameters

@@ -17,7 +17,7 @@ from scipy.special import expit
 from cryoseg_ext.crf import CrfChoice, CrfLayer, CrfOptions, Kernel, Terms, chosen_crf, refine_maps
 from cryoseg_ext.crf.kernels import KernelBank
 from cryoseg_ext.crf.layer import confidence
-from cryoseg_ext.crf.learn import LEARNABLE, CrfExample, learn_crf
+from cryoseg_ext.crf.learn import CrfExample, learn_crf
 from cryoseg_ext.crf.options import MILD_POTTS
 from cryoseg_ext.network import load_model, save_model
 
@@ -30,6 +30,13 @@ EVERYTHING = Terms(
     kernels=(Kernel(0.5, 0.08), Kernel(-0.2, 0.9), Kernel(0.6, 0.3, 1.5)),
 )
 FULL = CrfOptions(mask=EVERYTHING, centre=EVERYTHING)
+FORM = CrfOptions(
+    iterations=1,
+    mask=Terms(kernels=(Kernel(0.0, 0.1), Kernel(0.0, 0.3, 1.5))),
+    centre=Terms(
+        support=(Kernel(0.0, 0.5),), kernels=(Kernel(0.0, 0.08), Kernel(0.0, 0.25), Kernel(0.0, 0.7))
+    ),
+)
 
 Image = NDArray[np.float32]
 
@@ -151,8 +158,7 @@ def mean_iou(scenes: list[CrfExample], options: CrfOptions) -> float:
 
 def test_a_learned_crf_finds_more_of_the_mask_than_the_network() -> None:
     scenes = examples()
-    form = replace(LEARNABLE, mask=replace(LEARNABLE.mask, kernels=(Kernel(0.0, 0.1), Kernel(0.0, 0.3, 1.5))))
-    learned = learn_crf(scenes[:4], DIAMETER_PX, form)
+    learned = learn_crf(scenes[:4], DIAMETER_PX, FORM)
     assert [kernel.sigma for kernel in learned.mask.kernels] == [0.1, 0.3]
     assert max(kernel.weight for kernel in learned.mask.kernels) > 0.1
     unseen = scenes[4:]
@@ -164,7 +170,7 @@ def test_a_learned_crf_leaves_no_peak_where_there_is_no_particle() -> None:
     scenes = examples()
     for one in scenes:
         one.centre[5:8, 5:8] = 0.3
-    learned = learn_crf(scenes, DIAMETER_PX, LEARNABLE)
+    learned = learn_crf(scenes, DIAMETER_PX, FORM)
     for one in scenes:
         maps = (one.particle_logit, one.centre, one.micrograph)
         centre = refine_maps(*maps, DIAMETER_PX, learned).centre
@@ -177,11 +183,11 @@ def test_gradient_descent_goes_on_where_one_iteration_is_not_all() -> None:
     losses: list[float] = []
     # Filters that the pipeline has built without gradients serve here as well.
     scenes = examples()
-    mean_iou(scenes, LEARNABLE)
+    mean_iou(scenes, FORM)
     learned = learn_crf(
         scenes,
         DIAMETER_PX,
-        replace(LEARNABLE, iterations=3),
+        replace(FORM, iterations=3),
         epochs=12,
         batch=6,
         learning_rate=0.05,
