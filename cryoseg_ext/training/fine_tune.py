@@ -42,6 +42,12 @@ class FineTuningOptions(TrainingOptions):
         Share of the micrographs that is kept for validation, at least one.
     complete : bool
         Whether everything without a pick is background.
+
+    Notes
+    -----
+    The learning rate and the share of simulated fields were chosen on two of the first five micrographs of
+    EMPIAR-10017 (15_30_21, 15_36_26) after training on the other three: 400 steps at 4e-4 with a share of
+    0.34 brought the average precision from .845 to .876, 200 at 1e-3 with 0.17 to .879.
     """
 
     steps: int = 600

@@ -155,9 +155,7 @@ def optimise(
     CryosegError
         If the checkpoint in `out` is of another recipe or other data, or cannot be read.
     """
-    average = AveragedModel(
-        network, multi_avg_fn=get_ema_multi_avg_fn(options.average_decay), use_buffers=True
-    )
+    average = AveragedModel(network, multi_avg_fn=moving_average(options.average_decay), use_buffers=True)
     optimiser = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, weight_decay=1e-4)
     schedule = _schedule(optimiser, options.steps)
     state = {"network": network, "average": average, "optimiser": optimiser, "schedule": schedule}
@@ -192,6 +190,19 @@ def optimise(
     network.load_state_dict(progress.best or average.module.state_dict())
     network.eval()
     return progress.history
+
+
+def moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
+    """Return the update of an exponential moving average for `AveragedModel`.
+
+    Over the first steps the decay is only ``(1 + n) / (10 + n)``, or the untrained network would still weigh
+    most after a short training.
+    """
+
+    def update(averaged: Any, current: Any, n: Any) -> None:
+        get_ema_multi_avg_fn(min(decay, (1 + int(n)) / (10 + int(n))))(averaged, current, n)
+
+    return update
 
 
 def write_log(path: Path, history: list[Epoch]) -> None:

@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.optim.swa_utils import AveragedModel
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.network import load_model
 from cryoseg_ext.training import TrainingOptions, Watch, calibrate, train
 from cryoseg_ext.training.calibrate import fit_calibration
 from cryoseg_ext.training.dataset import SimulatedFields, centre_map
+from cryoseg_ext.training.loop import moving_average
 
 OPTIONS = TrainingOptions("residual_unet:8", steps=4, steps_per_epoch=2, batch=2, field_px=64)
 
@@ -55,6 +57,15 @@ def test_an_unknown_loss_is_refused_before_anything_is_computed(tmp_path: Path) 
     with pytest.raises(CryosegError, match="--loss nonsense"):
         train(replace(OPTIONS, loss="nonsense"), tmp_path / "out", workers=0)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_average_of_a_short_training_has_forgotten_the_untrained_network() -> None:
+    network = torch.nn.Linear(1, 1)
+    average = AveragedModel(network, multi_avg_fn=moving_average(0.998), use_buffers=True)
+    for step in range(101):
+        network.weight.data.fill_(float(step))
+        average.update_parameters(network)
+    assert 80 < average.module.state_dict()["weight"].item() < 100
 
 
 def test_fields_are_the_same_in_any_order() -> None:
