@@ -101,7 +101,7 @@ def blobs(seed: int) -> NDArray[np.float32]:
     return np.asarray(100 * gaussian_filter(image, 5) + noise, dtype=np.float32)
 
 
-def _load_model(path: Path, device: str) -> SimpleNamespace:
+def _load_model(path: Path, device: str, architecture: str | None = None) -> SimpleNamespace:
     return SimpleNamespace(threshold=MODEL_THRESHOLD)
 
 

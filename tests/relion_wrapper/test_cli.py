@@ -12,6 +12,7 @@ import starfile
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.picks import Picks
+from cryoseg_ext.quality import AreaShares
 from cryoseg_ext.size.estimate import Measurement
 
 if TYPE_CHECKING:
@@ -155,6 +156,8 @@ def test_a_job_on_filaments_lists_their_starts_and_ends_too(
         candidates=segments,
         working=SimpleNamespace(image=np.zeros(SHAPE, np.float32), source_shape=SHAPE),
         mask=np.zeros(SHAPE, np.bool_),
+        contaminated=np.zeros(SHAPE, np.bool_),
+        areas=AreaShares(0.0, 0.0, 0.0),
     )
     with monkeypatch.context() as patch:
         patch.setattr("cryoseg_ext.pipeline.pick_repaired", lambda *_: picked)

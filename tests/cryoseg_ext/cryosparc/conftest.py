@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ import uvicorn
 from cryosparc.dataset import Dataset
 from fastapi import FastAPI
 
+from cryoseg_ext.simulation import draw_specimen, simulate_micrograph
+from cryoseg_ext.simulation.presets import TYPICAL
 from tests.cryoseg_ext.cryosparc.instance import EMAIL, LICENSE, PASSWORD, Group, Instance, Job
 from tests.cryoseg_ext.cryosparc.rest import rest_app
 from tests.cryoseg_ext.cryosparc.rpc import rpc_app
@@ -173,7 +175,7 @@ def instance(tmp_path: Path, version: str) -> Instance:
     linked.symlink_to(real)
     data.mkdir()
     for number in range(3):
-        image = blobs(number)
+        image = micrograph(number)
         mrcfile.write(data / f"{number}.mrc", image, voxel_size=PIXEL_SIZE_A)
         (real / f"J2/imported/mic{number}.mrc").symlink_to(Path("../../../..", "data", f"{number}.mrc"))
         mrcfile.write(real / f"J2/denoised{number}.mrc", binned(image), voxel_size=2 * PIXEL_SIZE_A)
@@ -216,14 +218,13 @@ def environment(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     return monkeypatch
 
 
-def blobs(seed: int) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Return a micrograph with dark balls as particles."""
-    y, x = np.indices(SHAPE)
-    image = np.random.default_rng(seed).normal(100, 1, SHAPE)
-    for x_px, y_px in CENTRES_PX:
-        squared = ((x - x_px) ** 2 + (y - y_px) ** 2) / (DIAMETER_A / PIXEL_SIZE_A / 2) ** 2
-        image -= 0.8 * np.sqrt(np.clip(1 - squared, 0, 1))
-    return image.astype(np.float32)
+def micrograph(seed: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return a simulated micrograph with hollow particles in clear view."""
+    rng = np.random.default_rng(seed)
+    conditions = replace(TYPICAL, contaminated=False, dose_e_A2=None, snr=1.0)
+    centres_px = np.array(CENTRES_PX, np.float64)
+    shell = draw_specimen(rng, "shell")
+    return simulate_micrograph(rng, SHAPE, PIXEL_SIZE_A, shell, DIAMETER_A, conditions, centres_px).image
 
 
 def exposures(number: int) -> Dataset[Any]:

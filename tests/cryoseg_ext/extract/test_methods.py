@@ -68,7 +68,7 @@ def test_touching_discs_are_split_by_all_methods_that_can(angle: float, distance
             picks = _picks(maps, ExtractionOptions(method, erosion_A=0.38 * DIAMETER_A))
         assert len(picks) == 2, method
         off_px = cdist(source_px(pair), _xy(picks)).min(axis=1) / STEP
-        assert off_px.max() < (0.02 if method == "centre" else 0.08) * DIAMETER_PX, method
+        assert off_px.max() < (0.02 if method == "centre" else 0.12) * DIAMETER_PX, method
 
 
 @settings(max_examples=30)

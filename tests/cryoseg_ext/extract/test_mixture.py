@@ -59,7 +59,7 @@ def test_without_a_mask_the_stated_size_stands_in_and_a_measured_pick_goes_first
 
 def test_both_specimens_of_a_simulated_mixture_are_found_with_their_sizes() -> None:
     rng = np.random.default_rng(1)
-    conditions: Conditions = replace(TYPICAL, contaminated=False)
+    conditions: Conditions = replace(TYPICAL, contaminated=False, dose_e_A2=None, snr=0.7)
     shape, sizes_A = (560, 560), (120.0, 240.0)
     centres = draw_centres(rng, shape, 40, 200 / PIXEL_A, 35)
     fields = [
