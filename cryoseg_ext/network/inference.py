@@ -80,16 +80,12 @@ def _segment_tile(image: Image, model: Model, stride: int) -> Image:
     height, width = image.shape
     pad = (0, -width % stride, 0, -height % stride)
     batch = torch.from_numpy(np.ascontiguousarray(image))[None, None].to(model.device)
-    batch = torch.nn.functional.pad(batch, pad).to(memory_format=torch.channels_last)
+    batch = torch.nn.functional.pad(batch, pad)
     with torch.inference_mode():
-        classes, centre = (
-            (view + turned.transpose(2, 3)) / 2
-            for view, turned in zip(
-                model.network(batch),
-                model.network(batch.transpose(2, 3).contiguous(memory_format=torch.channels_last)),
-                strict=True,
-            )
-        )
+        # Through the image and the image transposed.
+        views = [view.contiguous(memory_format=torch.channels_last) for view in (batch, batch.mT)]
+        outputs = [model.network(view) for view in views]
+        classes, centre = ((one + turned.mT) / 2 for one, turned in zip(*outputs, strict=True))
         others = torch.logsumexp(classes[:, [0, 2]], dim=1)
         maps = torch.stack(
             [classes[:, 1] - others, torch.softmax(classes, dim=1)[:, 2], torch.sigmoid(centre[:, 0])], dim=1
