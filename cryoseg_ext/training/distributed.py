@@ -66,5 +66,7 @@ def team(device: str) -> Iterator[Team]:
     distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     try:
         yield Team(distributed.get_rank(), size, device)
+        # Leaving while another process still talks can end this one with an abort.
+        distributed.barrier()
     finally:
         distributed.destroy_process_group()
