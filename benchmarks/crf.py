@@ -33,18 +33,17 @@ from cryoseg_ext.crf import CrfOptions, Kernel, Refined, Terms, refine_maps
 from cryoseg_ext.crf.learn import LEARNABLE, CrfExample, learn_crf
 from cryoseg_ext.crf.options import FILTERS, MILD_POTTS, REFERENCES, REGULARISERS, STEPS
 from cryoseg_ext.evaluation import match_picks
-from cryoseg_ext.extract import Calibration, Candidates, extract_picks, find_candidates
+from cryoseg_ext.extract import Calibration, Candidates, Maps, extract_picks, find_candidates
 from cryoseg_ext.network import Model, load_model, save_model, segment
 from cryoseg_ext.normalise import WORKING_DIAMETER_PX, WorkingMicrograph, normalise
-from cryoseg_ext.picks import Picks
 from cryoseg_ext.simulation import SimulatedMicrograph, draw_conditions, simulate_micrograph
 from cryoseg_ext.simulation.structures import specimen_from_file, structure_files
-from cryoseg_ext.training.calibrate import fit_calibration
+from cryoseg_ext.training.calibrate import fit_scores, rightness
 from cryoseg_ext.training.crf import crf_example
 from cryoseg_ext.training.dataset import TRUE_OVER_STATED, load_library, simulate_field
 from cryoseg_ext.training.simulated import finished
 
-FIELD_PX = 256
+FIELD_PX, LEARN_FIELD_PX = 512, 256
 LEARN_SEED, CHOOSE_SEED, TEST_SEED, JUDGE_SEED = 7001, 7002, 7003, 7004
 STRUCTURES = Path("/work/shared/data/structures")
 HELD_OUT = ("1u19", "1igy", "3d2f", "3cf3", "5gjv", "4v4r", "2buk")
@@ -83,6 +82,10 @@ class Outcome:
     seconds: float
 
 
+Variant = tuple[str, CrfOptions, bool]
+"""Its name, what is done to the maps, and whether the candidates have a field of their own."""
+
+
 def main() -> None:
     """Run one of the commands."""
     parser = argparse.ArgumentParser(
@@ -101,7 +104,7 @@ def main() -> None:
     model = load_model(args.model)
     if args.command == "learn":
         seed = int(model.training.get("seed", LEARN_SEED))
-        learned = finished(model, FIELD_PX, seed, load_library(args.structures, HELD_OUT))
+        learned = finished(model, LEARN_FIELD_PX, seed, load_library(args.structures, HELD_OUT))
         print(json.dumps(learned.crf.as_dict(), indent=1))
         save_model(learned, args.out or Path("model.safetensors"))
         return
@@ -111,55 +114,57 @@ def main() -> None:
         variants = parts(model.crf)
     else:
         judge = list(training_fields(model, args.structures, args.fields, JUDGE_SEED))
-        examples = [field.maps for field in training_fields(model, args.structures, args.fields, LEARN_SEED)]
+        fields = training_fields(model, args.structures, args.fields, LEARN_SEED, LEARN_FIELD_PX)
+        examples = [field.maps for field in fields]
         variants = searched(examples)
     out = args.out or Path(f"benchmarks/results/crf_{args.command}.json")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(compare(variants, choose, judge), indent=1) + "\n")
 
 
-def parts(crf: CrfOptions) -> Iterator[tuple[str, CrfOptions]]:
+def parts(crf: CrfOptions) -> Iterator[Variant]:
     """Yield the network alone, the model's CRF, what is left of it without some part, and classical ones."""
-    mask, centre = crf.mask, crf.centre
     strong = tuple(replace(kernel, weight=3 * kernel.weight) for kernel in MILD_POTTS.kernels)
-    yield "network", replace(crf, solver="none")
-    yield "CRF", crf
-    yield "mask only", replace(crf, centre=Terms())
-    yield "centre map only", replace(crf, mask=Terms())
-    context = (Terms(mask.scale, mask.bias, mask.context), Terms(centre.scale, centre.bias, centre.context))
-    yield "context only", replace(crf, mask=context[0], centre=context[1])
-    yield "mild Potts", CrfOptions(mask=MILD_POTTS)
-    yield "strong Potts", CrfOptions(iterations=5, mask=Terms(kernels=strong))
+    yield "network", replace(crf, solver="none"), False
+    yield "CRF", crf, True
+    yield "maps only", crf, False
+    yield "candidates only", replace(crf, solver="none"), True
+    yield "mild Potts", CrfOptions(mask=MILD_POTTS), False
+    yield "strong Potts", CrfOptions(iterations=5, mask=Terms(kernels=strong)), False
 
 
-def searched(examples: Sequence[CrfExample]) -> Iterator[tuple[str, CrfOptions]]:
+def searched(examples: Sequence[CrfExample]) -> Iterator[Variant]:
     """Yield the variants of the search, each with weights learned on `examples`."""
 
     def learned(options: CrfOptions, epochs: int = 0) -> CrfOptions:
         return learn_crf(examples, WORKING_DIAMETER_PX, options, epochs=epochs)
 
     default = learned(PAIRWISE)
-    yield "network", replace(default, solver="none")
-    yield "the default, unary terms", learned(LEARNABLE)
-    yield "learned, mean_field", default
-    yield "learned, 3 iterations", learned(replace(PAIRWISE, iterations=3), epochs=1)
+    unary = learned(LEARNABLE)
+    yield "network", replace(default, solver="none"), False
+    yield "the default: unary terms, candidates", unary, True
+    yield "unary terms", unary, False
+    yield "learned, mean_field", default, False
+    yield "learned, 3 iterations", learned(replace(PAIRWISE, iterations=3), epochs=1), False
     for regulariser in REGULARISERS:
         for step in STEPS:
             solver = replace(default, solver="frank_wolfe", regulariser=regulariser, step=step, steps=(0.5,))
-            yield f"learned, frank_wolfe {regulariser} {step}", replace(solver, iterations=3)
+            yield f"learned, frank_wolfe {regulariser} {step}", replace(solver, iterations=3), False
     appearance = Terms(kernels=(*PAIRWISE.mask.kernels, APPEARANCE))
     for name in FILTERS:
         for reference in REFERENCES if name == "grid" else REFERENCES[:2]:
             one = replace(PAIRWISE, mask=appearance, filter=name, reference=reference)
-            yield f"learned, with {name} {reference}", learned(one)
+            yield f"learned, with {name} {reference}", learned(one), False
 
 
-def training_fields(model: Model, structures: Path, n: int, seed: int) -> Iterator[Field]:
+def training_fields(
+    model: Model, structures: Path, n: int, seed: int, field_px: int = FIELD_PX
+) -> Iterator[Field]:
     """Yield `n` fields as the network was trained on."""
     library = load_library(structures, HELD_OUT)
     for index in range(n):
         yield looked_at(
-            simulate_field(np.random.default_rng([seed, index]), FIELD_PX, library=library), model
+            simulate_field(np.random.default_rng([seed, index]), field_px, library=library), model
         )
 
 
@@ -191,7 +196,7 @@ def looked_at(field: SimulatedMicrograph, model: Model) -> Field:
 
 
 def compare(
-    variants: Iterator[tuple[str, CrfOptions]], choose: Sequence[Field], judge: Sequence[Field]
+    variants: Iterator[Variant], choose: Sequence[Field], judge: Sequence[Field]
 ) -> list[dict[str, Any]]:
     """Print and return the scores of every variant and its differences from the first."""
     rows: list[dict[str, Any]] = []
@@ -199,8 +204,8 @@ def compare(
     n_truth = np.array([len(field.maps.xy_px) for field in judge])
     snr = np.array([field.snr for field in judge])
     levels = [one for one in TEST_SNRS if (snr == one).any()]
-    for name, crf in variants:
-        outcome = evaluate(crf, choose, judge)
+    for name, crf, joined in variants:
+        outcome = evaluate(crf, joined, choose, judge)
         base = base or outcome
         gain = outcome.iou - base.iou
         row: dict[str, Any] = {"variant": name, "ms": 1000 * outcome.seconds}
@@ -233,17 +238,17 @@ def interval(
     return float(statistic(sample)), float(low), float(high)
 
 
-def evaluate(crf: CrfOptions, choose: Sequence[Field], judge: Sequence[Field]) -> Outcome:
+def evaluate(crf: CrfOptions, joined: bool, choose: Sequence[Field], judge: Sequence[Field]) -> Outcome:
     """Score one variant at the threshold and calibration that suit it best on the fields to choose on."""
-    overlap, features, right = [], [], []
+    overlap, found = [], []
     for field in choose:
         maps = refined(field, crf)
         overlap.append(overlaps(maps.particle, field.maps.particle))
-        found, hit = find(field, maps)
-        features.append(found.features)
-        right.append(hit)
+        found.append(rightness(candidates(field, maps), field.maps.xy_px, MATCH_PX))
     threshold = THRESHOLDS[np.nanmean(overlap, axis=0).argmax()]
-    calibration = fit_calibration(np.concatenate(features), np.concatenate(right))
+    calibration = fit_scores(found)
+    if not joined:
+        calibration = replace(calibration, consensus=None)
     iou, boundary, picks, seconds = [], [], [], 0.0
     for field in judge:
         start = time.perf_counter()
@@ -289,13 +294,9 @@ def boundary_f1(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def find(field: Field, maps: Refined) -> tuple[Candidates, NDArray[np.bool_]]:
-    """Return the candidates, best first, and which are right."""
-    found = find_candidates(maps.centre, maps.particle, field.contaminant)
-    order = np.argsort(-found.features[:, 0], kind="stable")
-    found = Candidates(found.x_px[order], found.y_px[order], found.features[order])
-    ranked = Picks(found.x_px, found.y_px, found.features[:, 0])
-    return found, match_picks(field.maps.xy_px, ranked, MATCH_PX)
+def candidates(field: Field, maps: Refined) -> Candidates:
+    """Return the candidates that are in the maps."""
+    return find_candidates(Maps(field.maps.micrograph, maps.centre, maps.particle, field.contaminant))
 
 
 def picked(
@@ -304,36 +305,34 @@ def picked(
     """Return which picks are right, and their scores."""
     shape = (FIELD_PX, FIELD_PX)
     working = WorkingMicrograph(field.maps.micrograph, np.ones(shape, np.bool_), shape)
-    candidates = find_candidates(maps.centre, maps.particle, field.contaminant)
-    picks = extract_picks(candidates, working, calibration)
+    picks = extract_picks(candidates(field, maps), working, calibration)
     return match_picks(field.maps.xy_px, picks, MATCH_PX), picks.score
 
 
 def pick_rows(outcome: Outcome, base: Outcome, n_truth: NDArray[np.int64]) -> dict[str, Any]:
-    """Return average precision and recall at equal precision, and the paired differences."""
+    """Return average precision and recall at equal precisions, and the paired differences."""
     everything = np.arange(len(n_truth))
     row: dict[str, Any] = {}
-    for number, name in enumerate(["ap", *(f"recall@{p}" for p in PRECISIONS)]):
+    for number, name in enumerate(["ap", *(f"recall@{p}" for p in PRECISIONS), "mean_recall"]):
         row[name] = float(pick_scores(outcome, n_truth, everything)[number])
         row[f"d_{name}"] = interval(
             len(n_truth),
             lambda drawn: (
                 pick_scores(outcome, n_truth, drawn)[number] - pick_scores(base, n_truth, drawn)[number]
             ),
-            100,
+            200,
         )
     return row
 
 
 def pick_scores(outcome: Outcome, n_truth: NDArray[np.int64], drawn: NDArray[np.int64]) -> list[float]:
-    """Return average precision and the recall at each of `PRECISIONS`, pooled over some fields."""
+    """Return average precision, the recall at each of `PRECISIONS`, and their mean, pooled over fields."""
     right, score = (np.concatenate([outcome.picks[k][part] for k in drawn]) for part in (0, 1))
     found = np.cumsum(right[np.argsort(-score, kind="stable")])
     precision, recall = found / np.arange(1, len(found) + 1), found / n_truth[drawn].sum()
-    return [
-        float(np.sum(np.diff(recall, prepend=0) * precision)),
-        *(float(recall[precision >= p].max(initial=0)) for p in PRECISIONS),
-    ]
+    at_precision = [float(recall[precision >= p].max(initial=0)) for p in PRECISIONS]
+    ap = float(np.sum(np.diff(recall, prepend=0) * precision))
+    return [ap, *at_precision, float(np.mean(at_precision))]
 
 
 if __name__ == "__main__":

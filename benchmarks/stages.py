@@ -26,7 +26,7 @@ import numpy as np
 import torch
 
 from cryoseg_ext.crf import refine_maps
-from cryoseg_ext.extract import extract_picks, find_candidates
+from cryoseg_ext.extract import Maps, extract_picks, find_candidates
 from cryoseg_ext.micrograph import read_micrograph
 from cryoseg_ext.network import load_model, segment
 from cryoseg_ext.normalise import to_working_scale
@@ -115,7 +115,9 @@ def time_stages(path: Path, repeat: int) -> dict[str, float]:
                 output.particle_logit, output.centre, working.image, working.diameter_px, model.crf
             )
         with timed("extract"):
-            candidates = find_candidates(refined.centre, refined.particle, output.contaminant)
+            candidates = find_candidates(
+                Maps(working.image, refined.centre, refined.particle, output.contaminant)
+            )
             extract_picks(candidates, working, model.calibration)
     return {stage: statistics.median(values) for stage, values in seconds.items()}
 

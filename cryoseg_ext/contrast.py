@@ -7,7 +7,7 @@ from dataclasses import replace
 from cryoseg_ext.extract import extract
 from cryoseg_ext.network import Model
 from cryoseg_ext.options import PickingOptions
-from cryoseg_ext.pipeline import PickedMicrograph, maps_of
+from cryoseg_ext.pipeline import PickedMicrograph, calibration_of, maps_of
 
 CLEARLY_MORE, ENOUGH = 2.0, 20.0
 """On 28 simulated micrographs the wrong contrast had at most 1.2 times the sum of scores of the right one,
@@ -35,7 +35,7 @@ def contrast_hint(picked: PickedMicrograph, model: Model, options: PickingOption
         working,
         # Of a mixture of sizes, `picked` has the middle one's scale.
         diameters_A[len(diameters_A) // 2],
-        model.calibration,
+        calibration_of(model, options.crf),
         options.extraction,
     )
     found, otherwise = float(picked.candidates.score.sum()), float(other.score.sum())

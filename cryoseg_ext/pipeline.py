@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryoseg_ext.crf import CrfChoice, CrfOptions, chosen_crf, refine_maps
-from cryoseg_ext.extract import Maps, extract, merge_sizes
+from cryoseg_ext.extract import Calibration, Maps, extract, merge_sizes
 from cryoseg_ext.network import Model, segment
 from cryoseg_ext.normalise import WorkingMicrograph, to_working_scale
 from cryoseg_ext.options import PickingOptions
@@ -97,8 +97,15 @@ def _pick_at(
     image = -repaired.image if options.invert else repaired.image
     working = to_working_scale(image, repaired.valid, pixel_size_A, diameter_A)
     maps = maps_of(working, model, options.crf)
-    picks = extract(maps, working, diameter_A, model.calibration, options.extraction)
+    picks = extract(maps, working, diameter_A, calibration_of(model, options.crf), options.extraction)
     return PickedMicrograph(picks, working, maps.particle, maps.contaminant >= 0.5)
+
+
+def calibration_of(model: Model, crf: CrfChoice | CrfOptions | None = CrfChoice()) -> Calibration:
+    """Return what scores candidates; where there is no random field, each of them stands for itself."""
+    if chosen_crf(crf, model.crf).solver == "none":
+        return replace(model.calibration, consensus=None)
+    return model.calibration
 
 
 def maps_of(
@@ -114,4 +121,4 @@ def maps_of(
         chosen_crf(crf, model.crf),
         model.device,
     )
-    return Maps(refined.centre, refined.particle, output.contaminant)
+    return Maps(working.image, refined.centre, refined.particle, output.contaminant)

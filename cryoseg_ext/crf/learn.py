@@ -16,7 +16,7 @@ from cryoseg_ext.crf.kernels import KernelBank
 from cryoseg_ext.crf.layer import CrfLayer, confidence, with_weights
 from cryoseg_ext.crf.options import CrfOptions, Terms
 from cryoseg_ext.evaluation import match_picks
-from cryoseg_ext.extract import find_candidates
+from cryoseg_ext.extract import Maps, find_candidates
 from cryoseg_ext.picks import Picks
 
 Image = NDArray[np.float32]
@@ -137,7 +137,7 @@ def _prepare(example: CrfExample, options: CrfOptions, diameter_px: float) -> _P
     centre_logit = torch.logit(torch.from_numpy(example.centre), eps=1e-6)
     bank = KernelBank(options, torch.from_numpy(example.micrograph), logit, centre_logit, diameter_px)
     nothing = np.zeros_like(example.centre)
-    found = find_candidates(example.centre, nothing, nothing)
+    found = find_candidates(Maps(example.micrograph, example.centre, nothing, nothing))
     ranked = np.argsort(-found.features[:, 0], kind="stable")
     x_px, y_px = found.x_px[ranked], found.y_px[ranked]
     picks = Picks(x_px, y_px, found.features[ranked, 0])

@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, maximum_filter, uniform_filter
+from scipy.special import logit
 
 Image = NDArray[np.float32]
 Points = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -20,22 +22,29 @@ PEAK_PX = 5
 """A peak of the centre map is the highest pixel of a square of this width."""
 _PEAK_SIGMA_PX = 1.0
 _SUPPORT_PX = 9
+_RINGS, _RING_PX = 12, 15 / 11
+"""Rings of a profile and the distance between them; the outermost lies beyond the rim of the particle."""
+_SURE = 1e-4
+"""Probabilities nearer to 0 or 1 count as this near."""
 
 
 @dataclass(frozen=True)
 class Maps:
-    """What the network and the CRF say of a micrograph, all ``(y, x)`` in [0, 1] at the working scale.
+    """A micrograph and what the network and the CRF say of it, all ``(y, x)`` at the working scale.
 
     Parameters
     ----------
+    micrograph : NDArray[np.float32]
+        Normalised.
     centre : NDArray[np.float32]
-        Centre map.
+        Centre map in [0, 1].
     particle : NDArray[np.float32]
         Probability of particle, after the CRF.
     contaminant : NDArray[np.float32]
         Probability of contamination.
     """
 
+    micrograph: Image
     centre: Image
     particle: Image
     contaminant: Image
@@ -51,11 +60,18 @@ class Candidates:
         ``(n,)`` sub-pixel working coordinates; 0 is the first pixel's centre.
     features : NDArray[np.float64]
         ``(n, 3)``, see `cryoseg_ext.extract.score.FEATURES`.
+    profiles : NDArray[np.float32]
+        ``(n, 2, 12)``, see `profiles_at`.
     """
 
     x_px: NDArray[np.float64]
     y_px: NDArray[np.float64]
     features: NDArray[np.float64]
+    profiles: NDArray[np.float32]
+
+    def at(self, index: NDArray[np.int64]) -> Candidates:
+        """Return the candidates at `index`, in that order."""
+        return Candidates(self.x_px[index], self.y_px[index], self.features[index], self.profiles[index])
 
 
 def smooth_centres(centre: Image) -> Image:
@@ -72,7 +88,24 @@ def candidates_at(points: Points, maps: Maps) -> Candidates:
     highest = np.clip(highest, 1e-6, 1 - 1e-6)
     support = uniform_filter(maps.particle, _SUPPORT_PX)[rows, columns]
     dirt = uniform_filter(maps.contaminant, _SUPPORT_PX)[rows, columns]
-    return Candidates(x_px, y_px, np.stack([np.log(highest / (1 - highest)), support, dirt], axis=1))
+    features = np.stack([logit(highest), support, dirt], axis=1)
+    return Candidates(x_px, y_px, features, profiles_at(points, maps))
+
+
+def profiles_at(points: Points, maps: Maps) -> NDArray[np.float32]:
+    """Return ``(n, 2, 12)`` means over rings, of the micrograph and of the log odds of particle."""
+    reach = round((_RINGS - 1) * _RING_PX) + 1
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    ring = np.hypot(y, x) / _RING_PX - np.arange(_RINGS)[:, None, None]
+    weights = np.clip(1 - np.abs(ring), 0, None).astype(np.float32)
+    weights /= weights.sum(axis=(1, 2), keepdims=True)
+    rows, columns = nearest_pixels(points, maps.centre.shape)
+    profiles = np.empty((len(rows), 2, _RINGS), np.float32)
+    images = (maps.micrograph, logit(np.clip(maps.particle, _SURE, 1 - _SURE)))
+    for number, image in enumerate(images):
+        windows = sliding_window_view(np.pad(image, reach, mode="edge"), weights.shape[1:])
+        profiles[:, number] = np.tensordot(windows[rows, columns], weights, ((1, 2), (1, 2)))
+    return profiles
 
 
 def nearest_pixels(points: Points, shape: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

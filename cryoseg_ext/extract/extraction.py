@@ -78,7 +78,7 @@ def find(maps: Maps, diameter_px: float, pixel_A: float, options: ExtractionOpti
         Method and limits.
     """
     if options.method == "centre":
-        return find_candidates(maps.centre, maps.particle, maps.contaminant)
+        return find_candidates(maps)
     return candidates_at(_points(maps, diameter_px, pixel_A, options), maps)
 
 

@@ -19,16 +19,9 @@ from cryoseg_ext.extract.candidates import (
 _LOWEST_CENTRE = 0.01
 
 
-def find_candidates(centre: Image, particle: Image, contaminant: Image) -> Candidates:
-    """Return the local maxima of the smoothed centre map and what surrounds them.
-
-    Parameters
-    ----------
-    centre, particle, contaminant : NDArray[np.float32]
-        ``(y, x)`` probabilities at the working scale; `particle` after the CRF.
-    """
-    maps = Maps(centre, particle, contaminant)
-    return candidates_at(local_maxima(smooth_centres(centre), _LOWEST_CENTRE), maps)
+def find_candidates(maps: Maps) -> Candidates:
+    """Return the local maxima of the smoothed centre map and what surrounds them."""
+    return candidates_at(local_maxima(smooth_centres(maps.centre), _LOWEST_CENTRE), maps)
 
 
 def local_maxima(image: Image, lowest: float) -> Points:

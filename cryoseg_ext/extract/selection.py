@@ -36,13 +36,13 @@ def extract_picks(
     working : WorkingMicrograph
         Whose `valid` area the centres must lie in, and whose scale they are converted from.
     calibration : Calibration
-        From features to score.
+        From candidates to scores.
     min_distance_px : float, optional
         In working pixels; half the stated diameter by default.
     """
     if min_distance_px is None:
         min_distance_px = DEFAULT_MIN_DISTANCE * working.diameter_px
-    score = calibration(candidates.features)
+    score = calibration(candidates)
     inside = working.valid[nearest_pixels((candidates.x_px, candidates.y_px), working.valid.shape)]
     index = np.flatnonzero((score >= CANDIDATE_THRESHOLD) & inside)
     index = index[np.argsort(-score[index], kind="stable")]

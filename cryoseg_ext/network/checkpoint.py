@@ -102,9 +102,7 @@ def load_model(path: Path | None = None, device: str = "cpu", architecture: str 
         _check_fit(description)
         network = build_network(description["architecture"], allowed=architecture)
         network.load_state_dict(weights)
-        calibration = Calibration(
-            description["calibration"]["intercept"], tuple(description["calibration"]["weights"])
-        )
+        calibration = Calibration.from_dict(description["calibration"])
         threshold = float(description["threshold"])
         # Models of version 0.1 have none and were calibrated with the default one.
         crf = CrfOptions.from_dict(description["crf"]) if "crf" in description else CrfOptions()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cryoseg_ext.evaluation import match_picks, score_picks
+from cryoseg_ext.evaluation import score_picks
 from cryoseg_ext.extract import Calibration, extract_picks
 from cryoseg_ext.picks import Picks
-from cryoseg_ext.training.calibrate import fit_calibration
+from cryoseg_ext.training.calibrate import fit_calibration, rightness
 from cryoseg_ext.training.micrographs import working_xy_px
 from cryoseg_ext.training.targets import Lesson, Opinion
 from cryoseg_ext.training.validate import SCORED_RADIUS_PX, is_known, known_picks
@@ -41,7 +42,8 @@ def recalibrate(
         weights += [np.full(len(right), 1 / max(total, 1)) for _, right in pairs]
     features, right = (np.concatenate(part) for part in zip(*parts, strict=True))
     weight = np.concatenate(weights) * len(right) / 2
-    calibration = fit_calibration(features, right, weight=weight, prior=prior, ridge=_PRIOR_RIDGE)
+    fitted = fit_calibration(features, right, weight=weight, prior=prior, ridge=_PRIOR_RIDGE)
+    calibration = replace(fitted, consensus=prior.consensus)
     judges = list(validation)
     if sum(len(lesson.micrograph.xy_px) for lesson, _ in judges) < MIN_TRUTH:
         judges += training
@@ -54,14 +56,10 @@ def recalibrate(
 
 def _features(lesson: Lesson, opinion: Opinion) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return the features of the candidates and which of them are particles."""
-    candidates, labelled = opinion.candidates, lesson.micrograph.xy_px
-    xy_px = np.stack([candidates.x_px, candidates.y_px], axis=1)
-    known = np.flatnonzero(is_known(lesson, xy_px))
-    # Ranked by the centre map, so that of two peaks on one particle the better one is the right one.
-    order = known[np.argsort(-candidates.features[known, 0], kind="stable")]
-    features = candidates.features[order]
-    ranked = Picks(xy_px[order, 0], xy_px[order, 1], features[:, 0])
-    return features, match_picks(labelled, ranked, SCORED_RADIUS_PX)
+    candidates = opinion.candidates
+    known = np.flatnonzero(is_known(lesson, np.stack([candidates.x_px, candidates.y_px], axis=1)))
+    ranked, right = rightness(candidates.at(known), lesson.micrograph.xy_px, SCORED_RADIUS_PX)
+    return ranked.features, right
 
 
 def _scored(lesson: Lesson, opinion: Opinion, calibration: Calibration) -> Picks:

@@ -14,7 +14,7 @@ from cryoseg_ext.crf import CrfChoice, CrfOptions
 from cryoseg_ext.extract import Candidates, extract_picks, find_candidates
 from cryoseg_ext.network import Model
 from cryoseg_ext.normalise import WORKING_DIAMETER_PX, WorkingMicrograph
-from cryoseg_ext.pipeline import maps_of
+from cryoseg_ext.pipeline import calibration_of, maps_of
 from cryoseg_ext.training.completeness import look, unpicked_probability
 from cryoseg_ext.training.dataset import IGNORE
 from cryoseg_ext.training.losses import CLASS_UNKNOWN
@@ -117,8 +117,8 @@ def ask(
 ) -> Opinion:
     """Return what `model` says of a micrograph, by the default pipeline; with None for `crf` without it."""
     maps = maps_of(working, model, crf)
-    candidates = find_candidates(maps.centre, maps.particle, maps.contaminant)
-    picks = extract_picks(candidates, working, model.calibration)
+    candidates = find_candidates(maps)
+    picks = extract_picks(candidates, working, calibration_of(model, crf))
     return Opinion(maps.particle, maps.contaminant, candidates, working_xy_px(working, picks), picks.score)
 
 

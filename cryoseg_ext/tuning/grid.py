@@ -14,6 +14,7 @@ from cryoseg_ext.extract.options import DEFAULT_MIN_DISTANCE
 from cryoseg_ext.network import Model, NetworkOutput, segment
 from cryoseg_ext.normalise import WORKING_DIAMETER_PX, WorkingMicrograph, to_working_scale
 from cryoseg_ext.picks import Picks
+from cryoseg_ext.pipeline import calibration_of
 from cryoseg_ext.repair import RepairedMicrograph
 
 FACTORS = (0.8, 0.9, 1.0, 1.1, 1.2)
@@ -106,11 +107,15 @@ def pick_grid(
     @cache
     def maps(diameter: float, crf: bool) -> Maps:
         working, output = seen(diameter)
-        chosen = chosen_crf(CrfChoice() if crf else None, model.crf)
         refined = refine_maps(
-            output.particle_logit, output.centre, working.image, working.diameter_px, chosen, model.device
+            output.particle_logit,
+            output.centre,
+            working.image,
+            working.diameter_px,
+            chosen_crf(CrfChoice() if crf else None, model.crf),
+            model.device,
         )
-        return Maps(refined.centre, refined.particle, output.contaminant)
+        return Maps(working.image, refined.centre, refined.particle, output.contaminant)
 
     @cache
     def candidates(diameter: float, crf: bool, method: Method) -> Candidates:
@@ -123,5 +128,6 @@ def pick_grid(
         working, _ = seen(one.diameter)
         min_distance_px = one.min_distance / one.diameter * WORKING_DIAMETER_PX
         found = candidates(one.diameter, one.crf, one.method)
-        picks.append(extract_picks(found, working, model.calibration, min_distance_px))
+        calibration = calibration_of(model, CrfChoice() if one.crf else None)
+        picks.append(extract_picks(found, working, calibration, min_distance_px))
     return picks

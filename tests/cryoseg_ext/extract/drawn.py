@@ -52,4 +52,6 @@ def tubes(lines: Sequence[Points], shape: tuple[int, int], width_px: float = DIA
 
 def from_mask(mask: NDArray[np.bool_], centre: NDArray[np.float32] | None = None) -> Maps:
     nothing = np.zeros(mask.shape, np.float32)
-    return Maps(nothing if centre is None else centre, gaussian_filter(mask.astype(np.float32), 1.0), nothing)
+    return Maps(
+        nothing, nothing if centre is None else centre, gaussian_filter(mask.astype(np.float32), 1.0), nothing
+    )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from cryoseg_ext.crf.consensus import Consensus
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.extract import Calibration
 from cryoseg_ext.network import Model, inference, load_model, save_model, segment
@@ -16,7 +17,9 @@ from cryoseg_ext.network.architectures import build_network
 def model() -> Model:
     torch.manual_seed(0)
     architecture = {"name": "residual_unet", "base": 8}
-    return Model(build_network(architecture).eval(), architecture, Calibration(0.5, (1.0, 2.0, -3.0)), 0.4)
+    consensus = Consensus(0.9, 0.1, ((0.1, 0.2, 0.3),), ((0.5, 0.6),), ((1.0, 2.0),))
+    calibration = Calibration(0.5, (1.0, 2.0, -3.0), consensus)
+    return Model(build_network(architecture).eval(), architecture, calibration, 0.4)
 
 
 def test_a_saved_model_gives_the_same_maps(model: Model, tmp_path: Path) -> None:
