@@ -47,6 +47,8 @@ class Conditions:
         Whether most particles show the same side.
     contaminated : bool
         Whether ice crystals, aggregates, carbon or fragments are added.
+    particles_on_film : bool
+        Whether particles lie on carbon film too, where there is some, and not only in the ice of the holes.
     low_pass : float or None
         Cut-off of a low-pass filter in cycles per 1/24 of the diameter, as denoised or filtered files have.
     high_pass : float or None
@@ -80,6 +82,7 @@ class Conditions:
     clustering: float
     preferred_view: bool
     contaminated: bool
+    particles_on_film: bool
     low_pass: float | None
     high_pass: float | None
     local_contrast: float | None
@@ -121,4 +124,5 @@ def draw_conditions(rng: np.random.Generator) -> Conditions:
         high_pass=float(rng.uniform(1.0, 4.0)) if rng.uniform() < 0.25 else None,
         local_contrast=_log_uniform(rng, 0.5, 4.0) if rng.uniform() < 0.2 else None,
         clip=float(rng.uniform(1.5, 4.0)) if rng.uniform() < 0.2 else None,
+        particles_on_film=bool(rng.uniform() < 0.25),
     )

@@ -1,4 +1,4 @@
-"""What is in a micrograph besides intact particles: ice, aggregates, fragments, carbon, gold."""
+"""What is in a micrograph besides intact particles and carbon film: ice, aggregates, fragments, gold."""
 
 from __future__ import annotations
 
@@ -38,19 +38,6 @@ def _ice_crystals(rng: np.random.Generator, shape: tuple[int, int], diameter_px:
         blob = gaussian_filter(_ragged_disc(rng, shape, radius, rng.uniform(0, 0.6)), 0.15 * radius)
         density += blob * np.float32(rng.uniform(1.0, 6.0))
     return density, density > 0.5
-
-
-def _carbon(rng: np.random.Generator, shape: tuple[int, int], diameter_px: float) -> tuple[Image, Mask]:
-    """A carbon or gold film outside a hole: an arc across the field, darker and textured."""
-    radius = rng.uniform(0.8, 4) * max(shape)
-    toward = rng.uniform(0, 2 * np.pi)
-    reach = radius - rng.uniform(0.1, 0.5) * max(shape)
-    y, x = np.ogrid[: shape[0], : shape[1]]
-    distance = np.hypot(y - shape[0] / 2 - reach * np.sin(toward), x - shape[1] / 2 - reach * np.cos(toward))
-    film = (distance > radius).astype(np.float32)
-    texture = 1 + rng.uniform(0, 0.5) * smooth_field(rng, shape, diameter_px * rng.uniform(0.1, 0.3))
-    density = gaussian_filter(film, 0.1 * diameter_px) * texture * np.float32(rng.uniform(0.5, 4))
-    return density.astype(np.float32), film > 0.5
 
 
 def _gold(rng: np.random.Generator, shape: tuple[int, int], diameter_px: float) -> tuple[Image, Mask]:
@@ -153,7 +140,7 @@ def draw_contaminants(
         ``(y, x)``, where a contaminant is.
     """
     density, mask = np.zeros(shape, np.float32), np.zeros(shape, np.bool_)
-    films = {_ice_crystals: 0.4, _carbon: 0.2, _gold: 0.12, _streaks: 0.12, _haze: 0.12}
+    films = {_ice_crystals: 0.4, _gold: 0.12, _streaks: 0.12, _haze: 0.12}
     for draw, probability in films.items():
         if rng.uniform() < probability:
             extra, where = draw(rng, shape, diameter_px)

@@ -32,13 +32,11 @@ def solid_volume(specimen: Specimen) -> float:
     return float(np.count_nonzero(mass > np.median(mass) / 3)) / _CELLS**3
 
 
-def signal_per_density(
-    specimen: Specimen, diameter_A: float, pixel_size_A: float, voltage_kV: float
-) -> float:
-    """Return the relative change of intensity, at unit contrast transfer, per unit of projected density.
+def protein_A_per_density(specimen: Specimen, diameter_A: float, pixel_size_A: float) -> float:
+    """Return the Å of protein along the beam that a unit of projected density stands for.
 
-    Twice the phase shift, in the weak-phase approximation: the density of `placement.project` sums to the
-    specimen's weights over each particle, which stand for its volume of protein.
+    The density of `placement.project` sums to the specimen's weights over each particle, which stand for its
+    volume of protein.
 
     Parameters
     ----------
@@ -48,12 +46,17 @@ def signal_per_density(
         Its maximum extent in Å.
     pixel_size_A : float
         Of the projected density, Å/px.
-    voltage_kV : float
-        Accelerating voltage.
     """
     volume_A3 = solid_volume(specimen) * diameter_A**3
-    thickness_A = volume_A3 / float(specimen.weights.sum()) / pixel_size_A**2
-    return 2 * interaction_constant(voltage_kV) * POTENTIAL_V * thickness_A
+    return volume_A3 / float(specimen.weights.sum()) / pixel_size_A**2
+
+
+def signal_per_protein_A(voltage_kV: float) -> float:
+    """Return the relative change of intensity, at unit contrast transfer, per Å of protein along the beam.
+
+    Twice the phase shift, in the weak-phase approximation.
+    """
+    return 2 * interaction_constant(voltage_kV) * POTENTIAL_V
 
 
 def mean_over_noise(dose_e_A2: float, ice_noise: float, unit_A: float) -> float:

@@ -13,7 +13,13 @@ from scipy.spatial.transform import Rotation
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.simulation.conditions import Conditions
 from cryoseg_ext.simulation.contaminants import draw_contaminants
-from cryoseg_ext.simulation.dose import mean_over_noise, signal_per_density
+from cryoseg_ext.simulation.dose import (
+    POTENTIAL_V,
+    mean_over_noise,
+    protein_A_per_density,
+    signal_per_protein_A,
+)
+from cryoseg_ext.simulation.film import draw_film, draw_potential
 from cryoseg_ext.simulation.imaging import SNR_PIXELS_PER_DIAMETER, form_image, process_file
 from cryoseg_ext.simulation.instances import PlacedParticles, instance_map
 from cryoseg_ext.simulation.placement import (
@@ -24,9 +30,12 @@ from cryoseg_ext.simulation.placement import (
     silhouette,
     typical_density,
 )
+from cryoseg_ext.simulation.presets import TYPICAL_DOSE_E_A2
 from cryoseg_ext.simulation.specimens import Specimen
 
 BACKGROUND, PARTICLE, CONTAMINANT = 0, 1, 2
+FILM_SHARE = 0.2
+"""Of the contaminated micrographs."""
 
 
 @dataclass(frozen=True)
@@ -98,40 +107,47 @@ def simulate_micrograph(
         Preparation, imaging and processing.
     centres_px : NDArray[np.float64], optional
         ``(n, 2)`` centres of mass (x, y) of the particles; by default they are drawn, with the coverage,
-        spacing and clustering of `conditions`.
+        spacing and clustering of `conditions`. Either way those that touch a film without particles are left
+        out.
     """
     diameter_px = diameter_A / pixel_size_A
     margin = int(np.ceil(diameter_px))
     padded = tuple(next_fast_len(n + 2 * margin, real=True) for n in shape)
     field = (padded[0], padded[1])
+    film = draw_film(rng, field) if conditions.contaminated and rng.uniform() < FILM_SHARE else None
     if centres_px is None:
         centres = place_centres(
             rng, field, diameter_px, conditions.coverage, conditions.spacing, conditions.clustering
         )
     else:
         centres = centres_px + margin
+    if film is not None and not conditions.particles_on_film:
+        centres = centres[film.beyond_px(*centres.T) < -diameter_px / 2]
     orientations = draw_orientations(rng, len(centres), conditions.preferred_view)
     contrast = np.exp(conditions.contrast_spread * rng.normal(size=len(centres)))
     density = project(specimen, orientations, centres, field, diameter_px, contrast)
     level = typical_density(density)
     labels = np.where(silhouette(density, diameter_px), PARTICLE, BACKGROUND).astype(np.int8)
+    protein_A = protein_A_per_density(specimen, diameter_A, pixel_size_A)
     if conditions.contaminated:
         extra, where = draw_contaminants(rng, field, diameter_px, specimen, level)
         density = density + extra
         labels[where] = CONTAMINANT
-    signal_at_dose = None
-    if conditions.dose_e_A2 is not None:
-        per_density = signal_per_density(specimen, diameter_A, pixel_size_A, conditions.voltage_kV)
-        unit_A = diameter_A / SNR_PIXELS_PER_DIAMETER
-        signal_at_dose = per_density * mean_over_noise(conditions.dose_e_A2, conditions.ice_noise, unit_A)
-    clean, noise = form_image(
-        rng, density, labels == PARTICLE, pixel_size_A, diameter_A, conditions, signal_at_dose
-    )
-    image = process_file(clean + noise, pixel_size_A, diameter_A, conditions)
-    if signal_at_dose is not None and (labels == PARTICLE).any():
-        conditions = replace(conditions, snr=float(clean[labels == PARTICLE].std()))
-
+    if film is not None:
+        y, x = np.ogrid[: field[0], : field[1]]
+        beyond_px = film.beyond_px(x, y)
+        density += draw_potential(rng, beyond_px, pixel_size_A) / np.float32(POTENTIAL_V * protein_A)
+        labels[beyond_px > 0] = CONTAMINANT
     crop = np.s_[margin : margin + shape[0], margin : margin + shape[1]]
+    # At the rim of the padded field a film meets the ice of the opposite side.
+    visible = np.zeros(field, np.bool_)
+    visible[crop] = labels[crop] == PARTICLE
+    signal_at_dose = _signal_at_dose(conditions, visible, protein_A, diameter_A)
+    clean, noise = form_image(rng, density, visible, pixel_size_A, diameter_A, conditions, signal_at_dose)
+    image = process_file(clean + noise, pixel_size_A, diameter_A, conditions)
+    if signal_at_dose is not None and visible.any():
+        conditions = replace(conditions, snr=float(clean[visible].std()))
+
     kept = labels[centres[:, 1].astype(int), centres[:, 0].astype(int)] != CONTAMINANT
     x_px, y_px = centres.T - margin
     kept &= (x_px > -0.5) & (x_px < shape[1] - 0.5) & (y_px > -0.5) & (y_px < shape[0] - 0.5)
@@ -140,6 +156,19 @@ def simulate_micrograph(
     return SimulatedMicrograph(
         image[crop], clean[crop], labels[crop], x_px[kept], y_px[kept], conditions, placed
     )
+
+
+def _signal_at_dose(
+    conditions: Conditions, particles: NDArray[np.bool_], protein_A: float, diameter_A: float
+) -> float | None:
+    """Return what a unit of projected density adds to the image at the dose; None where a ratio decides."""
+    dose_e_A2 = conditions.dose_e_A2
+    if dose_e_A2 is None and not particles.any():
+        dose_e_A2 = TYPICAL_DOSE_E_A2  # There is no signal to set a ratio by.
+    if dose_e_A2 is None:
+        return None
+    mean = mean_over_noise(dose_e_A2, conditions.ice_noise, diameter_A / SNR_PIXELS_PER_DIAMETER)
+    return mean * protein_A * signal_per_protein_A(conditions.voltage_kV)
 
 
 def draw_centres(

@@ -34,6 +34,7 @@ TYPICAL = Conditions(
     clustering=0.3,
     preferred_view=False,
     contaminated=True,
+    particles_on_film=False,
     low_pass=None,
     high_pass=None,
     local_contrast=None,
