@@ -1,17 +1,25 @@
-"""What is in a micrograph besides intact particles and carbon film: ice, aggregates, fragments, gold."""
+"""What is in a micrograph besides intact particles and carbon film: ice, aggregates, fragments, gold.
+
+Each kind is drawn as its projected density, and as how dense a particle must be to show through it, 0 where
+there is nothing. Pieces of the molecule have its units, all else that of a particle's typical density.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from cryoseg_ext.simulation.placement import Image, draw_orientations, project, smooth_field
+from cryoseg_ext.simulation.placement import (
+    Image,
+    Mask,
+    draw_orientations,
+    project,
+    smooth_field,
+    typical_density,
+)
 from cryoseg_ext.simulation.specimens import Specimen
-
-Mask = NDArray[np.bool_]
 
 
 def _ragged_disc(
@@ -31,43 +39,49 @@ def _ragged_disc(
     return inside
 
 
-def _ice_crystals(rng: np.random.Generator, shape: tuple[int, int], diameter_px: float) -> tuple[Image, Mask]:
+def _above(density: Image, threshold: float) -> Image:
+    return np.where(density > threshold, density, np.float32(0))
+
+
+def _ice_crystals(
+    rng: np.random.Generator, shape: tuple[int, int], diameter_px: float
+) -> tuple[Image, Image]:
     density = np.zeros(shape, np.float32)
     for _ in range(int(rng.integers(1, 5))):
         radius = diameter_px * np.exp(rng.uniform(np.log(0.3), np.log(2.5)))
         blob = gaussian_filter(_ragged_disc(rng, shape, radius, rng.uniform(0, 0.6)), 0.15 * radius)
         density += blob * np.float32(rng.uniform(1.0, 6.0))
-    return density, density > 0.5
+    return density, _above(density, 0.5)
 
 
-def _gold(rng: np.random.Generator, shape: tuple[int, int], diameter_px: float) -> tuple[Image, Mask]:
+def _gold(rng: np.random.Generator, shape: tuple[int, int], diameter_px: float) -> tuple[Image, Image]:
     density = np.zeros(shape, np.float32)
     radius = diameter_px * rng.uniform(0.15, 0.6)
     for _ in range(int(rng.integers(1, 4))):
         density += _ragged_disc(rng, shape, radius, 0.0) * np.float32(rng.uniform(6, 20))
-    return density, density > 0.5
+    return density, _above(density, 0.5)
 
 
-def _streaks(rng: np.random.Generator, shape: tuple[int, int], diameter_px: float) -> tuple[Image, Mask]:
+def _streaks(rng: np.random.Generator, shape: tuple[int, int], diameter_px: float) -> tuple[Image, Image]:
     """Long straight features: fibres, cracks, film edges."""
     angle, width = rng.uniform(0, np.pi), diameter_px * rng.uniform(0.1, 0.5)
     y, x = np.ogrid[: shape[0], : shape[1]]
     offset = (x - rng.uniform(0, shape[1])) * np.cos(angle) + (y - rng.uniform(0, shape[0])) * np.sin(angle)
-    inside = np.abs(offset) < width / 2
-    return inside.astype(np.float32) * np.float32(rng.uniform(0.7, 3)), inside
+    density = (np.abs(offset) < width / 2) * np.float32(rng.uniform(0.7, 3))
+    return density, density
 
 
-def _haze(rng: np.random.Generator, shape: tuple[int, int], diameter_px: float) -> tuple[Image, Mask]:
+def _haze(rng: np.random.Generator, shape: tuple[int, int], diameter_px: float) -> tuple[Image, Image]:
     """Patches of crystalline or dirty ice: mottled, with no outline of their own."""
     patch = np.clip(smooth_field(rng, shape, diameter_px * rng.uniform(1, 4)) - rng.uniform(0, 1.5), 0, 1)
     mottle = smooth_field(rng, shape, diameter_px * rng.uniform(0.05, 0.2))
-    density = (patch * mottle * rng.uniform(0.5, 2.0)).astype(np.float32)
-    return density, patch > 0.5
+    strength = (patch * rng.uniform(0.5, 2.0)).astype(np.float32)
+    return strength * mottle, np.where(patch > 0.5, strength, 0)
 
 
 def _fragments(
     rng: np.random.Generator, shape: tuple[int, int], diameter_px: float, specimen: Specimen
-) -> tuple[Image, Mask]:
+) -> tuple[Image, Image]:
     """Broken particles: at most two fifths of the mass, cut off by a plane."""
     along = specimen.positions @ draw_orientations(rng, 1, False).as_matrix()[0, 0]
     keep = along > np.quantile(along, rng.uniform(0.6, 0.85))
@@ -79,12 +93,12 @@ def _fragments(
     n = int(rng.integers(2, 40))
     centres = rng.uniform(size=(n, 2)) * np.array(shape[::-1])
     density = project(piece, draw_orientations(rng, n, False), centres, shape, diameter_px)
-    return density, density > 0.3 * density.max()
+    return density, _above(density, 0.3 * float(density.max()))
 
 
 def _debris(
     rng: np.random.Generator, shape: tuple[int, int], diameter_px: float, specimen: Specimen
-) -> tuple[Image, Mask]:
+) -> tuple[Image, Image]:
     """Small pieces all over the field, at most a tenth of the mass each: too many and faint to outline."""
     n_beads = max(int(len(specimen.positions) * rng.uniform(0.02, 0.1)), 4)
     first = specimen.positions[int(rng.integers(len(specimen.positions)))]
@@ -97,25 +111,28 @@ def _debris(
     n = int(rng.uniform(0.2, 1.5) * shape[0] * shape[1] / diameter_px**2)
     centres = rng.uniform(size=(n, 2)) * np.array(shape[::-1])
     density = project(piece, draw_orientations(rng, n, False), centres, shape, diameter_px)
-    return density, np.zeros(shape, np.bool_)
+    return density, np.zeros(shape, np.float32)
 
 
 def _aggregates(
     rng: np.random.Generator, shape: tuple[int, int], diameter_px: float, specimen: Specimen
-) -> tuple[Image, Mask]:
+) -> tuple[Image, Image]:
     """Clumps of particles on top of each other, too close to be told apart."""
     parts = []
     for _ in range(int(rng.integers(1, 4))):
         n = int(rng.integers(6, 25))
         spread = 0.22 * diameter_px * np.sqrt(n)
-        parts.append(rng.uniform(size=2) * np.array(shape[::-1]) + rng.normal(scale=spread, size=(n, 2)))
+        clump = rng.uniform(size=2) * np.array(shape[::-1]) + rng.normal(scale=spread, size=(n, 2))
+        # One that strayed from the others would be a particle like any.
+        second_nearest_px = np.sort(np.linalg.norm(clump[:, None] - clump, axis=-1), axis=1)[:, 2]
+        parts.append(clump[second_nearest_px < 0.6 * diameter_px])
     centres = np.concatenate(parts)
     density = project(specimen, draw_orientations(rng, len(centres), False), centres, shape, diameter_px)
-    return density, density > 0.15 * density.max()
+    return density, _above(density, 0.15 * float(density.max()))
 
 
 def draw_contaminants(
-    rng: np.random.Generator, shape: tuple[int, int], diameter_px: float, specimen: Specimen, level: float
+    rng: np.random.Generator, particles: Image, outline: Mask, diameter_px: float, specimen: Specimen
 ) -> tuple[Image, Mask]:
     """Return the projected density of random contaminants and where they are.
 
@@ -123,31 +140,33 @@ def draw_contaminants(
     ----------
     rng : np.random.Generator
         Decides which kinds, how many and where.
-    shape : tuple of int
-        Of the field, (y, x).
+    particles : NDArray[np.float32]
+        ``(y, x)`` projected density of the particles; what is typical of it sets the contaminants' own.
+    outline : NDArray[np.bool_]
+        ``(y, x)``, where the particles are.
     diameter_px : float
         Maximum extent of the particles in pixels.
     specimen : Specimen
         The molecule, for its fragments and aggregates.
-    level : float
-        Typical projected density of one particle, which sets the contaminants' own.
 
     Returns
     -------
     density : NDArray[np.float32]
         ``(y, x)``, to be added to the particles'.
     mask : NDArray[np.bool_]
-        ``(y, x)``, where a contaminant is.
+        ``(y, x)``, where a contaminant is, and no particle that shows through it.
     """
+    shape, level = (particles.shape[0], particles.shape[1]), np.float32(typical_density(particles))
+    visible = np.where(outline, np.maximum(particles, level), 0)
     density, mask = np.zeros(shape, np.float32), np.zeros(shape, np.bool_)
     films = {_ice_crystals: 0.4, _gold: 0.12, _streaks: 0.12, _haze: 0.12}
     for draw, probability in films.items():
         if rng.uniform() < probability:
-            extra, where = draw(rng, shape, diameter_px)
-            density, mask = density + extra * np.float32(level), mask | where
+            extra, hides = draw(rng, shape, diameter_px)
+            density, mask = density + extra * level, mask | (hides * level > visible)
     pieces = {_fragments: 0.6, _aggregates: 0.25, _debris: 0.25}
     for draw_pieces, probability in pieces.items():
         if rng.uniform() < probability:
-            extra, where = draw_pieces(rng, shape, diameter_px, specimen)
-            density, mask = density + extra, mask | where
+            extra, hides = draw_pieces(rng, shape, diameter_px, specimen)
+            density, mask = density + extra, mask | (hides > visible)
     return density, mask

@@ -28,7 +28,6 @@ from cryoseg_ext.simulation.placement import (
     place_centres,
     project,
     silhouette,
-    typical_density,
 )
 from cryoseg_ext.simulation.presets import TYPICAL_DOSE_E_A2
 from cryoseg_ext.simulation.specimens import Specimen
@@ -126,11 +125,11 @@ def simulate_micrograph(
     orientations = draw_orientations(rng, len(centres), conditions.preferred_view)
     contrast = np.exp(conditions.contrast_spread * rng.normal(size=len(centres)))
     density = project(specimen, orientations, centres, field, diameter_px, contrast)
-    level = typical_density(density)
-    labels = np.where(silhouette(density, diameter_px), PARTICLE, BACKGROUND).astype(np.int8)
+    outline = silhouette(density, diameter_px)
+    labels = np.where(outline, PARTICLE, BACKGROUND).astype(np.int8)
     protein_A = protein_A_per_density(specimen, diameter_A, pixel_size_A)
     if conditions.contaminated:
-        extra, where = draw_contaminants(rng, field, diameter_px, specimen, level)
+        extra, where = draw_contaminants(rng, density, outline, diameter_px, specimen)
         density = density + extra
         labels[where] = CONTAMINANT
     if film is not None:

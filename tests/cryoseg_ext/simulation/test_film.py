@@ -14,8 +14,8 @@ from cryoseg_ext.simulation.presets import TYPICAL
 SHAPE, PIXEL_SIZE_A, DIAMETER_A = (320, 400), 8.0, 190.0
 
 
-def _nothing(rng: np.random.Generator, shape: tuple[int, int], *_: object) -> tuple[Image, Mask]:
-    return np.zeros(shape, np.float32), np.zeros(shape, np.bool_)
+def _nothing(rng: np.random.Generator, particles: Image, *_: object) -> tuple[Image, Mask]:
+    return np.zeros_like(particles), np.zeros(particles.shape, np.bool_)
 
 
 def _with_film(monkeypatch: pytest.MonkeyPatch, particles_on_film: bool) -> SimulatedMicrograph:
