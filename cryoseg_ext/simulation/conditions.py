@@ -19,6 +19,8 @@ class Conditions:
         Of the microscope; the phase shift is that of a phase plate, 0 without.
     b_factor_A2 : float
         Envelope ``exp(-B k^2 / 4)`` on the signal.
+    weighted_dose_e_A2 : float or None
+        Total dose of a dose-weighted file, whose damage is then not in the B factor; None for others.
     drift_A : float
         Standard deviation of the uncorrected motion of the specimen during the exposure, along one direction.
     snr : float
@@ -68,6 +70,7 @@ class Conditions:
     amplitude_contrast: float
     phase_shift_deg: float
     b_factor_A2: float
+    weighted_dose_e_A2: float | None
     drift_A: float
     snr: float
     dose_e_A2: float | None
@@ -125,4 +128,5 @@ def draw_conditions(rng: np.random.Generator) -> Conditions:
         local_contrast=_log_uniform(rng, 0.5, 4.0) if rng.uniform() < 0.2 else None,
         clip=float(rng.uniform(1.5, 4.0)) if rng.uniform() < 0.2 else None,
         particles_on_film=bool(rng.uniform() < 0.25),
+        weighted_dose_e_A2=_log_uniform(rng, 20, 80) if rng.uniform() < 0.5 else None,
     )

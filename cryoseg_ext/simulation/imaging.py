@@ -9,6 +9,7 @@ from scipy.fft import irfft2, rfft2
 from torch_ctf import calculate_ctf_2d
 
 from cryoseg_ext.simulation.conditions import Conditions
+from cryoseg_ext.simulation.dose import dose_weighted_envelope
 from cryoseg_ext.simulation.placement import Image, blur, frequency_squared, smooth_field
 
 SNR_PIXELS_PER_DIAMETER = 24
@@ -33,6 +34,8 @@ def form_image(
     k2 = frequency_squared(shape, pixel_size_A)
     ctf = _contrast_transfer(shape, pixel_size_A, conditions)
     envelope = np.exp(-conditions.b_factor_A2 / 4 * k2) * _drift(rng, shape, pixel_size_A, conditions)
+    if conditions.weighted_dose_e_A2 is not None:
+        envelope *= dose_weighted_envelope(k2, conditions.weighted_dose_e_A2, conditions.voltage_kV)
     clean: Image = irfft2(rfft2(density) * -ctf * envelope, s=shape)
     thickness = np.exp(
         conditions.thickness_gradient * smooth_field(rng, (shape[0], shape[1]), max(shape) / 3)

@@ -20,6 +20,7 @@ TYPICAL = Conditions(
     amplitude_contrast=0.1,
     phase_shift_deg=0.0,
     b_factor_A2=150.0,
+    weighted_dose_e_A2=None,
     drift_A=0.0,
     snr=0.7,
     dose_e_A2=TYPICAL_DOSE_E_A2,

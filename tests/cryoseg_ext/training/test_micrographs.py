@@ -1,0 +1,27 @@
+"""Masks keep their outlines at the working scale."""
+
+import numpy as np
+
+from cryoseg_ext.normalise import to_working_scale
+from cryoseg_ext.training.micrographs import rescale_classes
+
+PIXEL_SIZE_A, DIAMETER_A, SHAPE = 3.1, 180.0, (300, 412)
+CENTRES_PX = {1: (120.3, 88.8), 2: (290.7, 180.1), -1: (210.0, 230.0)}
+
+
+def test_classes_have_their_outlines_where_the_rescaled_image_has_them() -> None:
+    y, x = np.ogrid[: SHAPE[0], : SHAPE[1]]
+    radius_px = 0.45 * DIAMETER_A / PIXEL_SIZE_A
+    classes = np.zeros(SHAPE, np.float32)
+    for label, (x0, y0) in CENTRES_PX.items():
+        classes[np.hypot(x - x0, y - y0) < radius_px] = label
+    small = rescale_classes(classes, PIXEL_SIZE_A, DIAMETER_A)
+
+    working = to_working_scale(classes, np.ones(SHAPE, np.bool_), PIXEL_SIZE_A, DIAMETER_A)
+    assert small.shape == working.image.shape
+    assert set(np.unique(small)) == {-1, 0, 1, 2}
+    rows, columns = np.indices(small.shape, dtype=np.float64)
+    x_px, y_px = working.to_source_px(columns, rows)
+    for label, (x0, y0) in CENTRES_PX.items():
+        disc = np.hypot(x_px - x0, y_px - y0) < radius_px
+        assert ((small == label) & disc).sum() / ((small == label) | disc).sum() > 0.97
