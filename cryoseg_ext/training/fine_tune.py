@@ -121,6 +121,7 @@ def fine_tune(
         watch.say("looking at the micrographs with the model to start from")
         lessons = prepare(micrographs, teacher, complete=options.complete)
         training, validation = split(lessons, options)
+        has_masks = all(one.classes is not None for one in micrographs)
         if processes.leads:
             write_split(out / SPLIT, training, validation)
         network = network.to(processes.device)
@@ -160,6 +161,8 @@ def fine_tune(
             data=data,
             workers=workers,
             validation=score,
+            # Masks are given for their outlines; with picks alone the outlines are the teacher's.
+            judged_by=("average_precision", "pixel_iou") if has_masks else ("average_precision",),
             watch=watch,
         )
         if processes.leads:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -96,19 +96,20 @@ class Watch:
 
 @dataclass
 class _Progress:
+    judged_by: Sequence[str]
     history: list[Epoch] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
 
     @property
-    def best_precision(self) -> float:
-        return max((epoch.average_precision or 0.0 for epoch in self.history), default=-1.0)
+    def merits(self) -> list[float]:
+        return [sum(getattr(epoch, name) or 0.0 for name in self.judged_by) for epoch in self.history]
 
     def is_over(self, options: TrainingOptions) -> bool:
         if self.history and self.history[-1].step >= options.steps:
             return True
-        since_best = [epoch.average_precision or 0.0 for epoch in self.history]
         return (
-            bool(options.patience) and len(since_best) - since_best.index(max(since_best)) > options.patience
+            bool(options.patience)
+            and len(self.merits) - self.merits.index(max(self.merits)) > options.patience
         )
 
 
@@ -122,6 +123,7 @@ def optimise(
     data: str,
     workers: int,
     validation: Validation | None = None,
+    judged_by: Sequence[str] = ("average_precision",),
     watch: Watch = Watch(),
 ) -> list[Epoch]:
     """Train `network` in place, to its weights' moving average: the last or, with a validation, the best.
@@ -147,6 +149,8 @@ def optimise(
         Processes that prepare fields beside the optimiser.
     validation : callable, optional
         Scores the averaged network after each epoch.
+    judged_by : sequence of str
+        Scores of an `Epoch` whose sum is highest at the best one.
     watch : Watch
         Told of the progress.
 
@@ -160,7 +164,7 @@ def optimise(
     schedule = _schedule(optimiser, options.steps)
     state = {"network": network, "average": average, "optimiser": optimiser, "schedule": schedule}
     recipe = asdict(options) | {"data": data, "processes": team.size}
-    progress = _restore(out / CHECKPOINT, recipe, state, team.device)
+    progress = _restore(out / CHECKPOINT, recipe, state, team.device, judged_by)
     watch = watch if team.leads else Watch()
 
     def end_epoch(epoch: Epoch) -> None:
@@ -221,9 +225,9 @@ def _finish_epoch(
         progress.history.append(epoch)
         return
     scored = Epoch(**asdict(epoch) | validation(averaged.eval()))
-    if (scored.average_precision or 0.0) > progress.best_precision:
-        progress.best = {name: value.clone() for name, value in averaged.state_dict().items()}
     progress.history.append(scored)
+    if progress.merits[-1] > max(progress.merits[:-1], default=-1.0):
+        progress.best = {name: value.clone() for name, value in averaged.state_dict().items()}
 
 
 def _batches(
@@ -279,10 +283,12 @@ def _save(path: Path, recipe: dict[str, Any], state: dict[str, Any], progress: _
         torch.save({"recipe": recipe, "history": history, "best": progress.best} | parts, temporary)
 
 
-def _restore(path: Path, recipe: dict[str, Any], state: dict[str, Any], device: str) -> _Progress:
+def _restore(
+    path: Path, recipe: dict[str, Any], state: dict[str, Any], device: str, judged_by: Sequence[str]
+) -> _Progress:
     """Load a checkpoint into `state` and return how far it is."""
     if not path.is_file():
-        return _Progress()
+        return _Progress(judged_by)
     try:
         saved = torch.load(path, map_location=device, weights_only=True)
     except (OSError, EOFError, RuntimeError, UnpicklingError) as error:
@@ -295,4 +301,4 @@ def _restore(path: Path, recipe: dict[str, Any], state: dict[str, Any], device: 
         )
     for name, part in state.items():
         part.load_state_dict(saved[name])
-    return _Progress([Epoch(**epoch) for epoch in saved["history"]], saved["best"])
+    return _Progress(judged_by, [Epoch(**epoch) for epoch in saved["history"]], saved["best"])
