@@ -14,7 +14,7 @@ F1, best  of the picks at the default threshold, and at the best one; without co
 IoU       of the particle class at the working scale; without contaminants
 F1+       at the default threshold, with contaminants
 on_cont   share of the picks at the default threshold that lie on a contaminant, with contaminants
-no_part   the same without those that lie on a particle too, which the truth leaves out, as on a carbon film
+no_part   the same without those that lie on a particle too, which the truth leaves out, as under ice
 at_.8     share of the picks with a score of 0.8 or more that are right, and how many there are
 ========  ==================================================================================================
 """
