@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cryoseg_ext.evaluation import score_picks
+from cryoseg_ext.evaluation.picks import Curve, draw_curve, rank_picks
 from cryoseg_ext.extract import Calibration, extract_picks
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.training.calibrate import fit_calibration, rightness
@@ -47,11 +47,22 @@ def recalibrate(
     judges = list(validation)
     if sum(len(lesson.micrograph.xy_px) for lesson, _ in judges) < MIN_TRUTH:
         judges += training
-    scores = score_picks(
-        ((lesson.micrograph.xy_px, _scored(lesson, opinion, calibration)) for lesson, opinion in judges),
-        SCORED_RADIUS_PX,
+    curve = draw_curve(
+        rank_picks(
+            ((lesson.micrograph.xy_px, _scored(lesson, opinion, calibration)) for lesson, opinion in judges),
+            SCORED_RADIUS_PX,
+        )
     )
-    return calibration, round(scores.best_threshold, 2)
+    return calibration, middle_threshold(curve) if curve else 1.0
+
+
+def middle_threshold(curve: Curve) -> float:
+    """Return the middle of the thresholds with the highest F1.
+
+    Where right and wrong picks are far apart, the score of the last right one may be 1.00, which others miss.
+    """
+    lower = curve.threshold[curve.best + 1] if curve.best + 1 < len(curve.threshold) else 0.0
+    return float(np.floor(100 * (curve.threshold[curve.best] + lower) / 2)) / 100
 
 
 def _features(lesson: Lesson, opinion: Opinion) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
