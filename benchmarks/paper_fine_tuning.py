@@ -61,6 +61,8 @@ def run(args: argparse.Namespace) -> list[Row]:
     arguments = ["train", "--in_labels", str(labels), "--particle_diameter", str(diameter_A)]
     for name in names[: args.train]:
         arguments += ["--in_mics", name]
+    # Only these micrographs count here: there is nothing else to remember.
+    arguments += ["--simulated_share", "0"]
     arguments += ["--initial", str(args.initial)] if args.initial else []
     command(*arguments, "--out", str(training), "--j", args.threads)
     tasks = find_tasks(names[args.train :], None)

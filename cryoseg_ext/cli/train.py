@@ -84,6 +84,13 @@ if TYPE_CHECKING:
 )
 @click.option("--batch", type=click.IntRange(min=1), help="Fields per step; default: 6.")
 @click.option("--learning_rate", type=float, help="Peak; default: 1e-3, from scratch and simulated 2e-3.")
+@click.option(
+    "--simulated_share",
+    type=click.FloatRange(0, 1, max_open=True),
+    metavar="SHARE",
+    help="With --in_mics: simulated fields in a batch, which keep the network from forgetting what else "
+    "there is; default: 0.17, from scratch 0.34. With 0 masks are learnt faster and finer.",
+)
 @click.option("--seed", default=1, show_default=True, help="Of all that is drawn.")
 @click.option(
     "--structures",
@@ -139,6 +146,8 @@ def train(
         with progress_bar(options.steps) as watch:
             model = fine_tune(micrographs, options, out, device=device, workers=workers, watch=watch)
         click.echo(f"Learning curves, precision and recall, and overlays: {out / 'report.pdf'}")
+    elif "simulated_share" in given:
+        raise CryosegError("--simulated_share is for --in_mics: without, all fields are simulated")
     elif in_coords or in_labels:
         raise CryosegError("--in_mics is missing: give the micrographs that the labels are of")
     else:

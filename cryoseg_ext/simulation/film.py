@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cryoseg_ext.simulation.placement import Image, smooth_field
 
-POTENTIAL_V = 9.1
+CARBON_POTENTIAL_V = 9.1
 """Mean inner potential of amorphous carbon (Wanner et al. 2006)."""
 ATOMS_PER_A3 = 0.088
 """Of amorphous carbon at 1.75 g/cm^3."""
@@ -73,5 +73,5 @@ def draw_potential(rng: np.random.Generator, beyond_px: NDArray[np.float64], pix
     structure_factor = np.exp(rng.uniform(np.log(0.15), np.log(1.0)))
     variance = thickness * structure_factor / ATOMS_PER_A3 / pixel_size_A**2
     atoms = np.sqrt(variance) * rng.standard_normal(shape, dtype=np.float32)
-    potential: Image = (POTENTIAL_V * (thickness * (1 + unevenness) + atoms)).astype(np.float32)
+    potential: Image = (CARBON_POTENTIAL_V * (thickness * (1 + unevenness) + atoms)).astype(np.float32)
     return potential

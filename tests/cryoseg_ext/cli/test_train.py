@@ -115,6 +115,7 @@ def test_a_network_of_ones_own_class_is_trained_and_picked_with(
     ("options", "sentence"),
     [
         (("--in_coords", "picks"), "--in_mics is missing"),
+        (("--simulated_share", "0"), "--simulated_share is for --in_mics"),
         (("--in_mics", "mic?.mrc", "--in_coords", "picks"), "--particle_diameter is missing"),
         (("--in_mics", "mic?.mrc", "--particle_diameter", "168"), "either picks, --in_coords, or masks"),
         (("--in_mics", "no*.mrc", "--in_coords", "picks", "--particle_diameter", "168"), "no file matches"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cryoseg_ext.simulation import SimulatedMicrograph, draw_specimen, micrograph, simulate_micrograph
-from cryoseg_ext.simulation.film import POTENTIAL_V, THICKNESS_A, draw_film, draw_potential
+from cryoseg_ext.simulation.film import CARBON_POTENTIAL_V, THICKNESS_A, draw_film, draw_potential
 from cryoseg_ext.simulation.micrograph import CONTAMINANT
 from cryoseg_ext.simulation.placement import Image, Mask
 from cryoseg_ext.simulation.presets import TYPICAL
@@ -49,7 +49,7 @@ def test_a_film_has_the_potential_of_its_thickness_and_a_white_texture() -> None
     assert beyond_px[SHAPE[0] // 2, SHAPE[1] // 2] < 0 < beyond_px.max()
     for pixel_size_A in (1.5, 6.0):
         everywhere = draw_potential(rng, np.full(SHAPE, 1e6), pixel_size_A)
-        assert THICKNESS_A[0] < everywhere.mean() / POTENTIAL_V < THICKNESS_A[1]
+        assert THICKNESS_A[0] < everywhere.mean() / CARBON_POTENTIAL_V < THICKNESS_A[1]
         power = np.abs(np.fft.rfft2(everywhere - everywhere.mean())) ** 2
         middle, edge = power[40:60, 50:70].mean(), power[150:170, 180:].mean()
         assert middle == pytest.approx(edge, rel=0.2)
