@@ -20,7 +20,7 @@ def test_classes_have_their_outlines_where_the_rescaled_image_has_them() -> None
     working = to_working_scale(classes, np.ones(SHAPE, np.bool_), PIXEL_SIZE_A, DIAMETER_A)
     assert small.shape == working.image.shape
     assert set(np.unique(small)) == {-1, 0, 1, 2}
-    rows, columns = np.indices(small.shape, dtype=np.float64)
+    rows, columns = (np.indices(small.shape, dtype=np.float64)[axis] for axis in (0, 1))
     x_px, y_px = working.to_source_px(columns, rows)
     for label, (x0, y0) in CENTRES_PX.items():
         disc = np.hypot(x_px - x0, y_px - y0) < radius_px
