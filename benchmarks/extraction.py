@@ -40,6 +40,8 @@ from cryoseg_ext.simulation import Conditions, draw_conditions, draw_specimen, s
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 SEED, FIELD_PX, MATCH_DIAMETERS = 7000, 384, 0.3
+INSIDE_PX = (0.5 * WORKING_DIAMETER_PX,) * 2 + (FIELD_PX - 1 - 0.5 * WORKING_DIAMETER_PX,) * 2
+"""(x0, y0, x1, y1) that is scored: at the rim are picks of particles whose centres lie outside."""
 CROWDED = {"coverage": 1.0, "spacing": 0.82, "clustering": 0.0}
 CLEAR = {
     "defocus_um": 1.6,
@@ -54,6 +56,8 @@ CLEAR = {
     "clip": None,
 }
 Centres = NDArray[np.float64]
+Box = tuple[float, float, float, float]
+EVERYWHERE: Box = (-np.inf, -np.inf, np.inf, np.inf)
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class Task:
     diameter_A: float
     pixel_size_A: float
     truth_px: Centres
-    inside_px: tuple[float, float, float, float] | None = None
+    inside_px: Box
 
     def nearest_neighbours(self) -> NDArray[np.float64]:
         """Return the distance of each particle to its nearest neighbour in particle diameters."""
@@ -128,7 +132,8 @@ def simulated(model: Model, n: int, conditions: Mapping[str, object]) -> Iterato
         valid = np.ones(field.image.shape, np.bool_)
         working = WorkingMicrograph(normalise(field.image, valid), valid, (FIELD_PX, FIELD_PX))
         truth_px = np.stack([field.x_px, field.y_px], axis=1)
-        yield Task(maps_of(working, model), working, diameter_A, pixel_size_A, truth_px)
+        truth_px = truth_px[_inside(truth_px, INSIDE_PX)]
+        yield Task(maps_of(working, model), working, diameter_A, pixel_size_A, truth_px, INSIDE_PX)
 
 
 def real_sets(model: Model) -> dict[str, list[Task]]:
@@ -138,13 +143,11 @@ def real_sets(model: Model) -> dict[str, list[Task]]:
         subprocess.run(unpack, check=True, stdout=subprocess.DEVNULL)
         return {
             "empiar-10017": list(real(model, Path(scratch) / "empiar-10017", 190, (121, 121, 3975, 3975))),
-            "empiar-10146": list(real(model, Path(scratch) / "empiar-10146", 125, None)),
+            "empiar-10146": list(real(model, Path(scratch) / "empiar-10146", 125, EVERYWHERE)),
         }
 
 
-def real(
-    model: Model, project: Path, diameter_A: float, inside_px: tuple[float, float, float, float] | None
-) -> Iterator[Task]:
+def real(model: Model, project: Path, diameter_A: float, inside_px: Box) -> Iterator[Task]:
     """Yield the micrographs of a set with its expert picks."""
     for path in sorted((project / "Micrographs").iterdir()):
         micrograph = read_micrograph(path)
@@ -156,8 +159,8 @@ def real(
         yield Task(maps_of(working, model), working, diameter_A, micrograph.pixel_size_A, truth_px, inside_px)
 
 
-def _inside(xy_px: Centres, box_px: tuple[float, float, float, float] | None) -> NDArray[np.bool_]:
-    x0, y0, x1, y1 = box_px or (-np.inf, -np.inf, np.inf, np.inf)
+def _inside(xy_px: Centres, box_px: Box) -> NDArray[np.bool_]:
+    x0, y0, x1, y1 = box_px
     x, y = xy_px.T
     inside: NDArray[np.bool_] = (x >= x0) & (y >= y0) & (x <= x1) & (y <= y1)
     return inside

@@ -1,6 +1,6 @@
 """Pick the shared real micrographs with the real command and score them as the project is judged.
 
-    python benchmarks/real_micrographs.py [--model FILE] [--scale 0.8 1.0 1.2] [--out FOLDER]
+    python benchmarks/real_micrographs.py [--model FILE] [--scale 0.8 1.0 1.2] [--no_crf] [--out FOLDER]
 
 Needs the folder ``../shared`` of the project's workplace (real micrographs, expert picks and the scorer);
 says so and stops when it is not there.  Prints a table and writes ``real_micrographs.json``.
@@ -43,6 +43,7 @@ def main() -> None:
     )
     parser.add_argument("--model", type=Path)
     parser.add_argument("--scale", type=float, nargs="+", default=[1.0])
+    parser.add_argument("--no_crf", action="store_true", help="the network alone")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     args = parser.parse_args()
     if not SHARED.is_dir():
@@ -57,7 +58,7 @@ def main() -> None:
         print("set            stated Å  best F1    at     AP default F1  s/mic")
         for real_set in SETS:
             for scale in args.scale:
-                row = run_set(real_set, scale, Path(scratch) / real_set.name, args.model)
+                row = run_set(real_set, scale, Path(scratch) / real_set.name, args.model, no_crf=args.no_crf)
                 rows.append(row)
                 print(
                     f"{row['set']:14s} {row['particle_diameter_A']:8.0f} {row['best_f1']:8.3f} "
@@ -69,16 +70,19 @@ def main() -> None:
     (args.out / "real_micrographs.json").write_text(json.dumps(rows, indent=1) + "\n")
 
 
-def run_set(real_set: RealSet, scale: float, project: Path, model: Path | None) -> dict[str, object]:
+def run_set(
+    real_set: RealSet, scale: float, project: Path, model: Path | None, *, no_crf: bool
+) -> dict[str, object]:
     """Return the scores of all candidates and of the picks at the default threshold."""
     diameter_A = real_set.particle_diameter_A * scale
     # One folder for both: the second run finds its candidates there and only applies the threshold.
     job = f"External/job{round(1000 * scale):04d}/"
+    options = ["--no_crf", "Yes"] if no_crf else []
     start = time.perf_counter()
-    pick(project, job, diameter_A, model, "--threshold", "0.02")
+    pick(project, job, diameter_A, model, "--threshold", "0.02", *options)
     seconds = time.perf_counter() - start
     everything = score(project, job, real_set)
-    pick(project, job, diameter_A, model)
+    pick(project, job, diameter_A, model, *options)
     default = score(project, job, real_set)
     return {
         "set": real_set.name,
