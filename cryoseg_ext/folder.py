@@ -25,7 +25,7 @@ from cryoseg_ext.options import PickingOptions
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.quality import AreaShares, assess
 from cryoseg_ext.report import load_preview, make_preview, save_preview, stretch
-from cryoseg_ext.report.pdf import Overlay, Report, write_report
+from cryoseg_ext.report.pdf import Overlay, Report, overlay_of_picks, write_report
 from cryoseg_ext.report.review import write_review
 
 _COORDINATES = (".star", ".csv", "_tubes.star")
@@ -161,7 +161,7 @@ def pick_into_folder(
         {name: one.areas for name, one in results.items()},
         default if threshold is None else threshold,
     )
-    _write_reports(folder, planned, result, options.particle_diameter_A, skipped)
+    _write_reports(folder, planned, result, options, skipped)
     return result
 
 
@@ -259,7 +259,7 @@ def _write_reports(
     folder: Path,
     planned: Sequence[_Planned],
     result: FolderResult,
-    particle_diameter_A: float,
+    options: PickingOptions,
     skipped: Sequence[str],
 ) -> None:
     overlays: list[Overlay] = []
@@ -268,9 +268,14 @@ def _write_reports(
         name = one.task.name
         # Only a sample of micrographs has a preview.
         if name in picks and (preview := load_preview(one.preview)) and (size_A := _pixel_size(one.task)):
-            overlays.append(Overlay(str(one.task.path), preview, picks[name], particle_diameter_A / size_A))
-    title = f"Particles of {particle_diameter_A:g} Å"
-    report = Report(title, result.threshold, list(result.candidates.values()), overlays, skipped)
+            overlays.append(overlay_of_picks(str(one.task.path), preview, picks[name], options, size_A))
+    report = Report(
+        f"Particles of {options.stated_size}",
+        result.threshold,
+        list(result.candidates.values()),
+        overlays,
+        skipped,
+    )
     write_report(folder / "report.pdf", report)
     paths = {one.task.name: str(one.task.path) for one in planned}
     qualities = [assess(picks[name], areas) for name, areas in result.areas.items()]

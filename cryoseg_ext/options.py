@@ -43,6 +43,12 @@ class PickingOptions:
             raise CryosegError("filaments have one width: give --particle_diameter with --helical_rise")
 
     @property
+    def stated_size(self) -> str:
+        """The stated diameter, or range of diameters, in words."""
+        smallest = "" if self.smallest_diameter_A is None else f"{self.smallest_diameter_A:g} to "
+        return f"{smallest}{self.particle_diameter_A:g} Å"
+
+    @property
     def diameters_A(self) -> list[float]:
         """The stated diameters to pick at, in Å: of a mixture, even steps on a logarithmic scale."""
         smallest_A, largest_A = self.smallest_diameter_A, self.particle_diameter_A

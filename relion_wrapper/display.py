@@ -27,7 +27,7 @@ def display_commands(job_directory: Path, result: JobResult) -> list[str]:
         What was picked.
     """
     first = result.planned[0]
-    diameter_A = result.particle_diameter_A
+    diameter_A = result.options.particle_diameter_A
     pixel_size_A = first.pixel_size_A
     folder = f"{job_directory.as_posix()}/"
     shown = [

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from cryoseg_ext.options import PickingOptions
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.quality import AreaShares, MicrographQuality, assess
 from cryoseg_ext.report import load_preview
@@ -40,8 +41,8 @@ class JobResult:
         How much of each is contaminated or dead.
     threshold : float
         The lowest figure of merit of a pick.
-    particle_diameter_A : float
-        The particle diameter in Å.
+    options : PickingOptions
+        What was stated of the particles, and the rest.
     skipped : Mapping[str, str]
         What is wrong with the micrographs that were not processed, by name.
     """
@@ -51,7 +52,7 @@ class JobResult:
     candidates: Sequence[Picks]
     areas: Sequence[AreaShares]
     threshold: float
-    particle_diameter_A: float
+    options: PickingOptions
     skipped: Mapping[str, str]
 
     @cached_property
@@ -100,16 +101,17 @@ def write_stars(job_directory: Path, result: JobResult) -> None:
 
 def write_reports(job_directory: Path, result: JobResult) -> None:
     """Write ``logfile.pdf`` and ``review.html``, which show one micrograph from each stretch of the run."""
-    from cryoseg_ext.report.pdf import Overlay, Report, write_report
+    from cryoseg_ext.report.pdf import Overlay, Report, overlay_of_picks, write_report
     from cryoseg_ext.report.review import write_review
 
     overlays: dict[int, Overlay] = {}
     for one, picks in zip(result.planned, result.picks, strict=True):
         if one.stretch not in overlays and (preview := load_preview(one.files.preview)):
-            diameter_px = result.particle_diameter_A / one.pixel_size_A
-            overlays[one.stretch] = Overlay(one.name, preview, picks, diameter_px)
+            overlays[one.stretch] = overlay_of_picks(
+                one.name, preview, picks, result.options, one.pixel_size_A
+            )
     report = Report(
-        title=f"{job_directory.as_posix()}: particles of {result.particle_diameter_A:g} Å",
+        title=f"{job_directory.as_posix()}: particles of {result.options.stated_size}",
         threshold=result.threshold,
         candidates=result.candidates,
         overlays=list(overlays.values()),

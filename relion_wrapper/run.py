@@ -58,7 +58,7 @@ def run(arguments: JobArguments, job: RelionJob) -> None:
         shown = stretches_shown(planned, earlier)
         new, failed = pick_planned(unfinished, arguments, model, options, job, shown)
         skipped |= failed
-    result = collect(star, arguments, diameter_A, planned, earlier, new, skipped)
+    result = collect(star, arguments, options, planned, earlier, new, skipped)
     write_coordinates(result, earlier)
     write_stars(job.directory, result)
     write_reports(job.directory, result)
@@ -116,7 +116,7 @@ def stretches_shown(
 def collect(
     star: MicrographsStar,
     arguments: JobArguments,
-    particle_diameter_A: float,
+    options: PickingOptions,
     planned: Sequence[PlannedMicrograph],
     earlier: Mapping[str, FinishedMicrograph],
     new: Mapping[str, FinishedMicrograph],
@@ -143,7 +143,7 @@ def collect(
         candidates=[one.candidates for one in results],
         areas=[one.areas for one in results],
         threshold=last.default_threshold if arguments.threshold is None else arguments.threshold,
-        particle_diameter_A=particle_diameter_A,
+        options=options,
         skipped=skipped,
     )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cryoseg_ext.cryosparc.versions import CLIENT_VERSION
 from cryoseg_ext.files import replacing
 from cryoseg_ext.report import make_preview
-from cryoseg_ext.report.pdf import Overlay, Report, draw_overlay, summary_page
+from cryoseg_ext.report.pdf import Report, draw_overlay, overlay_of_picks, summary_page
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,10 +34,9 @@ _OVERLAY_INCHES, _DPI = (7.0, 7.0), 120
 
 def log_settings(job: ExternalJob, options: PickingOptions, model: Model, threshold: float) -> None:
     """Write the settings of the run to the event log."""
-    diameter_A = options.particle_diameter_A
     lines = (
         _programs(),
-        f"particle diameter: {diameter_A:g} Å",
+        f"particle diameter: {options.stated_size}",
         f"extraction: {options.extraction.method}, least distance of two picks {options.min_distance_A:g} Å",
         f"threshold: {threshold:g}" + (" (the model's own)" if threshold == model.threshold else ""),
         f"model: {model.fingerprint} on {model.device}",
@@ -46,15 +45,17 @@ def log_settings(job: ExternalJob, options: PickingOptions, model: Model, thresh
     job.log("\n".join(lines))
 
 
-def log_overlay(job: ExternalJob, exposure: Exposure, picked: PickedMicrograph, picks: Picks) -> None:
+def log_overlay(
+    job: ExternalJob, exposure: Exposure, picked: PickedMicrograph, picks: Picks, options: PickingOptions
+) -> None:
     """Draw picks and mask on a micrograph, for the event log; the first one is kept as the job's picture."""
     from matplotlib.figure import Figure
 
     working = picked.working
     preview = make_preview(working.image, picked.mask, working.source_shape, picked.contaminated)
     figure = Figure(figsize=_OVERLAY_INCHES, layout="tight")
-    diameter_px = working.diameter_px * working.step_px[1]
-    draw_overlay(figure.subplots(), Overlay(exposure.path, preview, picks, diameter_px))
+    overlay = overlay_of_picks(exposure.path, preview, picks, options, exposure.image_pixel_size_A)
+    draw_overlay(figure.subplots(), overlay)
     picture = _png(figure)
     job.log_picture(picture, f"{Path(exposure.path).name}: {len(picks)} picks")
     image = job.folder / OVERLAY_FILE

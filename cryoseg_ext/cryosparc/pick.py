@@ -219,7 +219,8 @@ def _pick(run: _Run, found: Sequence[Exposure]) -> None:
             _keep(run, exposure, outcome)
             if (part := stretch(number, len(tasks), _LOGGED_OVERLAYS)) not in shown:
                 shown.add(part)
-                log_overlay(run.job, exposure, outcome, run.candidates[exposure].above(run.threshold))
+                picks = run.candidates[exposure].above(run.threshold)
+                log_overlay(run.job, exposure, outcome, picks, run.options)
         last = number + 1 == len(tasks)
         run.job.show_progress(_progress(run, number + 1, len(tasks)), last=last)
     run.job.raise_if_killed()

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryoseg_ext.files import replacing
+from cryoseg_ext.options import PickingOptions
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.report.preview import GREY_LEVELS, Preview
 
@@ -40,12 +41,29 @@ class Overlay:
         The picks at or above the threshold.
     diameter_px : float
         Particle diameter in pixels of the micrograph on disk.
+    mixture_pixel_A : float, optional
+        Of a mixture of sizes, Å/px of the micrograph on disk: each pick is drawn in its own size.
     """
 
     name: str
     preview: Preview
     picks: Picks
     diameter_px: float
+    mixture_pixel_A: float | None = None
+
+    def diameters_px(self, picks: Picks) -> NDArray[np.float64]:
+        """Return ``(n,)`` the diameters of the circles around picks of the micrograph."""
+        if self.mixture_pixel_A is None or picks.diameter_A is None:
+            return np.full(len(picks), self.diameter_px)
+        return picks.diameter_A / self.mixture_pixel_A
+
+
+def overlay_of_picks(
+    name: str, preview: Preview, picks: Picks, options: PickingOptions, pixel_size_A: float
+) -> Overlay:
+    """Return what to draw of a micrograph with `pixel_size_A` (Å/px) that was picked with `options`."""
+    mixture_pixel_A = None if options.smallest_diameter_A is None else pixel_size_A
+    return Overlay(name, preview, picks, options.particle_diameter_A / pixel_size_A, mixture_pixel_A)
 
 
 @dataclass(frozen=True)
@@ -135,7 +153,7 @@ def draw_overlay(ax: Axes, overlay: Overlay) -> None:
     image = np.where(outline(preview.mask), GREY_LEVELS, preview.image)
     image = np.where(outline(preview.contaminated), GREY_LEVELS + 1, image)
     ax.imshow(image, cmap=colours, vmin=0, vmax=GREY_LEVELS + 1, extent=extent, interpolation="none")
-    sizes = np.full(len(picks), overlay.diameter_px)
+    sizes = overlay.diameters_px(picks)
     circles = EllipseCollection(
         sizes,
         sizes,

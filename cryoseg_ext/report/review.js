@@ -177,11 +177,12 @@ function drawPicks() {
   for (const row of rows) {
     if (!row.figure) continue;
     const { x, y, score, diameter } = row.picture;
-    const r = diameter / 2;
     let d = "";
-    for (let i = 0; i < x.length; i++)
+    for (let i = 0; i < x.length; i++) {
+      const r = diameter[i] / 2;
       if (score[i] >= threshold)
-        d += `M${x[i] - r} ${y[i]}a${r} ${r} 0 1 0 ${diameter} 0a${r} ${r} 0 1 0 ${-diameter} 0`;
+        d += `M${x[i] - r} ${y[i]}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0`;
+    }
     row.circles.setAttribute("d", d);
     row.caption.textContent = `${row.name}: ${plural(row.picks, "pick")}, mean score ${row.score.toFixed(3)}, ` +
       `contaminated ${percent(row.contaminated)} %`;

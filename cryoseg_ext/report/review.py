@@ -81,7 +81,7 @@ def _picture(overlay: Overlay, row: int, candidates: Picks) -> dict[str, Any]:
     return {
         "row": row,
         "shape": preview.source_shape,
-        "diameter": round(overlay.diameter_px, 1),
+        "diameter": np.rint(overlay.diameters_px(candidates)).astype(int).tolist(),
         "x": np.rint(candidates.x_px).astype(int).tolist(),
         "y": np.rint(candidates.y_px).astype(int).tolist(),
         "score": np.round(candidates.score, 6).tolist(),

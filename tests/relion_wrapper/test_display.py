@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from cryoseg_ext.options import PickingOptions
 from relion_wrapper.display import display_commands
 from relion_wrapper.outputs import JobResult
 from relion_wrapper.paths import micrograph_files
@@ -23,7 +24,7 @@ def commands() -> dict[str, dict[str, str]]:
     job = Path("External/job002")
     planned = PlannedMicrograph("Micrographs/a.mrc", 1.77, micrograph_files(job, "Micrographs/a.mrc"), "", 0)
     star = MicrographsStar(Path("m.star"), pd.DataFrame(), None)
-    printed = display_commands(job, JobResult(star, [planned], [], [], 0.3, 190, {}))
+    printed = display_commands(job, JobResult(star, [planned], [], [], 0.3, PickingOptions(190), {}))
     return {words[0]: _options(words[1:]) for words in map(shlex.split, printed)}
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,10 @@ from scipy.ndimage import gaussian_filter
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
+from cryoseg_ext.options import PickingOptions
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.quality import AreaShares, assess
-from cryoseg_ext.report.pdf import Overlay, Report
+from cryoseg_ext.report.pdf import Overlay, Report, overlay_of_picks
 from cryoseg_ext.report.preview import Preview
 from cryoseg_ext.report.review import write_review
 
@@ -33,13 +36,13 @@ def _picks(number: int) -> Picks:
     return Picks(rng.uniform(0, 800, len(score)), rng.uniform(0, 400, len(score)), score)
 
 
+PREVIEW = Preview(np.full((100, 200), 9, np.uint8), np.eye(100, 200) > 0, np.eye(100, 200) > 0, SHAPE_PX)
 CANDIDATES = [_picks(number) for number in range(len(NAMES))]
 
 
 def _write(path: Path) -> None:
-    preview = Preview(np.full((100, 200), 9, np.uint8), np.eye(100, 200) > 0, np.eye(100, 200) > 0, SHAPE_PX)
     picks = [candidates.above(THRESHOLD) for candidates in CANDIDATES]
-    overlays = [Overlay(NAMES[row], preview, picks[row], DIAMETER_PX) for row in PICTURED]
+    overlays = [Overlay(NAMES[row], PREVIEW, picks[row], DIAMETER_PX) for row in PICTURED]
     qualities = [
         assess(one, AreaShares(share, share / 2, 0.1)) for one, share in zip(picks, CONTAMINATED, strict=True)
     ]
@@ -90,9 +93,12 @@ def _move_threshold(page: webdriver.Chrome, threshold: float) -> None:
     )
 
 
+def _drawn(page: webdriver.Chrome, row: int) -> str:
+    return page.find_element(By.CSS_SELECTOR, f"#picture-{row} path").get_attribute("d") or ""
+
+
 def _circles(page: webdriver.Chrome, row: int) -> int:
-    drawn = page.find_element(By.CSS_SELECTOR, f"#picture-{row} path").get_attribute("d") or ""
-    return drawn.count("M")
+    return _drawn(page, row).count("M")
 
 
 @pytest.mark.chromium
@@ -148,6 +154,27 @@ def test_circles_lie_on_their_places_in_the_picture_and_hide(page: webdriver.Chr
     page.find_element(By.CSS_SELECTOR, "[data-hides=no-picks]").click()
     assert not svg.is_displayed()
     assert image.is_displayed()
+
+
+@pytest.mark.chromium
+def test_circles_of_a_mixture_have_the_sizes_of_their_particles(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    small, large = 90.0, 240.0
+    picks = replace(CANDIDATES[0], diameter_A=np.where(CANDIDATES[0].score > 0.7, large, small))
+    for options, expected_px in (
+        (PickingOptions(large), {large / 1.5}),
+        (PickingOptions(large, smallest_diameter_A=small), {small / 1.5, large / 1.5}),
+    ):
+        overlay = overlay_of_picks(NAMES[0], PREVIEW, picks.above(THRESHOLD), options, pixel_size_A=1.5)
+        report = Report("External/job002", THRESHOLD, [picks], [overlay])
+        quality = assess(overlay.picks, AreaShares(0.1, 0.0, 0.0))
+        write_review(tmp_path / "review.html", report, NAMES[:1], [quality])
+        browser.get((tmp_path / "review.html").as_uri())
+        # An arc ends one diameter to the right of its start: "a radius radius 0 1 0 diameter 0".
+        drawn_px = re.findall(r"0 1 0 (\d+) 0", _drawn(browser, 0))
+        assert len(drawn_px) == len(overlay.picks)
+        assert set(map(float, drawn_px)) == expected_px
 
 
 @pytest.mark.chromium
