@@ -1,26 +1,34 @@
-"""The diameter that agrees with itself, and how sure it is.
+"""The diameter at which the network is surest, and how sure it is.
 
 Told a diameter far from the true one, the network finds parts of particles, noise, or clusters, and none of
-them with confidence; near the true one it is surest, and only there the outlines are as long as was stated.
-Outlines hardly grow with a stated diameter that is too large, so the two cross at a clear angle.
+them with confidence. Near the true one it is surest, and outlines hardly grow with the stated diameter: their
+longest extents there are the estimate. Where faint or blurred particles are round, outlines are too long,
+but the mean of all particles has a sharp edge, which is seen at the same place at any stated diameter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.normalise import WORKING_DIAMETER_PX
 
 LEAST_PARTICLES = 8
 EXTENT_QUANTILE = 0.9
 """Of the outlines' longest extents: most particles are seen foreshortened."""
 USUAL_WIDTH = (0.6, 1.35)
 """Pieces of other widths, in units of the median, are fragments, or aggregates and touching particles."""
+CONFIDENCE_SCALE = 0.08
+"""A stated diameter counts 1/e as much as the surest one where the network is by so much less confident."""
+ROUND_FROM, ROUND_AT = 0.75, 0.85
+"""Where the mean particle has half its contrast, in units of where it ends: nearer to its centre for long or
+odd shapes, whose views differ, than for spheres and shells. In between both estimates count."""
+ROUND_EDGE = 0.9
+"""Where the mean of simulated spheres and shells ends, in units of their extent: their rims are thin."""
 MODEL_SPREAD = 0.08
 """Relative error that remains with any number of particles, see ``benchmarks/auto_diameter.py``."""
 SURE_WITHIN = 0.25
@@ -43,12 +51,16 @@ class Measurement:
         ``(n,)`` longest extents of the particles' outlines in Å, and diameters of discs of the same areas.
     score : NDArray[np.float64]
         ``(n,)`` calibrated probabilities that they are particles.
+    profile : NDArray[np.float64]
+        ``(n, ring)`` mean grey values at 0, 1, 2, ... working pixels from their centres; background is 0, and
+        protein dark.
     """
 
     stated_A: float
     extent_A: NDArray[np.float64]
     width_A: NDArray[np.float64]
     score: NDArray[np.float64]
+    profile: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -129,11 +141,16 @@ def estimate_diameter(measured: Sequence[Sequence[Measurement]]) -> DiameterEsti
 
 @dataclass(frozen=True)
 class _Rung:
-    """All isolated particles at one stated diameter."""
+    """All isolated particles at one stated diameter.
+
+    `longest_A` is that of the outlines; the mean particle has half its contrast at a diameter of `half_A` and
+    none at `edge_A`.
+    """
 
     stated_A: float
-    excess: float
-    """Logarithm of the measured extent over the stated one."""
+    longest_A: float
+    half_A: float
+    edge_A: float
     confidence: float
     n_particles: int
     mean_score: float
@@ -147,20 +164,17 @@ class _Settled:
 
 
 def _settle(measured: Sequence[Sequence[Measurement]]) -> _Settled | None:
-    """Return where the measured extent falls through the stated one, nearest to where picks are surest."""
+    """Return the extent of the outlines, or of the mean particle if it is round, where picks are surest."""
     rungs = _rungs(measured)
     if not rungs:
         return None
-    surest = max(rungs, key=lambda rung: rung.confidence)
-    # Without a crossing, one step from the surest.
-    settled = np.log(surest.stated_A) + surest.excess
-    crossings = [
-        np.log(low.stated_A) + low.excess / (low.excess - high.excess) * np.log(high.stated_A / low.stated_A)
-        for low, high in pairwise(rungs)
-        if low.excess > 0 >= high.excess
-    ]
-    if crossings:
-        settled = min(crossings, key=lambda crossing: abs(crossing - np.log(surest.stated_A)))
+    confidence = np.array([rung.confidence for rung in rungs])
+    weight = np.exp((confidence - confidence.max()) / CONFIDENCE_SCALE)
+    stated, *sizes = np.log([[rung.stated_A, rung.longest_A, rung.half_A, rung.edge_A] for rung in rungs]).T
+    surest = weight @ stated / weight.sum()
+    longest, half, edge = (np.interp(surest, stated, size) for size in sizes)
+    is_round = np.clip((np.exp(half - edge) - ROUND_FROM) / (ROUND_AT - ROUND_FROM), 0, 1)
+    settled = (1 - is_round) * longest + is_round * (edge - np.log(ROUND_EDGE))
     nearest = min(rungs, key=lambda rung: abs(np.log(rung.stated_A) - settled))
     return _Settled(float(np.exp(settled)), nearest.n_particles, nearest.mean_score)
 
@@ -173,18 +187,41 @@ def _rungs(measured: Sequence[Sequence[Measurement]]) -> list[_Rung]:
             pooled.setdefault(one.stated_A, []).append(one)
     rungs = []
     for stated_A, parts in sorted(pooled.items()):
-        extent_A, width_A, score = (
+        extent_A, width_A, score, profile = (
             np.concatenate([getattr(part, name) for part in parts])
-            for name in ("extent_A", "width_A", "score")
+            for name in ("extent_A", "width_A", "score", "profile")
         )
-        if (n := len(score)) < LEAST_PARTICLES:
+        mean = -(score @ profile)
+        # What is not even dark on average is no particle.
+        if (n := len(score)) < LEAST_PARTICLES or mean.max() <= 0:
             continue
         usual = width_A / _weighted_quantile(width_A, score, 0.5)
         kept = (usual >= USUAL_WIDTH[0]) & (usual <= USUAL_WIDTH[1])
-        longest_A = _weighted_quantile(extent_A[kept], score[kept], EXTENT_QUANTILE)
-        confidence = float(score.sum()) / (n + _PRIOR_PARTICLES)
-        rungs.append(_Rung(stated_A, np.log(longest_A / stated_A), confidence, n, float(score.mean())))
+        ring_A = stated_A / WORKING_DIAMETER_PX
+        rungs.append(
+            _Rung(
+                stated_A,
+                longest_A=_weighted_quantile(extent_A[kept], score[kept], EXTENT_QUANTILE),
+                half_A=2 * ring_A * _radius_px(mean, 0.5),
+                edge_A=2 * ring_A * _radius_px(mean, 0.0),
+                confidence=float(score.sum()) / (n + _PRIOR_PARTICLES),
+                n_particles=n,
+                mean_score=float(score.mean()),
+            )
+        )
     return rungs
+
+
+def _radius_px(profile: NDArray[np.float64], share: float) -> float:
+    """Return where a radial profile first falls to a share of its highest value, which is above 0."""
+    top = int(profile.argmax())
+    least = share * profile[top]
+    lower = np.flatnonzero(profile[top + 1 :] <= least)
+    if len(lower) == 0:
+        return float(len(profile) - 1)
+    outside = top + 1 + int(lower[0])
+    inner, outer = profile[outside - 1], profile[outside]
+    return float(outside - (least - outer) / (inner - outer))
 
 
 def _weighted_quantile(values: NDArray[np.float64], weights: NDArray[np.float64], share: float) -> float:
@@ -203,8 +240,7 @@ def _resampled(
         for one in measured[index]:
             n = len(one.score)
             kept = rng.integers(n, size=n) if n else np.zeros(0, np.int64)
-            micrograph.append(
-                Measurement(one.stated_A, one.extent_A[kept], one.width_A[kept], one.score[kept])
-            )
+            drawn_columns = (one.extent_A[kept], one.width_A[kept], one.score[kept], one.profile[kept])
+            micrograph.append(Measurement(one.stated_A, *drawn_columns))
         drawn.append(micrograph)
     return drawn

@@ -1,12 +1,16 @@
-"""The estimate is where measured and stated diameter agree, and says how sure it is."""
+"""The estimate is what is seen where the network is surest, and it says how sure it is."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.network import load_model
+from cryoseg_ext.normalise import WORKING_DIAMETER_PX
 from cryoseg_ext.repair import repair
 from cryoseg_ext.simulation.session import SessionOptions, load_specimens, simulate_session_micrograph
 from cryoseg_ext.size.estimate import Measurement, estimate_diameter
@@ -21,14 +25,29 @@ def _micrograph(true_A: float, n: int, seed: int = 0, score: float = 0.95) -> li
         near = abs(np.log(stated_A / true_A)) < 0.8
         typical_A = true_A * (stated_A / true_A) ** 0.2 if near else 0.9 * stated_A
         extent_A = typical_A * np.exp(0.03 * rng.normal(size=n))
-        measurements.append(
-            Measurement(stated_A, extent_A, 0.8 * extent_A, np.full(n, score if near else 0.5))
-        )
+        scores = np.full(n, score if near else 0.5)
+        profile = np.tile(_long_particle(true_A, stated_A), (n, 1))
+        measurements.append(Measurement(stated_A, extent_A, 0.8 * extent_A, scores, profile))
     return measurements
 
 
+def _long_particle(true_A: float, stated_A: float) -> NDArray[np.float64]:
+    """Return the profile of the mean of long particles: it fades long before it ends."""
+    return np.minimum(_radius_A(stated_A) / true_A - 0.3, 0.0)
+
+
+def _shell(true_A: float, stated_A: float) -> NDArray[np.float64]:
+    """Return the profile of the mean of shells, which are darkest at 0.4 of their diameter."""
+    radius = _radius_A(stated_A) / true_A
+    return np.where(radius < 0.4, -1 - radius, 1.4 * (radius - 0.4) / 0.05 - 1.4).clip(max=0.5)
+
+
+def _radius_A(stated_A: float) -> NDArray[np.float64]:
+    return np.arange(31) * stated_A / WORKING_DIAMETER_PX
+
+
 @pytest.mark.parametrize("true_A", [80.0, 150.0, 400.0])
-def test_the_diameter_that_agrees_with_itself_is_found(true_A: float) -> None:
+def test_the_diameter_at_which_picks_are_surest_is_found(true_A: float) -> None:
     estimate = estimate_diameter([_micrograph(true_A, 40, seed) for seed in range(3)])
     assert estimate.diameter_A == pytest.approx(true_A, rel=0.08)
     assert estimate.low_A < true_A < estimate.high_A
@@ -45,12 +64,26 @@ def test_aggregates_and_fragments_do_not_change_it() -> None:
             np.append(one.extent_A, [900.0] * 12 + [30.0] * 12),
             np.append(one.width_A, [600.0] * 12 + [20.0] * 12),
             np.append(one.score, [0.9] * 24),
+            np.concatenate([one.profile, one.profile[:24]]),
         )
         for one in clean[0]
     ]
     assert estimate_diameter([dirty]).diameter_A == pytest.approx(
         estimate_diameter(clean).diameter_A, rel=0.03
     )
+
+
+def test_outlines_that_are_too_long_do_not_count_for_shells() -> None:
+    too_long = _micrograph(230, 60)
+    shells = [replace(one, profile=np.tile(_shell(180, one.stated_A), (60, 1))) for one in too_long]
+    assert estimate_diameter([too_long]).diameter_A == pytest.approx(230, rel=0.08)
+    assert estimate_diameter([shells]).diameter_A == pytest.approx(180, rel=0.03)
+
+
+def test_what_is_bright_on_average_is_no_particle() -> None:
+    bright = [replace(one, profile=-one.profile) for one in _micrograph(150, 40)]
+    with pytest.raises(CryosegError, match="too few particles"):
+        estimate_diameter([bright])
 
 
 def test_micrographs_that_disagree_make_it_unsure() -> None:
