@@ -94,18 +94,20 @@ def candidates_at(points: Points, maps: Maps) -> Candidates:
 
 def profiles_at(points: Points, maps: Maps) -> NDArray[np.float32]:
     """Return ``(n, 2, 12)`` means over rings, of the micrograph and of the log odds of particle."""
-    reach = round((_RINGS - 1) * _RING_PX) + 1
+    images = (maps.micrograph, logit(np.clip(maps.particle, _SURE, 1 - _SURE)))
+    return np.stack([ring_means(image, points, _RINGS, _RING_PX) for image in images], axis=1)
+
+
+def ring_means(image: Image, points: Points, n_rings: int, ring_px: float) -> Image:
+    """Return ``(n, n_rings)`` means of a ``(y, x)`` image around points, over rings `ring_px` apart."""
+    reach = round((n_rings - 1) * ring_px) + 1
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    ring = np.hypot(y, x) / _RING_PX - np.arange(_RINGS)[:, None, None]
+    ring = np.hypot(y, x) / ring_px - np.arange(n_rings)[:, None, None]
     weights = np.clip(1 - np.abs(ring), 0, None).astype(np.float32)
     weights /= weights.sum(axis=(1, 2), keepdims=True)
-    rows, columns = nearest_pixels(points, maps.centre.shape)
-    profiles = np.empty((len(rows), 2, _RINGS), np.float32)
-    images = (maps.micrograph, logit(np.clip(maps.particle, _SURE, 1 - _SURE)))
-    for number, image in enumerate(images):
-        windows = sliding_window_view(np.pad(image, reach, mode="edge"), weights.shape[1:])
-        profiles[:, number] = np.tensordot(windows[rows, columns], weights, ((1, 2), (1, 2)))
-    return profiles
+    windows = sliding_window_view(np.pad(image, reach, mode="edge"), weights.shape[1:])
+    means: Image = np.tensordot(windows[nearest_pixels(points, image.shape)], weights, ((1, 2), (1, 2)))
+    return means
 
 
 def nearest_pixels(points: Points, shape: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

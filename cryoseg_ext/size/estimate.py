@@ -51,7 +51,7 @@ class Measurement:
         ``(n,)`` longest extents of the particles' outlines in Å, and diameters of discs of the same areas.
     score : NDArray[np.float64]
         ``(n,)`` calibrated probabilities that they are particles.
-    profile : NDArray[np.float64]
+    profile : NDArray[np.float32]
         ``(n, ring)`` mean grey values at 0, 1, 2, ... working pixels from their centres; background is 0, and
         protein dark.
     """
@@ -60,7 +60,7 @@ class Measurement:
     extent_A: NDArray[np.float64]
     width_A: NDArray[np.float64]
     score: NDArray[np.float64]
-    profile: NDArray[np.float64]
+    profile: NDArray[np.float32]
 
 
 @dataclass(frozen=True)

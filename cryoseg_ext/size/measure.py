@@ -1,20 +1,20 @@
-"""The extents of the particles of one micrograph, as seen at each of a ladder of stated diameters."""
+"""The particles of one micrograph, as seen at each of a ladder of stated diameters."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.ndimage import find_objects, label
 from scipy.spatial import ConvexHull, QhullError
 from scipy.spatial.distance import pdist
 
+from cryoseg_ext.extract.candidates import nearest_pixels, ring_means
 from cryoseg_ext.network import Model
 from cryoseg_ext.normalise import MIN_DIAMETER_PX, WORKING_DIAMETER_PX
 from cryoseg_ext.options import PickingOptions
-from cryoseg_ext.pipeline import pick_repaired
+from cryoseg_ext.pipeline import PickedMicrograph, pick_repaired
 from cryoseg_ext.repair import MIN_SIDE_PX, RepairedMicrograph
 from cryoseg_ext.size.estimate import Measurement
 
@@ -25,8 +25,8 @@ CROP_PX = 384
 """Side of the square in the middle of the micrograph that is looked at, in working pixels: 16 diameters."""
 _LEAST_CROP_PX = 3 * WORKING_DIAMETER_PX
 _LEAST_VALID = 0.5
-_PROFILE_PX = 30
-"""Radius within which grey values around a particle are averaged: 1.25 of the stated diameter."""
+_RINGS = 31
+"""Around a particle, 1 working pixel apart: the outermost is 1.25 of the stated diameter from its centre."""
 # So fine, a mean over blocks of pixels loses nothing that the working scale shows.
 _PIXELS_PER_WORKING_PIXEL = 3
 
@@ -57,11 +57,7 @@ def measure(repaired: RepairedMicrograph, pixel_size_A: float, model: Model) -> 
         ):
             continue
         picked = pick_repaired(binned, size_A, model, PickingOptions(stated_A))
-        picks = picked.candidates.above(LEAST_SCORE)
-        where_px = picked.working.from_source_px(picks.x_px, picks.y_px)
-        measurements.append(
-            measure_isolated(picked.working.image, picked.mask, where_px, picks.score, stated_A)
-        )
+        measurements.append(_isolated(picked, stated_A))
     return measurements
 
 
@@ -83,34 +79,12 @@ def _binned(repaired: RepairedMicrograph, bins: int) -> RepairedMicrograph:
     return RepairedMicrograph(image, valid > 0.5)
 
 
-def measure_isolated(
-    image: NDArray[np.float32],
-    mask: NDArray[np.bool_],
-    where_px: tuple[NDArray[np.float64], NDArray[np.float64]],
-    score: NDArray[np.float64],
-    stated_A: float,
-) -> Measurement:
-    """Measure every pick that has a piece of the mask for itself, off the rim.
-
-    Parameters
-    ----------
-    image : NDArray[np.float32]
-        ``(y, x)`` at the working scale.
-    mask : NDArray[np.bool_]
-        ``(y, x)``, the same shape: where a particle is more likely than not.
-    where_px : tuple of NDArray[np.float64]
-        (x, y), each ``(n,)``: the picks, in working pixels.
-    score : NDArray[np.float64]
-        ``(n,)`` of the picks.
-    stated_A : float
-        The stated diameter in Å.
-    """
-    pieces, n = label(mask)
-    columns, rows = (
-        np.clip(np.rint(where).astype(int), 0, length - 1)
-        for where, length in zip(where_px, reversed(pieces.shape), strict=True)
-    )
-    owner = pieces[rows, columns]
+def _isolated(picked: PickedMicrograph, stated_A: float) -> Measurement:
+    """Return every pick that has a piece of the mask for itself, off the rim."""
+    pieces, n = label(picked.mask)
+    picks = picked.candidates.above(LEAST_SCORE)
+    where_px = x_px, y_px = picked.working.from_source_px(picks.x_px, picks.y_px)
+    owner = pieces[nearest_pixels(where_px, pieces.shape)]
     alone = np.bincount(owner, minlength=n + 1) == 1
     for outside in (0, pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]):
         alone[outside] = False
@@ -120,21 +94,8 @@ def measure_isolated(
     working_A = stated_A / WORKING_DIAMETER_PX
     extent_A = np.array([_longest_px(mask) for mask in masks]) * working_A
     width_A = np.sqrt([4 / np.pi * np.count_nonzero(mask) for mask in masks]) * working_A
-    profile = _radial_profiles(image, rows[kept], columns[kept])
-    return Measurement(stated_A, extent_A, width_A, score[kept], profile)
-
-
-def _radial_profiles(
-    image: NDArray[np.float32], rows: NDArray[np.int64], columns: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Return ``(n, _PROFILE_PX + 1)`` means over rings around each particle, 0 beyond the rim."""
-    reach = np.arange(-_PROFILE_PX, _PROFILE_PX + 1)
-    ring = np.rint(np.hypot(reach[:, None], reach)).astype(int).ravel()
-    within = np.flatnonzero(ring <= _PROFILE_PX)
-    around = sliding_window_view(np.pad(image, _PROFILE_PX), (len(reach), len(reach)))[rows, columns]
-    rings = np.equal.outer(ring[within], np.arange(_PROFILE_PX + 1))
-    profiles: NDArray[np.float64] = around.reshape(-1, ring.size)[:, within] @ (rings / rings.sum(axis=0))
-    return profiles
+    profile = ring_means(picked.working.image, (x_px[kept], y_px[kept]), _RINGS, ring_px=1.0)
+    return Measurement(stated_A, extent_A, width_A, picks.score[kept], profile)
 
 
 def _longest_px(piece: NDArray[np.bool_]) -> float:

@@ -31,19 +31,19 @@ def _micrograph(true_A: float, n: int, seed: int = 0, score: float = 0.95) -> li
     return measurements
 
 
-def _long_particle(true_A: float, stated_A: float) -> NDArray[np.float64]:
+def _long_particle(true_A: float, stated_A: float) -> NDArray[np.float32]:
     """Return the profile of the mean of long particles: it fades long before it ends."""
     return np.minimum(_radius_A(stated_A) / true_A - 0.3, 0.0)
 
 
-def _shell(true_A: float, stated_A: float) -> NDArray[np.float64]:
+def _shell(true_A: float, stated_A: float) -> NDArray[np.float32]:
     """Return the profile of the mean of shells, which are darkest at 0.4 of their diameter."""
     radius = _radius_A(stated_A) / true_A
     return np.where(radius < 0.4, -1 - radius, 1.4 * (radius - 0.4) / 0.05 - 1.4).clip(max=0.5)
 
 
-def _radius_A(stated_A: float) -> NDArray[np.float64]:
-    return np.arange(31) * stated_A / WORKING_DIAMETER_PX
+def _radius_A(stated_A: float) -> NDArray[np.float32]:
+    return np.arange(31, dtype=np.float32) * stated_A / WORKING_DIAMETER_PX
 
 
 @pytest.mark.parametrize("true_A", [80.0, 150.0, 400.0])
