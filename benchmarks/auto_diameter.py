@@ -4,8 +4,8 @@
 
 Every third session shows one of the structures held out of training, where the folder with the structures
 is there; the others show procedural specimens of 80 to 400 Å. Half of the sessions are usual ones, half have
-conditions drawn as in training. The estimator was chosen with --seed 1. Prints a line for each session and
-the summary, and writes ``auto_diameter.json``; ``auto_diameter.jsonl`` lets a stopped run go on.
+conditions drawn as in training. The estimator was chosen with --seed 1 and 3. Prints a line for each session
+and the summary, and writes ``auto_diameter.json``; ``auto_diameter.jsonl`` lets a stopped run go on.
 """
 
 from __future__ import annotations
