@@ -24,9 +24,11 @@ USUAL_WIDTH = (0.6, 1.35)
 """Pieces of other widths, in units of the median, are fragments, or aggregates and touching particles."""
 CONFIDENCE_SCALE = 0.08
 """A stated diameter counts 1/e as much as the surest one where the network is by so much less confident."""
-ROUND_FROM, ROUND_AT = 0.75, 0.85
+ROUND_FROM, ROUND_AT = 0.68, 0.78
 """Where the mean particle has half its contrast, in units of where it ends: nearer to its centre for long or
 odd shapes, whose views differ, than for spheres and shells. In between both estimates count."""
+ROUND_LESS = 0.2
+"""Of that is taken off for each extent of a round particle that the outlines are longer: long ones may be."""
 ROUND_EDGE = 0.9
 """Where the mean of simulated spheres and shells ends, in units of their extent: their rims are thin."""
 MODEL_SPREAD = 0.08
@@ -173,8 +175,10 @@ def _settle(measured: Sequence[Sequence[Measurement]]) -> _Settled | None:
     stated, *sizes = np.log([[rung.stated_A, rung.longest_A, rung.half_A, rung.edge_A] for rung in rungs]).T
     surest = weight @ stated / weight.sum()
     longest, half, edge = (np.interp(surest, stated, size) for size in sizes)
-    is_round = np.clip((np.exp(half - edge) - ROUND_FROM) / (ROUND_AT - ROUND_FROM), 0, 1)
-    settled = (1 - is_round) * longest + is_round * (edge - np.log(ROUND_EDGE))
+    if_round = edge - np.log(ROUND_EDGE)
+    sharpness = np.exp(half - edge) - ROUND_LESS * (np.exp(longest - if_round) - 1)
+    is_round = np.clip((sharpness - ROUND_FROM) / (ROUND_AT - ROUND_FROM), 0, 1)
+    settled = (1 - is_round) * longest + is_round * if_round
     nearest = min(rungs, key=lambda rung: abs(np.log(rung.stated_A) - settled))
     return _Settled(float(np.exp(settled)), nearest.n_particles, nearest.mean_score)
 
