@@ -25,7 +25,7 @@ CROP_PX = 384
 """Side of the square in the middle of the micrograph that is looked at, in working pixels: 16 diameters."""
 _LEAST_CROP_PX = 3 * WORKING_DIAMETER_PX
 _LEAST_VALID = 0.5
-_RINGS = 31
+N_RINGS = 31
 """Around a particle, 1 working pixel apart: the outermost is 1.25 of the stated diameter from its centre."""
 # So fine, a mean over blocks of pixels loses nothing that the working scale shows.
 _PIXELS_PER_WORKING_PIXEL = 3
@@ -94,7 +94,7 @@ def _isolated(picked: PickedMicrograph, stated_A: float) -> Measurement:
     working_A = stated_A / WORKING_DIAMETER_PX
     extent_A = np.array([_longest_px(mask) for mask in masks]) * working_A
     width_A = np.sqrt([4 / np.pi * np.count_nonzero(mask) for mask in masks]) * working_A
-    profile = ring_means(picked.working.image, (x_px[kept], y_px[kept]), _RINGS, ring_px=1.0)
+    profile = ring_means(picked.working.image, (x_px[kept], y_px[kept]), N_RINGS, ring_px=1.0)
     return Measurement(stated_A, extent_A, width_A, picks.score[kept], profile)
 
 

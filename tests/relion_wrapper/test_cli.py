@@ -14,6 +14,7 @@ from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.quality import AreaShares
 from cryoseg_ext.size.estimate import Measurement
+from tests.cryoseg_ext.size.drawn import long_particles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,8 +100,7 @@ def test_auto_estimates_the_diameter_once_and_continue_keeps_it(
     project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def measure(*_: object) -> list[Measurement]:
-        hundred, sure = np.full(20, 100.0), np.full(20, 0.9)
-        return [Measurement(stated_A, hundred, hundred, sure) for stated_A in (80.0, 100.0, 125.0)]
+        return long_particles(100.0)
 
     monkeypatch.setattr("cryoseg_ext.size.measure.measure", measure)
     assert project.run("--particle_diameter", "auto") == 0

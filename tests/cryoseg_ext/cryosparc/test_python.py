@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from cryoseg_ext.cryosparc.client import connect, find_login
@@ -18,6 +17,7 @@ from cryoseg_ext.size.sample import STORED_NAME
 from tests.cryoseg_ext.cryosparc.conftest import DIAMETER_A, Server
 from tests.cryoseg_ext.cryosparc.instance import EMAIL, Instance
 from tests.cryoseg_ext.cryosparc.rest import TOKEN
+from tests.cryoseg_ext.size.drawn import long_particles
 
 ARGUMENTS = ("P3", "W1", "J12:exposures_accepted")
 
@@ -36,9 +36,7 @@ def test_an_estimated_diameter_is_logged_and_kept_in_the_job(
     environment: pytest.MonkeyPatch, instance: Instance
 ) -> None:
     def measure(*_: object) -> list[Measurement]:
-        extent_A, sure = np.full(20, DIAMETER_A), np.full(20, 0.9)
-        ladder_A = (0.8 * DIAMETER_A, DIAMETER_A, 1.25 * DIAMETER_A)
-        return [Measurement(stated_A, extent_A, extent_A, sure) for stated_A in ladder_A]
+        return long_particles(DIAMETER_A)
 
     environment.setattr("cryoseg_ext.size.measure.measure", measure)
     job = pick_exposures(*ARGUMENTS, particle_diameter_A="auto")

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.network import load_model
-from cryoseg_ext.normalise import WORKING_DIAMETER_PX
 from cryoseg_ext.repair import repair
 from cryoseg_ext.simulation.session import SessionOptions, load_specimens, simulate_session_micrograph
 from cryoseg_ext.size.estimate import Measurement, estimate_diameter
 from cryoseg_ext.size.measure import LADDER_A, measure
+from tests.cryoseg_ext.size.drawn import fading, radii
 
 
 def _micrograph(true_A: float, n: int, seed: int = 0, score: float = 0.95) -> list[Measurement]:
@@ -26,24 +26,15 @@ def _micrograph(true_A: float, n: int, seed: int = 0, score: float = 0.95) -> li
         typical_A = true_A * (stated_A / true_A) ** 0.2 if near else 0.9 * stated_A
         extent_A = typical_A * np.exp(0.03 * rng.normal(size=n))
         scores = np.full(n, score if near else 0.5)
-        profile = np.tile(_long_particle(true_A, stated_A), (n, 1))
+        profile = np.tile(fading(true_A, stated_A), (n, 1))
         measurements.append(Measurement(stated_A, extent_A, 0.8 * extent_A, scores, profile))
     return measurements
 
 
-def _long_particle(true_A: float, stated_A: float) -> NDArray[np.float32]:
-    """Return the profile of the mean of long particles: it fades long before it ends."""
-    return np.minimum(_radius_A(stated_A) / true_A - 0.3, 0.0)
-
-
 def _shell(true_A: float, stated_A: float) -> NDArray[np.float32]:
     """Return the profile of the mean of shells, which are darkest at 0.4 of their diameter."""
-    radius = _radius_A(stated_A) / true_A
-    return np.where(radius < 0.4, -1 - radius, 1.4 * (radius - 0.4) / 0.05 - 1.4).clip(max=0.5)
-
-
-def _radius_A(stated_A: float) -> NDArray[np.float32]:
-    return np.arange(31, dtype=np.float32) * stated_A / WORKING_DIAMETER_PX
+    profile = np.interp(radii(true_A, stated_A), [0, 0.4, 0.5], [-1.0, -1.4, 1.4])
+    return np.minimum(profile, 0.5).astype(np.float32)
 
 
 @pytest.mark.parametrize("true_A", [80.0, 150.0, 400.0])

@@ -13,6 +13,7 @@ from cryoseg_ext.batch import MicrographTask
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.size.estimate import Measurement
 from cryoseg_ext.size.sample import N_SAMPLE, STORED_NAME, sampled_diameter
+from tests.cryoseg_ext.size.drawn import long_particles
 
 
 @pytest.fixture
@@ -22,9 +23,7 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     def measure(_: Any, pixel_size_A: float, __: Any) -> list[Measurement]:
         sizes_A.append(pixel_size_A)
-        hundred, sure = np.full(20, 100.0), np.full(20, 0.9)
-        fading = np.tile(np.minimum(np.arange(31, dtype=np.float32) / 12 - 1, 0), (20, 1))
-        return [Measurement(stated_A, hundred, hundred, sure, fading) for stated_A in (80.0, 100.0, 125.0)]
+        return long_particles(100.0)
 
     monkeypatch.setattr("cryoseg_ext.size.measure.measure", measure)
     return sizes_A
