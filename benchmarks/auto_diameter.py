@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -158,11 +159,21 @@ def summarise(rows: list[dict[str, Any]]) -> dict[str, float]:
         "mean AP told the true diameter": float(np.mean([row["ap_true"] for row in found])),
         "mean AP with the estimate": float(np.mean([row["ap_found"] for row in found])),
     }
+    summary |= share_within("usual sessions", found, lambda row: row["typical"])
+    summary |= share_within("conditions as in training", found, lambda row: not row["typical"])
     for low, high in ((0.0, 0.35), (0.35, 0.6), (0.6, 9.0)):
-        part = [abs(row["ratio"] - 1) <= WITHIN for row in found if low <= row["snr"] < high]
-        if part:
-            summary[f"within 15 %, signal to noise {low:g} to {high:g} ({len(part)})"] = float(np.mean(part))
+        summary |= share_within(
+            f"signal to noise {low:g} to {high:g}", found, lambda row: low <= row["snr"] < high
+        )
     return summary
+
+
+def share_within(
+    name: str, rows: list[dict[str, Any]], belongs: Callable[[dict[str, Any]], bool]
+) -> dict[str, float]:
+    """Return what share of the rows that belong is right, under their name; nothing where there are none."""
+    part = [abs(row["ratio"] - 1) <= WITHIN for row in rows if belongs(row)]
+    return {f"within 15 %, {name} ({len(part)})": float(np.mean(part))} if part else {}
 
 
 if __name__ == "__main__":
