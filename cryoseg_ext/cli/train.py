@@ -80,10 +80,10 @@ if TYPE_CHECKING:
 @click.option(
     "--steps",
     type=click.IntRange(min=1),
-    help="Most steps; default: 600, from scratch 3000, simulated 7000.",
+    help="Most steps; default: 800, from scratch 3000, simulated 7000.",
 )
 @click.option("--batch", type=click.IntRange(min=1), help="Fields per step; default: 6.")
-@click.option("--learning_rate", type=float, help="Peak; default: 1e-3, from scratch and simulated 2e-3.")
+@click.option("--learning_rate", type=float, help="Peak; default: 2e-3.")
 @click.option(
     "--simulated_share",
     type=click.FloatRange(0, 1, max_open=True),

@@ -8,6 +8,8 @@ not to be picked look like picked ones, so the probability of a pick does not ri
 particles that have one: it is ``g = c r`` with the probability ``r`` that a candidate is a particle, a
 logistic function of that order. c and r are fitted together by maximum likelihood. Then
 ``q = r (1 - c) / (1 - r c)`` is the probability that a candidate without a pick is a particle (Bayes).
+
+Few picks cannot order the candidates: the fewer there are, the more the network's own scores order them.
 """
 
 from __future__ import annotations
@@ -33,12 +35,14 @@ Mask = NDArray[np.bool_]
 _PRIOR_CANDIDATES = 10
 _RIDGE = 500.0
 """Some 250 features and a few hundred candidates: most of each feature's weight is noise."""
+_PRIOR_PICKS = 100
+"""An order learnt from that many picks weighs as much as that of the scores."""
 
 
 def look(working: WorkingMicrograph, model: Model, xy_px: Array, score: Array) -> Array:
     """Return what the network sees at points of a micrograph: ``(n, k)`` features.
 
-    They are the encoder's and the log-odds of the score; of a network of others only the latter.
+    First the log-odds of the score, then what the encoder sees, where the network is one of ours.
 
     Parameters
     ----------
@@ -75,7 +79,7 @@ def unpicked_probability(looks: Sequence[Array], picked: Sequence[Mask]) -> tupl
     Parameters
     ----------
     looks : Sequence[NDArray[np.float64]]
-        ``(n, k)`` of each micrograph, from `look`.
+        ``(n, k)`` of each micrograph, from `look`: the log-odds first.
     picked : Sequence[NDArray[np.bool_]]
         ``(n,)`` which of its candidates have a pick.
     """
@@ -87,7 +91,9 @@ def unpicked_probability(looks: Sequence[Array], picked: Sequence[Mask]) -> tupl
     scaled = [(one - middle) / spread for one in looks]
     order = np.concatenate([_learnt_on_others(scaled, picked, index) for index in range(len(looks))])
     of = np.repeat(np.arange(len(looks)), [len(one) for one in looks])
-    order = (order - order.mean()) / (order.std() + 1e-6)
+    n_picked = sum(int(one.sum()) for one in picked)
+    order = n_picked * _standardised(order) + _PRIOR_PICKS * np.concatenate(scaled)[:, 0]
+    order = _standardised(order)
     c, r = fit_scaled_logistic(order, np.concatenate(picked), of, len(looks))
     q = r * (1 - c[of]) / (1 - r * c[of])
     return c.tolist(), [q[of == index] for index in range(len(looks))]
@@ -130,6 +136,11 @@ def fit_scaled_logistic(
     fits = [minimize(loss, start, jac=True, method="L-BFGS-B") for start in starts]
     weights = min(fits, key=lambda fit: float(fit.fun)).x
     return expit(weights[2] + weights[3:]), expit(weights[0] * order + weights[1])
+
+
+def _standardised(order: Array) -> Array:
+    standardised: Array = (order - order.mean()) / (order.std() + 1e-6)
+    return standardised
 
 
 def _learnt_on_others(scaled: Sequence[Array], picked: Sequence[Mask], index: int) -> Array:

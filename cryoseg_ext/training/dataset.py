@@ -81,17 +81,20 @@ def simulate_field(
 
 
 def centre_map(
-    x_px: NDArray[np.float64], y_px: NDArray[np.float64], shape: tuple[int, ...]
+    x_px: NDArray[np.float64],
+    y_px: NDArray[np.float64],
+    shape: tuple[int, ...],
+    height: NDArray[np.float64] | float = 1.0,
 ) -> NDArray[np.float32]:
-    """Return the ``(y, x)`` maximum of Gaussians of height 1 on the centres."""
+    """Return the ``(y, x)`` maximum of Gaussians on the centres, as high as each is sure to be one."""
     target = np.zeros(shape, np.float32)
     reach = int(np.ceil(4 * CENTRE_SIGMA_PX))
-    for x, y in zip(x_px, y_px, strict=True):
+    for x, y, peak in zip(x_px, y_px, np.broadcast_to(height, x_px.shape), strict=True):
         top, left = max(int(y) - reach, 0), max(int(x) - reach, 0)
         part = target[top : int(y) + reach + 1, left : int(x) + reach + 1]
         rows, columns = np.ogrid[: part.shape[0], : part.shape[1]]
         distance2 = (top + rows - y) ** 2 + (left + columns - x) ** 2
-        np.maximum(part, np.exp(-distance2 / (2 * CENTRE_SIGMA_PX**2)), out=part)
+        np.maximum(part, peak * np.exp(-distance2 / (2 * CENTRE_SIGMA_PX**2)), out=part)
     return target
 
 

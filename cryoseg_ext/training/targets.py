@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +32,7 @@ CORE_RADIUS_PX = 0.2 * WORKING_DIAMETER_PX
 REACH_RADIUS_PX = 0.55 * WORKING_DIAMETER_PX
 """Further from a pick than this nothing belongs to its particle."""
 UNKNOWN_FROM = 0.3
-"""A candidate without a pick whose q is higher is not called background: that would unlearn particles, while
-a mistake that is left out is only not mended."""
+"""A candidate without a pick whose q is higher is not called background, but a centre with probability q."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +70,17 @@ class Lesson:
         ``(y, x)`` from `make_labels`.
     share_labelled : float
         Estimated share of the particles that have a pick.
-    n_unlabelled : int
-        Places that may hold a particle without a pick, and so count as unknown.
+    unlabelled_xy_px : NDArray[np.float64]
+        ``(n, 2)`` places (x, y) in working pixels that may hold a particle without a pick.
+    probability : NDArray[np.float64]
+        ``(n,)`` that they do.
     """
 
     micrograph: LabelledMicrograph
     labels: Labels
     share_labelled: float = 1.0
-    n_unlabelled: int = 0
+    unlabelled_xy_px: Centres = field(default_factory=lambda: np.zeros((0, 2)))
+    probability: Array = field(default_factory=lambda: np.zeros(0))
 
 
 def prepare(
@@ -106,9 +108,10 @@ def prepare(
         shares, doubts = unpicked_probability(looks, found)
     lessons = []
     for index, (micrograph, opinion) in enumerate(zip(micrographs, opinions, strict=True)):
-        unpicked = opinion.xy_px[~found[index] & (doubts[index] > UNKNOWN_FROM)]
-        labels = make_labels(micrograph, opinion, unpicked)
-        lessons.append(Lesson(micrograph, labels, shares[index], len(unpicked)))
+        doubtful = ~found[index] & (doubts[index] > UNKNOWN_FROM)
+        unlabelled = opinion.xy_px[doubtful]
+        labels = make_labels(micrograph, opinion, unlabelled)
+        lessons.append(Lesson(micrograph, labels, shares[index], unlabelled, doubts[index][doubtful]))
     return lessons
 
 
@@ -125,8 +128,8 @@ def ask(
 def make_labels(micrograph: LabelledMicrograph, opinion: Opinion, unlabelled: Centres) -> Labels:
     """Return ``(y, x)`` labels at the working scale.
 
-    0 background, 1 particle, 2 contaminant, `CLASS_UNKNOWN` where only the class is not known, `IGNORE` where
-    there may also be a centre that nobody labelled.
+    0 background, 1 particle, 2 contaminant, `CLASS_UNKNOWN` where the class is not known, `IGNORE` where
+    there is no image.
 
     A particle's pixels are the teacher's within reach of its pick and a core around the pick. What the
     teacher hesitates about there, and all there where it misses the particle, is not known.
@@ -154,7 +157,7 @@ def make_labels(micrograph: LabelledMicrograph, opinion: Opinion, unlabelled: Ce
     labels[reached] = np.where(opinion.particle[reached] >= 0.5, 1, 0)
     labels[reached & (labels == 0) & (missed | (opinion.particle > 0.1))] = CLASS_UNKNOWN
     labels[core] = 1
-    labels[(to_unlabelled <= REACH_RADIUS_PX) & (to_unlabelled < to_pick)] = IGNORE
+    labels[(to_unlabelled <= REACH_RADIUS_PX) & (to_unlabelled < to_pick)] = CLASS_UNKNOWN
     labels[~valid] = IGNORE
     return labels.astype(np.int8)
 

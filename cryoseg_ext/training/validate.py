@@ -12,7 +12,7 @@ from cryoseg_ext.normalise import WORKING_DIAMETER_PX
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.training.dataset import IGNORE
 from cryoseg_ext.training.micrographs import Centres
-from cryoseg_ext.training.targets import Lesson, Opinion, near
+from cryoseg_ext.training.targets import REACH_RADIUS_PX, Lesson, Opinion, near
 
 SCORED_RADIUS_PX = 0.3 * WORKING_DIAMETER_PX
 """A pick this near to a labelled centre is right."""
@@ -53,5 +53,5 @@ def is_known(lesson: Lesson, xy_px: Centres) -> NDArray[np.bool_]:
     columns, rows = np.rint(xy_px).astype(np.int64).T
     height, width = lesson.labels.shape
     label = lesson.labels[np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)]
-    known: NDArray[np.bool_] = near(xy_px, lesson.micrograph.xy_px, SCORED_RADIUS_PX) | (label != IGNORE)
-    return known
+    doubtful = near(xy_px, lesson.unlabelled_xy_px, REACH_RADIUS_PX) | (label == IGNORE)
+    return near(xy_px, lesson.micrograph.xy_px, SCORED_RADIUS_PX) | ~doubtful

@@ -14,6 +14,7 @@ import torch
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.network import load_model
 from cryoseg_ext.training import Epoch, FineTuningOptions, Watch, fine_tune, fine_tuning_options
+from cryoseg_ext.training.blend import blend
 from cryoseg_ext.training.calibrate import fit_calibration
 from cryoseg_ext.training.micrographs import LabelledMicrograph
 
@@ -63,6 +64,20 @@ def test_a_training_that_makes_it_worse_is_stopped_and_thrown_away(
     if best == 0:
         for name, value in load_model().network.state_dict().items():
             torch.testing.assert_close(model.network.state_dict()[name], value)
+
+
+@pytest.mark.parametrize(("n_particles", "expected"), [(0, 0.5), (150, 0.6875), (10**9, 0.75)])
+def test_few_particles_to_judge_by_leave_the_network_half_way(n_particles: int, expected: float) -> None:
+    network, first = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
+    torch.nn.init.constant_(first.weight, 1.0)
+    torch.nn.init.constant_(network.weight, 3.0)
+
+    def score(trial: torch.nn.Module) -> dict[str, float]:
+        return {"average_precision": -abs(float(trial.weight.item()) - 2.5)}  # type: ignore[union-attr, operator]
+
+    share = blend(network, first.state_dict(), score, n_particles)
+    assert share == pytest.approx(expected, abs=1e-6)
+    assert network.weight.item() == pytest.approx(1 + 2 * expected, abs=1e-6)
 
 
 def test_from_scratch_and_another_architecture_go_together(

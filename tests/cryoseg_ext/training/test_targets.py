@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
 
 from cryoseg_ext.network import load_model
 from cryoseg_ext.training.completeness import unpicked_probability
@@ -47,7 +48,7 @@ def test_a_particle_that_nobody_picked_is_not_called_background(
 def test_with_complete_picks_nothing_is_left_out(labelled: list[LabelledMicrograph]) -> None:
     for lesson in prepare(labelled, load_model()):
         assert lesson.share_labelled > 0.9
-        assert lesson.n_unlabelled <= 1
+        assert len(lesson.unlabelled_xy_px) <= 1
 
 
 @pytest.mark.parametrize("share", [0.5, 1.0])
@@ -75,10 +76,12 @@ def test_image_labels_and_centres_of_a_crop_fit_together(labelled: list[Labelled
     image = (5 * np.exp(-squared / 50)).astype(np.float32)
     flat = type(working)(image, np.ones(image.shape, np.bool_), (220, 170))
     labels = np.where(squared < 60, 1, np.where(squared < 100, CLASS_UNKNOWN, 0)).astype(np.int8)
-    lesson = Lesson(LabelledMicrograph("flat", flat, xy_px), labels)
+    lesson = Lesson(LabelledMicrograph("flat", flat, xy_px[:3]), labels, 0.7, xy_px[3:], np.array([0.6]))
+    heights = set()
     for _ in range(20):
         crop, crop_labels, centres = (part.numpy() for part in cut(rng, lesson, 96))
-        peaks = np.argwhere(centres > 0.9)
+        peaks = np.argwhere((centres == maximum_filter(centres, 5)) & (centres > 0.5))
+        heights |= {round(float(centres[tuple(peak)]), 1) for peak in peaks}
         assert (crop_labels[tuple(peaks.T)] == 1).all()
         for row, column in peaks:
             around = crop[0, max(row - 3, 0) : row + 4, max(column - 3, 0) : column + 4]
@@ -86,3 +89,5 @@ def test_image_labels_and_centres_of_a_crop_fit_together(labelled: list[Labelled
         # A crop of 96 px fits into the field unless it is scaled up.
         assert (crop_labels == IGNORE).mean() < 0.2
         assert {CLASS_UNKNOWN, 0} & set(np.unique(crop_labels).tolist())
+    assert heights <= {0.9, 1.0, 0.6}
+    assert 0.6 in heights

@@ -1,0 +1,49 @@
+"""How far to go from the network that the training started from to the trained one (WiSE-FT).
+
+The mean of the weights of a network before and after fine-tuning is nearly as good as the latter on what it
+was tuned to and keeps more of what the former knew (Wortsman et al. 2022, Robust fine-tuning of zero-shot
+models), which counts where few picks say what to tune to. It is one network, so it costs nothing later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, lerp, nn
+
+from cryoseg_ext.training.loop import Validation
+
+SHARES = (0.25, 0.5, 0.75, 1.0)
+PRIOR_PARTICLES = 50
+"""Labelled validation particles from which the share found weighs more than a half, the share without any."""
+
+
+def blend(network: nn.Module, first: Mapping[str, Tensor], score: Validation, n_particles: int) -> float:
+    """Move a trained network part of the way back, in place; return the share of the training that is kept.
+
+    Parameters
+    ----------
+    network : nn.Module
+        The trained one, in evaluation mode.
+    first : Mapping[str, Tensor]
+        The weights that the training started from.
+    score : callable
+        Scores a network on the validation micrographs; the average precision counts.
+    n_particles : int
+        Labelled particles on them: of few the scores are chance.
+    """
+    trained = {name: value.clone() for name, value in network.state_dict().items()}
+
+    def go(share: float) -> nn.Module:
+        network.load_state_dict(
+            {
+                name: lerp(first[name], value, share) if value.is_floating_point() else value
+                for name, value in trained.items()
+            }
+        )
+        return network
+
+    best = max(SHARES, key=lambda share: score(go(share))["average_precision"])
+    share = (n_particles * best + PRIOR_PARTICLES / 2) / (n_particles + PRIOR_PARTICLES)
+    go(share)
+    return share
