@@ -56,8 +56,8 @@ if TYPE_CHECKING:
 @click.option(
     "--complete",
     is_flag=True,
-    help="The picks are complete: everything else is background. Default: what the initial model takes for "
-    "particles nobody picked is left out.",
+    help="The picks are complete: everything else is background. Default: what looks like a particle that "
+    "nobody picked counts as one with its probability.",
 )
 @click.option("--from_scratch", is_flag=True, help="Start from random weights, not from a model.")
 @click.option(

@@ -3,6 +3,8 @@
 The mean of the weights of a network before and after fine-tuning is nearly as good as the latter on what it
 was tuned to and keeps more of what the former knew (Wortsman et al. 2022, Robust fine-tuning of zero-shot
 models), which counts where few picks say what to tune to. It is one network, so it costs nothing later.
+After 48 picks of three micrographs of EMPIAR-10017 the average precision on two others was .858 half way,
+.852 for the trained network and .853 for the one before; after 1642 picks .886, .901 and .853.
 """
 
 from __future__ import annotations
