@@ -17,7 +17,7 @@ from cryoseg_ext.training.loop import Validation
 
 SHARES = (0.25, 0.5, 0.75, 1.0)
 PRIOR_PARTICLES = 50
-"""Labelled validation particles from which the share found weighs more than a half, the share without any."""
+"""With so many labelled validation particles the share kept is midway between the one found and a half."""
 
 
 def blend(network: nn.Module, first: Mapping[str, Tensor], score: Validation, n_particles: int) -> float:

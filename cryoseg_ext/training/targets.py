@@ -128,8 +128,8 @@ def ask(
 def make_labels(micrograph: LabelledMicrograph, opinion: Opinion, unlabelled: Centres) -> Labels:
     """Return ``(y, x)`` labels at the working scale.
 
-    0 background, 1 particle, 2 contaminant, `CLASS_UNKNOWN` where the class is not known, `IGNORE` where
-    there is no image.
+    0 background, 1 particle, 2 contaminant, `CLASS_UNKNOWN` where only the class is not known, `IGNORE`
+    where nothing is.
 
     A particle's pixels are the teacher's within reach of its pick and a core around the pick. What the
     teacher hesitates about there, and all there where it misses the particle, is not known.

@@ -54,4 +54,5 @@ def is_known(lesson: Lesson, xy_px: Centres) -> NDArray[np.bool_]:
     height, width = lesson.labels.shape
     label = lesson.labels[np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)]
     doubtful = near(xy_px, lesson.unlabelled_xy_px, REACH_RADIUS_PX) | (label == IGNORE)
-    return near(xy_px, lesson.micrograph.xy_px, SCORED_RADIUS_PX) | ~doubtful
+    known: NDArray[np.bool_] = near(xy_px, lesson.micrograph.xy_px, SCORED_RADIUS_PX) | ~doubtful
+    return known

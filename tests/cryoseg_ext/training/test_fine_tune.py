@@ -73,7 +73,7 @@ def test_few_particles_to_judge_by_leave_the_network_half_way(n_particles: int, 
     torch.nn.init.constant_(network.weight, 3.0)
 
     def score(trial: torch.nn.Module) -> dict[str, float]:
-        return {"average_precision": -abs(float(trial.weight.item()) - 2.5)}  # type: ignore[union-attr, operator]
+        return {"average_precision": -abs(float(trial.weight.item()) - 2.5)}  # type: ignore[operator]
 
     share = blend(network, first.state_dict(), score, n_particles)
     assert share == pytest.approx(expected, abs=1e-6)
