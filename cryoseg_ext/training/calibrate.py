@@ -122,7 +122,7 @@ def fit_consensus(
 
 def fit_calibration(
     features: NDArray[np.float64],
-    right: NDArray[np.bool_],
+    right: NDArray[np.bool_] | NDArray[np.float64],
     *,
     weight: NDArray[np.float64] | None = None,
     prior: Calibration | None = None,
@@ -135,7 +135,7 @@ def fit_calibration(
     features : NDArray[np.float64]
         ``(n, k)``.
     right : NDArray[np.bool_]
-        ``(n,)``, whether the candidate is a particle.
+        ``(n,)``, whether the candidate is a particle, or how probably.
     weight : NDArray[np.float64], optional
         ``(n,)`` of the candidates; 1 by default.
     prior : Calibration, optional

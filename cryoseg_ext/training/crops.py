@@ -103,9 +103,10 @@ def cut(rng: np.random.Generator, lesson: Lesson, field_px: int) -> Sample:
     valid = sample(micrograph.working.valid.astype(np.int8), 0, 0) > 0
     image = vary(rng, sample(micrograph.working.image, 1, 0), valid)
     labels = sample(lesson.labels, 0, IGNORE).astype(np.int64)
-    # The expected map: a place that may hold a particle without a pick is as high as that is probable.
-    x_px, y_px = placement.into_crop(np.concatenate([micrograph.xy_px, lesson.unlabelled_xy_px])).T
-    height = np.concatenate([np.ones(len(micrograph.xy_px)), lesson.probability])
+    # The expected map: what may be a particle without a pick is as high as that is probable.
+    doubtful_xy_px, probability = lesson.unpicked_xy_px[lesson.doubtful], lesson.probability[lesson.doubtful]
+    x_px, y_px = placement.into_crop(np.concatenate([micrograph.xy_px, doubtful_xy_px])).T
+    height = np.concatenate([np.ones(len(micrograph.xy_px)), probability])
     shown = (x_px > -0.5) & (x_px < field_px - 0.5) & (y_px > -0.5) & (y_px < field_px - 0.5)
     centres = centre_map(x_px[shown], y_px[shown], shape, height[shown])
     return torch.from_numpy(image)[None], torch.from_numpy(labels), torch.from_numpy(centres)

@@ -202,7 +202,7 @@ def write_split(path: Path, training: Sequence[Lesson], validation: Sequence[Les
     """Write which micrographs are trained on, and how complete their picks seem to be."""
     rows = [
         f'"{lesson.micrograph.name}",{which},{len(lesson.micrograph.xy_px)},{lesson.share_labelled:.3f},'
-        f"{len(lesson.unlabelled_xy_px)}\n"
+        f"{lesson.doubtful.sum()}\n"
         for which, lessons in (("training", training), ("validation", validation))
         for lesson in lessons
     ]

@@ -70,17 +70,22 @@ class Lesson:
         ``(y, x)`` from `make_labels`.
     share_labelled : float
         Estimated share of the particles that have a pick.
-    unlabelled_xy_px : NDArray[np.float64]
-        ``(n, 2)`` places (x, y) in working pixels that may hold a particle without a pick.
+    unpicked_xy_px : NDArray[np.float64]
+        ``(n, 2)`` candidates (x, y) in working pixels without a pick.
     probability : NDArray[np.float64]
-        ``(n,)`` that they do.
+        ``(n,)`` that they are particles.
     """
 
     micrograph: LabelledMicrograph
     labels: Labels
     share_labelled: float = 1.0
-    unlabelled_xy_px: Centres = field(default_factory=lambda: np.zeros((0, 2)))
+    unpicked_xy_px: Centres = field(default_factory=lambda: np.zeros((0, 2)))
     probability: Array = field(default_factory=lambda: np.zeros(0))
+
+    @property
+    def doubtful(self) -> Mask:
+        """``(n,)`` which of the candidates without a pick are not called background."""
+        return self.probability > UNKNOWN_FROM
 
 
 def prepare(
@@ -108,10 +113,9 @@ def prepare(
         shares, doubts = unpicked_probability(looks, found)
     lessons = []
     for index, (micrograph, opinion) in enumerate(zip(micrographs, opinions, strict=True)):
-        doubtful = ~found[index] & (doubts[index] > UNKNOWN_FROM)
-        unlabelled = opinion.xy_px[doubtful]
-        labels = make_labels(micrograph, opinion, unlabelled)
-        lessons.append(Lesson(micrograph, labels, shares[index], unlabelled, doubts[index][doubtful]))
+        unpicked_xy_px, probability = opinion.xy_px[~found[index]], doubts[index][~found[index]]
+        labels = make_labels(micrograph, opinion, unpicked_xy_px[probability > UNKNOWN_FROM])
+        lessons.append(Lesson(micrograph, labels, shares[index], unpicked_xy_px, probability))
     return lessons
 
 

@@ -50,9 +50,16 @@ def known_picks(lesson: Lesson, xy_px: Centres, score: NDArray[np.float64]) -> P
 
 def is_known(lesson: Lesson, xy_px: Centres) -> NDArray[np.bool_]:
     """Return which points lie on a labelled centre or where there surely is none."""
+    picked = near(xy_px, lesson.micrograph.xy_px, SCORED_RADIUS_PX)
+    doubtful = near(xy_px, lesson.unpicked_xy_px[lesson.doubtful], REACH_RADIUS_PX)
+    known: NDArray[np.bool_] = is_labelled(lesson, xy_px) & (picked | ~doubtful)
+    return known
+
+
+def is_labelled(lesson: Lesson, xy_px: Centres) -> NDArray[np.bool_]:
+    """Return which points lie on a labelled centre or where the labels say anything."""
     columns, rows = np.rint(xy_px).astype(np.int64).T
     height, width = lesson.labels.shape
     label = lesson.labels[np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)]
-    doubtful = near(xy_px, lesson.unlabelled_xy_px, REACH_RADIUS_PX) | (label == IGNORE)
-    known: NDArray[np.bool_] = near(xy_px, lesson.micrograph.xy_px, SCORED_RADIUS_PX) | ~doubtful
-    return known
+    labelled: NDArray[np.bool_] = near(xy_px, lesson.micrograph.xy_px, SCORED_RADIUS_PX) | (label != IGNORE)
+    return labelled

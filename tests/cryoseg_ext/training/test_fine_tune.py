@@ -8,15 +8,22 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.evaluation import score_picks
+from cryoseg_ext.extract import Calibration, extract_picks
 from cryoseg_ext.network import load_model
+from cryoseg_ext.picks import Picks
 from cryoseg_ext.training import Epoch, FineTuningOptions, Watch, fine_tune, fine_tuning_options
 from cryoseg_ext.training.blend import blend
 from cryoseg_ext.training.calibrate import fit_calibration
 from cryoseg_ext.training.micrographs import LabelledMicrograph
+from cryoseg_ext.training.recalibrate import best_threshold, recalibrate
+from cryoseg_ext.training.targets import ask, prepare
+from cryoseg_ext.training.validate import SCORED_RADIUS_PX
 
 OPTIONS = FineTuningOptions(steps=4, steps_per_epoch=2, batch=2, simulated_share=0.5, field_px=64, patience=0)
 
@@ -98,6 +105,30 @@ def test_a_prior_holds_a_calibration_of_few_candidates() -> None:
     fitted = fit_calibration(features, features[:, 0] > 0, prior=prior, ridge=0.5)
     assert abs(fitted.intercept - prior.intercept) < 1
     assert max(abs(a - b) for a, b in zip(fitted.weights, prior.weights, strict=True)) < 1
+
+
+def test_with_few_picks_faint_candidates_keep_a_score_and_the_threshold_fits_all_particles(
+    labelled: list[LabelledMicrograph],
+) -> None:
+    model = load_model()
+    lessons = prepare([replace(one, xy_px=one.xy_px[::4]) for one in labelled], model)
+    judged = [(lesson, ask(lesson.micrograph.working, model)) for lesson in lessons]
+    calibration, threshold = recalibrate(judged[:2], judged[2:], model.calibration)
+
+    def picks(scores: Calibration) -> list[Picks]:
+        return [extract_picks(said.candidates, one.micrograph.working, scores) for one, said in judged]
+
+    assert sum(map(len, picks(calibration))) > 0.9 * sum(map(len, picks(model.calibration)))
+    truth = [np.stack(one.working.to_source_px(*one.xy_px.T), axis=1) for one in labelled]
+    scores = score_picks(zip(truth, picks(calibration), strict=True), SCORED_RADIUS_PX, threshold)
+    assert scores.f1 > scores.best_f1 - 0.05
+
+
+def test_the_threshold_is_where_the_expected_f1_is_highest() -> None:
+    first = (np.array([0.9, 0.7]), np.array([1.0, 0.9]), 2.0)
+    second = (np.array([0.8, 0.6]), np.array([0.1, 0.0]), 1.0)
+    assert best_threshold([first, second]) == 0.7
+    assert best_threshold([(np.zeros(0), np.zeros(0), 3.0)]) == 1.0
 
 
 _TWO_PROCESSES = """

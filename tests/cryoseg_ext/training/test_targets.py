@@ -48,7 +48,7 @@ def test_a_particle_that_nobody_picked_is_not_called_background(
 def test_with_complete_picks_nothing_is_left_out(labelled: list[LabelledMicrograph]) -> None:
     for lesson in prepare(labelled, load_model()):
         assert lesson.share_labelled > 0.9
-        assert len(lesson.unlabelled_xy_px) <= 1
+        assert lesson.doubtful.sum() <= 1
 
 
 @pytest.mark.parametrize("share", [0.5, 1.0])
