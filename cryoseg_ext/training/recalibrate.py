@@ -24,6 +24,8 @@ MIN_TRUTH = 50
 
 _PRIOR_PICKS = 100
 """From as many picks the calibration is midway between the one before and the one fitted."""
+_PRIOR_RIDGE = 0.5
+"""Where hardly a candidate is on contamination, its weight is not to be chance."""
 
 
 def recalibrate(
@@ -37,8 +39,8 @@ def recalibrate(
     weigh as much as all training ones together, few picks leave the calibration near `prior`, and the
     threshold is chosen on the validation micrographs where they have 50 labelled particles. A candidate
     without a pick is right with the probability that it is a particle: by the clear ones alone, scores would
-    be too sure, and the faint candidates lost (with 48 picks of three micrographs of EMPIAR-10017 that lowered
-    the average precision of the default network on two others from .858 to .819).
+    be too sure, and the faint candidates lost. (With 48 picks of three micrographs of EMPIAR-10017 that
+    lowered the average precision of the default network on two others from .858 to .819.)
     """
     parts, weights = [], []
     for examples in (training, validation):
@@ -48,7 +50,7 @@ def recalibrate(
         weights += [np.full(len(right), 1 / max(total, 1)) for _, right in pairs]
     features, right = (np.concatenate(part) for part in zip(*parts, strict=True))
     weight = np.concatenate(weights) * len(right) / 2
-    fitted = fit_calibration(features, right, weight=weight, prior=prior)
+    fitted = fit_calibration(features, right, weight=weight, prior=prior, ridge=_PRIOR_RIDGE)
     n_picks = sum(len(lesson.micrograph.xy_px) for lesson, _ in (*training, *validation))
     calibration = midway(prior, fitted, n_picks / (n_picks + _PRIOR_PICKS))
     judges = list(validation)
@@ -111,6 +113,6 @@ def _scored(lesson: Lesson, opinion: Opinion, calibration: Calibration) -> tuple
     picks = extract_picks(opinion.candidates, lesson.micrograph.working, calibration)
     xy_px = working_xy_px(lesson.micrograph.working, picks)
     labelled = is_labelled(lesson, xy_px)
-    picks = Picks(*xy_px[labelled].T, picks.score[labelled])
+    picks = Picks(xy_px[labelled, 0], xy_px[labelled, 1], picks.score[labelled])
     n_particles = len(lesson.micrograph.xy_px) + float(lesson.probability.sum())
     return picks.score, likely_right(lesson, picks), n_particles
