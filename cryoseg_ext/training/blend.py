@@ -9,7 +9,7 @@ After 48 picks of three micrographs of EMPIAR-10017 the average precision on two
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, lerp, nn
 
@@ -20,7 +20,13 @@ PRIOR_PARTICLES = 50
 """With so many labelled validation particles the share kept is midway between the one found and a half."""
 
 
-def blend(network: nn.Module, first: Mapping[str, Tensor], score: Validation, n_particles: int) -> float:
+def blend(
+    network: nn.Module,
+    first: Mapping[str, Tensor],
+    score: Validation,
+    judged_by: Sequence[str],
+    n_particles: int,
+) -> float:
     """Move a trained network part of the way back, in place; return the share of the training that is kept.
 
     Parameters
@@ -30,7 +36,9 @@ def blend(network: nn.Module, first: Mapping[str, Tensor], score: Validation, n_
     first : Mapping[str, Tensor]
         The weights that the training started from.
     score : callable
-        Scores a network on the validation micrographs; the average precision counts.
+        Scores a network on the validation micrographs.
+    judged_by : sequence of str
+        Scores whose sum is highest at the best share.
     n_particles : int
         Labelled particles on them: of few the scores are chance.
     """
@@ -45,7 +53,11 @@ def blend(network: nn.Module, first: Mapping[str, Tensor], score: Validation, n_
         )
         return network
 
-    best = max(SHARES, key=lambda share: score(go(share))["average_precision"])
+    def merit(share: float) -> float:
+        scores = score(go(share))
+        return sum(scores[name] or 0.0 for name in judged_by)
+
+    best = max(SHARES, key=merit)
     share = (n_particles * best + PRIOR_PARTICLES / 2) / (n_particles + PRIOR_PARTICLES)
     go(share)
     return share

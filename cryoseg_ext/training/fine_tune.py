@@ -123,7 +123,9 @@ def fine_tune(
         watch.say("looking at the micrographs with the model to start from")
         lessons = prepare(micrographs, teacher, complete=options.complete)
         training, validation = split(lessons, options)
+        # Masks are given for their outlines; with picks alone the outlines are the teacher's.
         has_masks = all(one.classes is not None for one in micrographs)
+        judged_by = ("average_precision", "pixel_iou") if has_masks else ("average_precision",)
         if processes.leads:
             write_split(out / SPLIT, training, validation)
         network = network.to(processes.device)
@@ -163,8 +165,7 @@ def fine_tune(
             data=data,
             workers=workers,
             validation=score,
-            # Masks are given for their outlines; with picks alone the outlines are the teacher's.
-            judged_by=("average_precision", "pixel_iou") if has_masks else ("average_precision",),
+            judged_by=judged_by,
             watch=watch,
         )
         if processes.leads:
@@ -176,7 +177,8 @@ def fine_tune(
             }
             if not options.from_scratch:
                 n_particles = sum(len(lesson.micrograph.xy_px) for lesson in validation)
-                description["blend"] = blend(network, teacher.network.state_dict(), score, n_particles)
+                first = teacher.network.state_dict()
+                description["blend"] = blend(network, first, score, judged_by, n_particles)
             unscored = Model(
                 network,
                 architecture,

@@ -69,8 +69,8 @@ def midway(first: Calibration, other: Calibration, share: float) -> Calibration:
 def best_threshold(micrographs: Sequence[tuple[Array, Array, float]]) -> float:
     """Return the score from which picks have the highest expected F1; 1 without any.
 
-    It is the middle between the last pick that is kept and the first that is not: where right and wrong picks are
-    far apart, the score of the last right one may be 1.00, which others miss.
+    It is the middle between the last pick that is kept and the first that is not: where right and wrong
+    picks are far apart, the score of the last right one may be 1.00, which others miss.
 
     Parameters
     ----------

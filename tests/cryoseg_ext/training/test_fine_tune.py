@@ -82,7 +82,7 @@ def test_few_particles_to_judge_by_leave_the_network_half_way(n_particles: int, 
     def score(trial: torch.nn.Module) -> dict[str, float]:
         return {"average_precision": -abs(float(trial.weight.item()) - 2.5)}  # type: ignore[operator]
 
-    share = blend(network, first.state_dict(), score, n_particles)
+    share = blend(network, first.state_dict(), score, ("average_precision",), n_particles)
     assert share == pytest.approx(expected, abs=1e-6)
     assert network.weight.item() == pytest.approx(1 + 2 * expected, abs=1e-6)
 
