@@ -83,6 +83,12 @@ if TYPE_CHECKING:
     help="Most steps; default: 800, from scratch 3000, simulated 7000.",
 )
 @click.option("--batch", type=click.IntRange(min=1), help="Fields per step; default: 6.")
+@click.option(
+    "--field_shown",
+    type=click.IntRange(min=1),
+    help="Steps in which a field is shown, turned and mirrored anew: more where a GPU learns faster than the "
+    "workers simulate; default: 1.",
+)
 @click.option("--learning_rate", type=float, help="Peak; default: 2e-3.")
 @click.option(
     "--simulated_share",

@@ -24,7 +24,7 @@ from cryoseg_ext.simulation.structures import specimen_from_file, structure_file
 IGNORE = -1
 """Label of pixels that the loss leaves out."""
 CENTRE_SIGMA_PX = 2.5
-TRUE_OVER_STATED = (0.75, 1.25)
+TRUE_OVER_STATED = (0.7, 1.3)
 """Range of the true maximum extent over the diameter that a user states."""
 
 

@@ -47,6 +47,15 @@ class Team:
         return box[0]
 
 
+def has_bfloat16(device: str) -> bool:
+    """Return whether convolutions are faster in bfloat16: without instructions for it they are slower."""
+    if torch.device(device).type != "cpu":
+        return True
+    # Older releases of torch cannot tell.
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16"))
+
+
 @contextmanager
 def team(device: str) -> Iterator[Team]:
     """Join the processes that ``torchrun`` started; without it this process is all there is.

@@ -19,9 +19,10 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replace_text, replacing
-from cryoseg_ext.training.distributed import Team
+from cryoseg_ext.training.distributed import Team, has_bfloat16
 from cryoseg_ext.training.losses import ClassLoss, parse_loss, training_loss
 from cryoseg_ext.training.options import TrainingOptions
+from cryoseg_ext.training.replay import shown_again
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -159,6 +160,7 @@ def optimise(
     CryosegError
         If the checkpoint in `out` is of another recipe or other data, or cannot be read.
     """
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster on CPUs
     average = AveragedModel(network, multi_avg_fn=moving_average(options.average_decay), use_buffers=True)
     optimiser = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, weight_decay=1e-4)
     schedule = _schedule(optimiser, options.steps)
@@ -234,12 +236,14 @@ def _batches(
     fields: Fields, step: int, options: TrainingOptions, team: Team, workers: int
 ) -> Iterator[tuple[Tensor, ...]]:
     """Return this process's batches from `step` on; the processes take turns."""
+    times = options.field_shown
     indices = [
         (later * team.size + team.rank) * options.batch + position
-        for later in range(step, options.steps)
+        for later in range(step // times, -(-options.steps // times))
         for position in range(options.batch)
     ]
-    return iter(DataLoader(Subset(fields, indices), batch_size=options.batch, num_workers=workers))
+    new = iter(DataLoader(Subset(fields, indices), batch_size=options.batch, num_workers=workers))
+    return new if times == 1 else shown_again(new, times, team.device, options.seed + step)
 
 
 def _train_mode(network: nn.Module, *, keep_statistics: bool) -> None:
@@ -265,8 +269,8 @@ def _step(
     device: str,
 ) -> float:
     image, labels, target = (tensor.to(device) for tensor in batch)
-    # bfloat16 convolutions are twice as fast here, on CPUs with AVX-512 too; the loss stays in float32.
-    with torch.autocast(torch.device(device).type, torch.bfloat16):
+    # The loss stays in float32.
+    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=has_bfloat16(device)):
         classes, centre = network(image.to(memory_format=torch.channels_last))
     loss = training_loss(classes.float(), centre.float(), labels, target, class_loss)
     optimiser.zero_grad()

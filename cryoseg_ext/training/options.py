@@ -22,6 +22,9 @@ class TrainingOptions:
         Most optimiser steps, and those between checkpoints: a restart loses at most one epoch.
     batch, field_px : int
         Fields per step and process, and their width in working pixels.
+    field_shown : int
+        Steps in which a field is shown in the mean, turned and mirrored anew; more than 1 where the
+        optimiser is faster than the processes that simulate.
     learning_rate : float
         Peak of a warm-up and cosine schedule, for AdamW.
     average_decay : float
@@ -51,6 +54,7 @@ class TrainingOptions:
     steps_per_epoch: int = 250
     batch: int = 6
     field_px: int = 256
+    field_shown: int = 1
     learning_rate: float = 2e-3
     average_decay: float = 0.998
     seed: int = 1
