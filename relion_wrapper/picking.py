@@ -152,10 +152,10 @@ def estimate_diameter(
         from cryoseg_ext.network import load_model
 
         torch.set_num_threads(arguments.threads)
-        return load_model(model_path, choose_device(arguments.gpu))
+        return load_model(model_path, choose_device(arguments.gpu), arguments.architecture)
 
     digest = model_digest(model_path)
-    return sampled_diameter(tasks, digest, job.directory, load, job.stop_if_aborted)
+    return sampled_diameter(tasks, digest, job.directory, load, job.stop_if_aborted, invert=arguments.invert)
 
 
 def choose_device(gpu: str | None) -> str:

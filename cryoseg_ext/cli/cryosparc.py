@@ -40,6 +40,12 @@ def cryosparc() -> None:
     "--model", metavar="FILE|J", help="Model file or training job, as J45; default: the one in the package."
 )
 @click.option(
+    "--architecture",
+    metavar="MODULE:CLASS",
+    help="Your own network class, for a --model that was trained with it.",
+)
+@click.option("--invert", is_flag=True, help="Protein is bright on these micrographs: invert their contrast.")
+@click.option(
     "--image_slot",
     default="micrograph_blob",
     show_default=True,
@@ -79,6 +85,8 @@ def pick(
     size: StatedSize,
     threshold: float | None,
     model: str | None,
+    architecture: str | None,
+    invert: bool,
     image_slot: str,
     no_crf: bool,
     masks: bool,
@@ -116,6 +124,8 @@ def pick(
         extraction=extraction,
         crf=None if no_crf else CrfChoice(),
         model=model,
+        architecture=architecture,
+        invert=invert,
         device=device,
         image_slot=image_slot,
         masks=masks,

@@ -100,7 +100,7 @@ def pick(
     diameter_A = size.diameter_A
     if diameter_A is None:
         load = partial(load_model, model, architecture=architecture)
-        estimate = sampled_diameter(tasks, model_digest(model), out, load)
+        estimate = sampled_diameter(tasks, model_digest(model), out, load, invert=invert)
         click.echo(estimate)
         diameter_A = estimate.diameter_A
     options = PickingOptions(diameter_A, extraction, crf, size.smallest_A, invert)

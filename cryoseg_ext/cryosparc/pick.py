@@ -88,6 +88,8 @@ def pick_exposures(
     extraction: ExtractionOptions = ExtractionOptions(),
     crf: CrfChoice | None = CrfChoice(),
     model: Path | str | None = None,
+    architecture: str | None = None,
+    invert: bool = False,
     device: str = "cpu",
     image_slot: str = EXPOSURE_SLOT,
     masks: bool = False,
@@ -99,15 +101,14 @@ def pick_exposures(
 ) -> PickingJob:
     """Pick exposures of a CryoSPARC project as an External job; run it where the project's folder is.
 
-    Each finished micrograph is kept as a file in the job's folder, so that a job that was stopped goes on
-    where it was when the same call is made with `job`.
+    Each finished micrograph is kept as a file: a job that was stopped goes on when called with `job`.
 
     Parameters
     ----------
     project, workspace : str
         Such as P3 and W1.
     exposures : str
-        Job and output with the exposures, such as ``J12:exposures_accepted``.
+        Job and output, such as ``J12:exposures_accepted``.
     particle_diameter_A : float or "auto"
         Largest extent of the particle in Å; "auto" estimates it from the first exposures that there are.
     smallest_diameter_A : float, optional
@@ -122,6 +123,10 @@ def pick_exposures(
         Refinement of the segmentation; None leaves it out.
     model : Path or str, optional
         Model file, or the number of a training job such as J40; the shipped default model when not given.
+    architecture : str, optional
+        Your own network class, ``module:Class``, for a model that was trained with it.
+    invert : bool
+        Whether protein is bright on the micrographs.
     device : str
         Torch device.
     image_slot : str
@@ -146,7 +151,7 @@ def pick_exposures(
         marked failed, as it is after Ctrl-C and SIGTERM.
     """
     place = enter_project(project, login, tell)
-    network = load_named_model(place, model, device)
+    network = load_named_model(place, model, device, architecture)
     source = exposure_input(exposures, image_slot)
     external = open_job(place, workspace, "cryoseg picks", [source], picks=True, job_uid=job)
     tell(f"Job {external.uid} of {project}, in {external.folder}")
@@ -155,11 +160,11 @@ def pick_exposures(
         external.begin(place.mismatch)
         ending = ending_of(place, source) if watch else lambda: True
         diameter_A = (
-            estimate_diameter(external, network, image_slot, ending, watch_interval_s, tell)
+            estimate_diameter(external, network, image_slot, ending, watch_interval_s, tell, invert=invert)
             if particle_diameter_A == "auto"
             else particle_diameter_A
         )
-        options = PickingOptions(diameter_A, extraction, crf, smallest_diameter_A)
+        options = PickingOptions(diameter_A, extraction, crf, smallest_diameter_A, invert)
         run = _Run(external, network, options, threshold, masks, tell, image_slot, masks_in)
         log_settings(external, options, network, threshold)
         if watch:

@@ -22,13 +22,17 @@ def estimate_diameter(
     source_ended: Callable[[], bool],
     interval_s: float,
     tell: Callable[[str], None],
+    *,
+    invert: bool,
 ) -> float:
     """Return the particle diameter in Å, estimated from the job's exposures as soon as there are any."""
     while not (found := job.read_exposures(image_slot)) and not source_ended():
         job.raise_if_killed()
         time.sleep(interval_s)
     tasks = [task_of(job, one) for one in found]
-    estimate = sampled_diameter(tasks, model.fingerprint, job.folder, lambda: model, job.raise_if_killed)
+    estimate = sampled_diameter(
+        tasks, model.fingerprint, job.folder, lambda: model, job.raise_if_killed, invert=invert
+    )
     tell(str(estimate))
     job.log(str(estimate), level="text" if estimate.sure else "warning")
     return estimate.diameter_A

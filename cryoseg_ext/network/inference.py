@@ -41,8 +41,7 @@ class NetworkOutput:
 def segment(image: Image, model: Model) -> NetworkOutput:
     """Run the network on a normalised working-scale image.
 
-    Its logits are averaged over the image and the image transposed: a mean of two views is more often right
-    than either. A field wider than 1280 px is cut into overlapping tiles, which bounds the memory.
+    A field wider than 1280 px is cut into overlapping tiles, which bounds the memory.
 
     Parameters
     ----------
@@ -82,10 +81,7 @@ def _segment_tile(image: Image, model: Model, stride: int) -> Image:
     batch = torch.from_numpy(np.ascontiguousarray(image))[None, None].to(model.device)
     batch = torch.nn.functional.pad(batch, pad)
     with torch.inference_mode():
-        # Through the image and the image transposed.
-        views = [view.contiguous(memory_format=torch.channels_last) for view in (batch, batch.mT)]
-        outputs = [model.network(view) for view in views]
-        classes, centre = ((one + turned.mT) / 2 for one, turned in zip(*outputs, strict=True))
+        classes, centre = model.network(batch.contiguous(memory_format=torch.channels_last))
         others = torch.logsumexp(classes[:, [0, 2]], dim=1)
         maps = torch.stack(
             [classes[:, 1] - others, torch.softmax(classes, dim=1)[:, 2], torch.sigmoid(centre[:, 0])], dim=1

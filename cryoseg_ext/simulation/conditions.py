@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+GAIN_FREQUENCIES = (0.5, 1.0, 2.0, 4.0, 8.0, 12.0)
+"""Of `Conditions.spectral_gain`, in cycles per particle diameter."""
+
 
 @dataclass(frozen=True)
 class Conditions:
@@ -37,6 +40,8 @@ class Conditions:
         Correlated noise has the amplitude spectrum ``1 / (1 + (k L)^2)``; 0 for white noise.
     ice_gradient : float
         Standard deviation of the smooth background, in units of the noise.
+    noise_gradient : float
+        Standard deviation of the logarithm of the noise's strength across the field: uneven ice.
     thickness_gradient, contrast_spread : float
         Relative variation of the particles' contrast across the field, and from one particle to the next.
     coverage : float
@@ -58,6 +63,12 @@ class Conditions:
     local_contrast : float or None
         Length in particle diameters over which the standard deviation was evened out, as adaptive contrast
         enhancement does.
+    spectral_gain : tuple of float or None
+        Logarithms of what another program multiplied the amplitudes by at `GAIN_FREQUENCIES`: whitening,
+        sharpening, a detector taken for a better or worse one.
+    skew : float
+        Grey values `z`, in standard deviations, were bent to ``(exp(skew z) - 1) / skew``: film, gamma
+        correction, equalised histograms; 0 where they are straight.
     clip : float or None
         Contrast stretching: grey values clipped at this many standard deviations.
     """
@@ -78,6 +89,7 @@ class Conditions:
     ice_noise: float
     noise_length_A: float
     ice_gradient: float
+    noise_gradient: float
     thickness_gradient: float
     contrast_spread: float
     coverage: float
@@ -89,6 +101,8 @@ class Conditions:
     low_pass: float | None
     high_pass: float | None
     local_contrast: float | None
+    spectral_gain: tuple[float, ...] | None
+    skew: float
     clip: float | None
 
 
@@ -129,4 +143,9 @@ def draw_conditions(rng: np.random.Generator) -> Conditions:
         clip=float(rng.uniform(1.5, 4.0)) if rng.uniform() < 0.2 else None,
         particles_on_film=bool(rng.uniform() < 0.25),
         weighted_dose_e_A2=_log_uniform(rng, 20, 80) if rng.uniform() < 0.5 else None,
+        noise_gradient=float(rng.uniform(0, 0.2)) if rng.uniform() < 0.4 else 0.0,
+        spectral_gain=tuple(rng.normal(0, 0.4, len(GAIN_FREQUENCIES)).tolist())
+        if rng.uniform() < 0.4
+        else None,
+        skew=float(rng.normal(0, 0.2)) if rng.uniform() < 0.3 else 0.0,
     )

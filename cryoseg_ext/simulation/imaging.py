@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.fft import irfft2, rfft2
 from torch_ctf import calculate_ctf_2d
 
-from cryoseg_ext.simulation.conditions import Conditions
+from cryoseg_ext.simulation.conditions import GAIN_FREQUENCIES, Conditions
 from cryoseg_ext.simulation.dose import dose_weighted_envelope
 from cryoseg_ext.simulation.placement import Image, blur, frequency_squared, smooth_field
 
@@ -51,6 +51,9 @@ def form_image(
     variance = float(in_band.mean()) * (pixel_size_A / unit_A) ** 2
     white = rfft2(rng.standard_normal(shape, dtype=np.float32))
     noise: Image = irfft2(white * np.sqrt(power / variance), s=shape)
+    if conditions.noise_gradient:
+        field = smooth_field(rng, (shape[0], shape[1]), max(shape) / 3)
+        noise *= np.exp(np.float32(conditions.noise_gradient) * field)
     gradient = conditions.ice_gradient * smooth_field(rng, (shape[0], shape[1]), max(shape) / 3)
     return clean.astype(np.float32), (noise + gradient).astype(np.float32)
 
@@ -93,9 +96,14 @@ def process_file(image: Image, pixel_size_A: float, diameter_A: float, condition
         transfer *= 1 / (1 + (k2 / cutoff**2) ** 4)
     if conditions.high_pass is not None:
         transfer *= 1 - np.exp(-k2 * (conditions.high_pass * diameter_A) ** 2)
+    if conditions.spectral_gain is not None:
+        octave = 0.5 * np.log(np.maximum(k2 * diameter_A**2, 1e-6))
+        transfer *= np.exp(np.interp(octave, np.log(GAIN_FREQUENCIES), conditions.spectral_gain))
     image = irfft2(rfft2(image) * transfer, s=image.shape).astype(np.float32)
     if conditions.local_contrast is not None:
         image = _even_contrast(image, conditions.local_contrast * diameter_A / pixel_size_A)
+    if conditions.skew:
+        image = np.expm1(conditions.skew * (image - image.mean()) / image.std()) / conditions.skew
     if conditions.clip is not None:
         limit = conditions.clip * image.std()
         image = np.clip(image, image.mean() - limit, image.mean() + limit)

@@ -28,6 +28,7 @@ TYPICAL = Conditions(
     ice_noise=0.3,
     noise_length_A=10.0,
     ice_gradient=0.5,
+    noise_gradient=0.0,
     thickness_gradient=0.1,
     contrast_spread=0.1,
     coverage=0.25,
@@ -39,6 +40,8 @@ TYPICAL = Conditions(
     low_pass=None,
     high_pass=None,
     local_contrast=None,
+    spectral_gain=None,
+    skew=0.0,
     clip=None,
 )
 """A 300 kV session of a well-behaved specimen at 40 e/Å^2, motion-corrected and otherwise unprocessed.

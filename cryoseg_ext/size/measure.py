@@ -31,7 +31,9 @@ N_RINGS = 31
 _PIXELS_PER_WORKING_PIXEL = 3
 
 
-def measure(repaired: RepairedMicrograph, pixel_size_A: float, model: Model) -> list[Measurement]:
+def measure(
+    repaired: RepairedMicrograph, pixel_size_A: float, model: Model, *, invert: bool = False
+) -> list[Measurement]:
     """Pick the middle of a micrograph at every stated diameter that fits it, and measure what is found.
 
     Parameters
@@ -42,6 +44,8 @@ def measure(repaired: RepairedMicrograph, pixel_size_A: float, model: Model) -> 
         Å/px.
     model : Model
         The network; its own conditional random field is used.
+    invert : bool
+        Whether protein is bright.
     """
     measurements = []
     for stated_A in LADDER_A:
@@ -56,7 +60,7 @@ def measure(repaired: RepairedMicrograph, pixel_size_A: float, model: Model) -> 
             or binned.valid.mean() < _LEAST_VALID
         ):
             continue
-        picked = pick_repaired(binned, size_A, model, PickingOptions(stated_A))
+        picked = pick_repaired(binned, size_A, model, PickingOptions(stated_A, invert=invert))
         measurements.append(_isolated(picked, stated_A))
     return measurements
 

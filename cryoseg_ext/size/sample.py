@@ -28,6 +28,8 @@ def sampled_diameter(
     folder: Path,
     load: Callable[[], Model],
     before_each: Callable[[], None] = lambda: None,
+    *,
+    invert: bool = False,
 ) -> DiameterEstimate:
     """Return the particle diameter of a job, the stored one where the sample it was made from is still there.
 
@@ -43,19 +45,21 @@ def sampled_diameter(
         Called for the model where it is needed.
     before_each : Callable[[], None]
         Called before each micrograph; may raise to stop.
+    invert : bool
+        Whether protein is bright.
 
     Raises
     ------
     CryosegError
         If none of the sampled micrographs can be read, or too few particles are found on them.
     """
-    # The estimate depends on no option of the user.
-    key = settings_key(PickingOptions(0.0), digest=digest, pixel_size_A=None)
+    # The estimate depends on no other option of the user.
+    key = settings_key(PickingOptions(0.0, invert=invert), digest=digest, pixel_size_A=None)
     stored = folder / STORED_NAME
     if (earlier := _read(stored, key, tasks)) is not None:
         return earlier
     sample = [tasks[len(tasks) * k // N_SAMPLE] for k in range(N_SAMPLE)] if len(tasks) > N_SAMPLE else tasks
-    estimate = _estimated(sample, load(), before_each)
+    estimate = _estimated(sample, load(), before_each, invert=invert)
     named = [_named(task) for task in sample]
     content = {"settings": key, "estimate": asdict(estimate), "sample": named}
     replace_text(stored, json.dumps(content, indent=1) + "\n")
@@ -82,7 +86,7 @@ def _read(path: Path, key: str, tasks: Sequence[MicrographTask]) -> DiameterEsti
 
 
 def _estimated(
-    sample: Sequence[MicrographTask], model: Model, before_each: Callable[[], None]
+    sample: Sequence[MicrographTask], model: Model, before_each: Callable[[], None], *, invert: bool
 ) -> DiameterEstimate:
     from cryoseg_ext.size.measure import measure
 
@@ -95,7 +99,7 @@ def _estimated(
             # The picking says so too, and skips it.
             errors.append(error)
             continue
-        measured.append(measure(prepared.repaired, prepared.pixel_size_A, model))
+        measured.append(measure(prepared.repaired, prepared.pixel_size_A, model, invert=invert))
     if not measured:
         raise CryosegError(f"no particle diameter can be estimated: {errors[0]}")
     return estimate_diameter(measured)

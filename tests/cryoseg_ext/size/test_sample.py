@@ -21,7 +21,8 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Let every micrograph hold particles of 100 Å, and return the pixel sizes that were measured with."""
     sizes_A: list[float] = []
 
-    def measure(_: Any, pixel_size_A: float, __: Any) -> list[Measurement]:
+    def measure(_: Any, pixel_size_A: float, __: Any, *, invert: bool) -> list[Measurement]:
+        assert not invert
         sizes_A.append(pixel_size_A)
         return long_particles(100.0)
 
