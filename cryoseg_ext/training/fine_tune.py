@@ -183,7 +183,7 @@ def fine_tune(
                 network,
                 architecture,
                 teacher.calibration,
-                0.5,
+                teacher.threshold,
                 description,
                 processes.device,
                 crf=teacher.crf,
@@ -229,6 +229,7 @@ def finish(
         list(zip(training, trained, strict=True)),
         list(zip(validation, held, strict=True)),
         unscored.calibration,
+        unscored.threshold,
     )
     model = replace(unscored, calibration=calibration, threshold=threshold)
     save_model(model, out / MODEL)

@@ -113,7 +113,7 @@ def test_with_few_picks_faint_candidates_keep_a_score_and_the_threshold_fits_all
     model = load_model()
     lessons = prepare([replace(one, xy_px=one.xy_px[::4]) for one in labelled], model)
     judged = [(lesson, ask(lesson.micrograph.working, model)) for lesson in lessons]
-    calibration, threshold = recalibrate(judged[:2], judged[2:], model.calibration)
+    calibration, threshold = recalibrate(judged[:2], judged[2:], model.calibration, model.threshold)
 
     def picks(scores: Calibration) -> list[Picks]:
         return [extract_picks(said.candidates, one.micrograph.working, scores) for one, said in judged]
@@ -122,6 +122,14 @@ def test_with_few_picks_faint_candidates_keep_a_score_and_the_threshold_fits_all
     truth = [np.stack(one.working.to_source_px(*one.xy_px.T), axis=1) for one in labelled]
     scores = score_picks(zip(truth, picks(calibration), strict=True), SCORED_RADIUS_PX, threshold)
     assert scores.f1 > scores.best_f1 - 0.05
+
+
+def test_a_pick_or_two_hardly_move_the_threshold(labelled: list[LabelledMicrograph]) -> None:
+    model = load_model()
+    lessons = prepare([replace(one, xy_px=one.xy_px[:1]) for one in labelled], model, complete=True)
+    judged = [(lesson, ask(lesson.micrograph.working, model)) for lesson in lessons]
+    _, threshold = recalibrate(judged[:2], judged[2:], model.calibration, model.threshold)
+    assert threshold == pytest.approx(model.threshold, abs=0.03)
 
 
 def test_the_threshold_is_where_the_expected_f1_is_highest() -> None:
