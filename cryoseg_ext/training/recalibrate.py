@@ -38,10 +38,10 @@ def recalibrate(
 
     A network is surer of the micrographs it was trained on than of others, so the validation micrographs
     weigh as much as all training ones together, few picks leave calibration and threshold near those before,
-    and the threshold is chosen on the validation micrographs where they have 50 labelled particles. A candidate
-    without a pick is right with the probability that it is a particle: by the clear ones alone, scores would
-    be too sure, and the faint candidates lost. (With 48 picks of three micrographs of EMPIAR-10017 that
-    lowered the average precision of the default network on two others from .858 to .819.)
+    and the threshold is chosen on the validation micrographs where they have 50 labelled particles. A
+    candidate without a pick is right with the probability that it is a particle: by the clear ones alone,
+    scores would be too sure, and the faint candidates lost. (With 48 picks of three micrographs of
+    EMPIAR-10017 that lowered the average precision of the default network on two others from .858 to .819.)
     """
     parts, weights = [], []
     for examples in (training, validation):
