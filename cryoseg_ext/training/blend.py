@@ -42,22 +42,29 @@ def blend(
     n_particles : int
         Labelled particles on them: of few the scores are chance.
     """
-    trained = {name: value.clone() for name, value in network.state_dict().items()}
-
-    def go(share: float) -> nn.Module:
-        network.load_state_dict(
-            {
-                name: lerp(first[name], value, share) if value.is_floating_point() else value
-                for name, value in trained.items()
-            }
-        )
-        return network
+    trained = weights_of(network)
 
     def merit(share: float) -> float:
-        scores = score(go(share))
+        go(network, first, trained, share)
+        scores = score(network)
         return sum(scores[name] or 0.0 for name in judged_by)
 
     best = max(SHARES, key=merit)
     share = (n_particles * best + PRIOR_PARTICLES / 2) / (n_particles + PRIOR_PARTICLES)
-    go(share)
+    go(network, first, trained, share)
     return share
+
+
+def weights_of(network: nn.Module) -> dict[str, Tensor]:
+    """Return a copy of the weights of a network as they are now."""
+    return {name: value.clone() for name, value in network.state_dict().items()}
+
+
+def go(network: nn.Module, first: Mapping[str, Tensor], trained: Mapping[str, Tensor], share: float) -> None:
+    """Give a network the weights that lie `share` of the way from the `first` to the `trained`."""
+    network.load_state_dict(
+        {
+            name: lerp(first[name], value, share) if value.is_floating_point() else value
+            for name, value in trained.items()
+        }
+    )

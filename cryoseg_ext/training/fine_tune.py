@@ -50,10 +50,11 @@ class FineTuningOptions(TrainingOptions):
     micrographs of EMPIAR-10017 (15_30_21, 15_36_26) after training on the other three. With an
     earlier default model, 400 steps at 4e-4 with a share of 0.34 of simulated fields brought the average
     precision from .845 to .876, 200 at 1e-3 with 0.17 to .879. Later, 600 steps at 1e-3 brought it from .853
-    to .901, at 2e-3 it was .905 after 500 steps, .908 after 1250 and .906 after 1500.
+    to .901, at 2e-3 it was .905 after 500 steps, .908 after 1250 and .906 after 1500. The steps are so many
+    that 2 slow cores are done in 20 minutes.
     """
 
-    steps: int = 800
+    steps: int = 600
     steps_per_epoch: int = 50
     learning_rate: float = 2e-3
     average_decay: float = 0.995

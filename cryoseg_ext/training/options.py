@@ -37,6 +37,8 @@ class TrainingOptions:
         Beginnings of the names of structures to leave out, for tests.
     initial : str or None
         Model file whose weights the training starts from.
+    blend_share : float
+        How far to go from `initial` to the trained weights; a training on a user's micrographs finds it out.
     patience : int
         Epochs without a better validation score after which the training stops; 0 for never.
     keep_statistics : bool
@@ -61,6 +63,7 @@ class TrainingOptions:
     structures: str | None = None
     leave_out: tuple[str, ...] = ()
     initial: str | None = None
+    blend_share: float = 1.0
     patience: int = 0
     keep_statistics: bool = False
 

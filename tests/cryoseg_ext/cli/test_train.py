@@ -53,14 +53,15 @@ def test_a_device_that_is_not_there_is_named_in_one_sentence(tmp_path: Path) -> 
     assert result.output.startswith("Error: --device nonsense: PyTorch finds no such device")
 
 
+@pytest.mark.parametrize("slight", [("--learning_rate", "1e-6"), ("--blend_share", "1e-3")])
 def test_a_training_ends_in_a_model_that_another_can_start_from(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    slight: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calibrate, "N_FIELDS", 2)
     monkeypatch.setattr("cryoseg_ext.training.crf.N_EXAMPLES", 4)
     first = tmp_path / "first" / "model.safetensors"
-    assert f"--model {first}" in _train(first.parent, "--architecture", "residual_unet:8")
-    _train(tmp_path / "second", "--initial", first, "--learning_rate", "1e-6")
+    assert f"--model {first}" in _train(first.parent, "--architecture", "residual_unet:8", "--field_shown", 2)
+    _train(tmp_path / "second", "--initial", first, *slight)
     second = load_model(tmp_path / "second" / "model.safetensors")
     assert second.architecture["base"] == 8
     for name, value in load_model(first).network.named_parameters():
