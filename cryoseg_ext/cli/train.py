@@ -80,7 +80,7 @@ if TYPE_CHECKING:
 @click.option(
     "--steps",
     type=click.IntRange(min=1),
-    help="Most steps; default: 600, from scratch 3000, simulated 7000.",
+    help="Most steps; default: 600, from scratch 1500, simulated 7000.",
 )
 @click.option("--batch", type=click.IntRange(min=1), help="Fields per step; default: 6.")
 @click.option(
