@@ -162,7 +162,7 @@ def test_the_shipped_recipes_are_understood(tmp_path: Path, recipe: list[Trainin
     path = DEFAULT_MODEL.with_name(name)
     assert _run("--config", path, "--out", tmp_path, "--device", "cpu").exit_code == 0
     (options,) = recipe
-    assert (options.steps, options.batch) == {"recipe.yaml": (12000, 6), "recipe_gpu.yaml": (60000, 24)}[name]
+    assert (options.steps, options.batch) == {"recipe.yaml": (1100, 6), "recipe_gpu.yaml": (28000, 32)}[name]
     assert len(options.leave_out) == 7
 
 
