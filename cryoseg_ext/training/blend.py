@@ -45,13 +45,13 @@ def blend(
     trained = weights_of(network)
 
     def merit(share: float) -> float:
-        go(network, first, trained, share)
+        interpolate(network, first, trained, share)
         scores = score(network)
         return sum(scores[name] or 0.0 for name in judged_by)
 
     best = max(SHARES, key=merit)
     share = (n_particles * best + PRIOR_PARTICLES / 2) / (n_particles + PRIOR_PARTICLES)
-    go(network, first, trained, share)
+    interpolate(network, first, trained, share)
     return share
 
 
@@ -60,7 +60,9 @@ def weights_of(network: nn.Module) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in network.state_dict().items()}
 
 
-def go(network: nn.Module, first: Mapping[str, Tensor], trained: Mapping[str, Tensor], share: float) -> None:
+def interpolate(
+    network: nn.Module, first: Mapping[str, Tensor], trained: Mapping[str, Tensor], share: float
+) -> None:
     """Give a network the weights that lie `share` of the way from the `first` to the `trained`."""
     network.load_state_dict(
         {

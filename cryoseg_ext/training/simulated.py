@@ -14,7 +14,7 @@ from cryoseg_ext.extract import Calibration
 from cryoseg_ext.network import Model, load_model, save_model
 from cryoseg_ext.network.architectures import DEFAULT_ARCHITECTURE, build_network, parse_architecture
 from cryoseg_ext.simulation import Specimen
-from cryoseg_ext.training.blend import go, weights_of
+from cryoseg_ext.training.blend import interpolate, weights_of
 from cryoseg_ext.training.calibrate import calibrate
 from cryoseg_ext.training.crf import fit_crf
 from cryoseg_ext.training.dataset import SimulatedFields, load_library
@@ -67,7 +67,7 @@ def train(
         first = weights_of(network)
         optimise(network, fields, options, out, processes, data="simulated", workers=workers, watch=watch)
         if options.initial:
-            go(network, first, weights_of(network), options.blend_share)
+            interpolate(network, first, weights_of(network), options.blend_share)
         path = out / MODEL
         if processes.leads:
             description = asdict(options) | {
