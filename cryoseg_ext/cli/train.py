@@ -101,8 +101,7 @@ if TYPE_CHECKING:
     "--blend_share",
     type=click.FloatRange(0, 1),
     metavar="SHARE",
-    help="Simulation only: how far to go from --initial to the trained weights; default: 1. Their mean often "
-    "does better on micrographs unlike the simulated ones.",
+    help="Simulation only: how far to go from --initial to the trained weights; default: 1.",
 )
 @click.option("--seed", default=1, show_default=True, help="Of all that is drawn.")
 @click.option(
