@@ -19,7 +19,8 @@ from cryoseg_ext.network.architectures import build_network, parse_architecture
 from cryoseg_ext.training.blend import blend
 from cryoseg_ext.training.crops import MixedFields
 from cryoseg_ext.training.distributed import team
-from cryoseg_ext.training.loop import Epoch, Watch, optimise
+from cryoseg_ext.training.history import Epoch, Watch
+from cryoseg_ext.training.loop import optimise
 from cryoseg_ext.training.micrographs import LabelledMicrograph, fingerprint
 from cryoseg_ext.training.options import TrainingOptions
 from cryoseg_ext.training.recalibrate import recalibrate

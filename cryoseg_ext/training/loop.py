@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,14 +16,12 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.files import replace_text, replacing
+from cryoseg_ext.files import replacing
 from cryoseg_ext.training.distributed import Team, has_bfloat16
+from cryoseg_ext.training.history import Epoch, Watch, write_log
 from cryoseg_ext.training.losses import ClassLoss, parse_loss, training_loss
 from cryoseg_ext.training.options import TrainingOptions
 from cryoseg_ext.training.replay import shown_again
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Fields = Dataset[tuple[Tensor, Tensor, Tensor]]
 CHECKPOINT = "checkpoint.pt"
@@ -33,66 +29,8 @@ LOG = "training.csv"
 WARM_UP_STEPS = 200
 
 
-@dataclass(frozen=True)
-class Epoch:
-    """What is logged of an epoch.
-
-    Parameters
-    ----------
-    step : int
-        Optimiser steps so far; 0 is the network before the training.
-    loss : float or None
-        Mean training loss.
-    learning_rate : float
-        At its end.
-    seconds : float
-        That it took.
-    pixel_iou, average_precision, best_f1 : float or None
-        Validation scores of the averaged network, where there is a validation.
-    """
-
-    step: int
-    loss: float | None
-    learning_rate: float
-    seconds: float
-    pixel_iou: float | None = None
-    average_precision: float | None = None
-    best_f1: float | None = None
-
-    def __str__(self) -> str:
-        loss = "" if self.loss is None else f"loss {self.loss:.3f}, "
-        if self.average_precision is None:
-            return f"step {self.step}: {loss}no validation"
-        return (
-            f"step {self.step}: {loss}on the validation micrographs average precision "
-            f"{self.average_precision:.3f}, best F1 {self.best_f1:.3f}, pixel IoU {self.pixel_iou:.3f}"
-        )
-
-
 Validation = Callable[[nn.Module], dict[str, float]]
 """From a network in evaluation mode to the last three fields of an `Epoch`."""
-
-
-@dataclass(frozen=True)
-class Watch:
-    """Who is told how the training goes on.
-
-    Parameters
-    ----------
-    step : callable
-        Called with the step and its loss.
-    epoch : callable
-        Called with each finished epoch.
-    say : callable
-        Called with a sentence for the user.
-    page : callable
-        Called with each page of the report.
-    """
-
-    step: Callable[[int, float], None] = lambda _step, _loss: None
-    epoch: Callable[[Epoch], None] = lambda _epoch: None
-    say: Callable[[str], None] = lambda _sentence: None
-    page: Callable[[Figure], None] = lambda _page: None
 
 
 @dataclass
@@ -125,7 +63,7 @@ def optimise(
     workers: int,
     validation: Validation | None = None,
     judged_by: Sequence[str] = ("average_precision",),
-    watch: Watch = Watch(),
+    watch: Watch = Watch(),  # noqa: B008 - frozen
 ) -> list[Epoch]:
     """Train `network` in place, to its weights' moving average: the last or, with a validation, the best.
 
@@ -209,15 +147,6 @@ def moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
         get_ema_multi_avg_fn(min(decay, (1 + int(n)) / (10 + int(n))))(averaged, current, n)
 
     return update
-
-
-def write_log(path: Path, history: list[Epoch]) -> None:
-    """Write one row per epoch as CSV."""
-    text = io.StringIO()
-    rows = csv.DictWriter(text, list(asdict(history[0])), lineterminator="\n")
-    rows.writeheader()
-    rows.writerows(asdict(epoch) for epoch in history)
-    replace_text(path, text.getvalue())
 
 
 def _finish_epoch(

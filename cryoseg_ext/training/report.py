@@ -12,7 +12,7 @@ from cryoseg_ext.files import replacing
 from cryoseg_ext.network import Model
 from cryoseg_ext.report import make_preview
 from cryoseg_ext.report.pdf import Overlay, overlay_page
-from cryoseg_ext.training.loop import Epoch
+from cryoseg_ext.training.history import Epoch
 from cryoseg_ext.training.targets import Lesson, Opinion, ask
 from cryoseg_ext.training.validate import SCORED_RADIUS_PX, known_picks, score_candidates
 

@@ -19,7 +19,8 @@ from cryoseg_ext.training.calibrate import calibrate
 from cryoseg_ext.training.crf import fit_crf
 from cryoseg_ext.training.dataset import SimulatedFields, load_library
 from cryoseg_ext.training.distributed import team
-from cryoseg_ext.training.loop import Watch, optimise
+from cryoseg_ext.training.history import Watch
+from cryoseg_ext.training.loop import optimise
 from cryoseg_ext.training.options import TrainingOptions
 
 MODEL = "model.safetensors"
