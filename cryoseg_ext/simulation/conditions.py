@@ -40,6 +40,9 @@ class Conditions:
         Correlated noise has the amplitude spectrum ``1 / (1 + (k L)^2)``; 0 for white noise.
     ice_gradient : float
         Standard deviation of the smooth background, in units of the noise.
+    ripple, ripple_length : float
+        Standard deviation of uneven ice as fine as particles, in units of the noise, and the length in
+        particle diameters over which it is correlated.
     noise_gradient : float
         Standard deviation of the logarithm of the noise's strength across the field: uneven ice.
     thickness_gradient, contrast_spread : float
@@ -89,6 +92,8 @@ class Conditions:
     ice_noise: float
     noise_length_A: float
     ice_gradient: float
+    ripple: float
+    ripple_length: float
     noise_gradient: float
     thickness_gradient: float
     contrast_spread: float
@@ -130,6 +135,8 @@ def draw_conditions(rng: np.random.Generator) -> Conditions:
         ice_noise=float(rng.uniform(0, 0.8) if rng.uniform() < 0.7 else 0.0),
         noise_length_A=_log_uniform(rng, 4, 50) if rng.uniform() < 0.8 else 0.0,
         ice_gradient=_log_uniform(rng, 0.05, 3.0),
+        ripple=_log_uniform(rng, 0.03, 0.5) if rng.uniform() < 0.5 else 0.0,
+        ripple_length=_log_uniform(rng, 0.25, 2.0),
         thickness_gradient=float(rng.uniform(0, 0.4)),
         contrast_spread=float(rng.uniform(0, 0.25)),
         coverage=float(rng.uniform(0.02, 0.6)),

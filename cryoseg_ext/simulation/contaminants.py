@@ -14,6 +14,7 @@ from scipy.ndimage import gaussian_filter
 from cryoseg_ext.simulation.placement import (
     Image,
     Mask,
+    blur,
     draw_orientations,
     project,
     smooth_field,
@@ -114,6 +115,17 @@ def _debris(
     return density, np.zeros(shape, np.float32)
 
 
+def _ghosts(
+    rng: np.random.Generator, shape: tuple[int, int], diameter_px: float, specimen: Specimen
+) -> tuple[Image, Image]:
+    """Molecules unfolded at the surface of the water: as large as particles, fainter, without detail."""
+    n = int(rng.uniform(0.03, 0.4) * shape[0] * shape[1] / diameter_px**2)
+    centres = rng.uniform(size=(n, 2)) * np.array(shape[::-1])
+    mass = rng.uniform(0.3, 1.0, size=n)
+    density = project(specimen, draw_orientations(rng, n, False), centres, shape, diameter_px, mass)
+    return blur(density, rng.uniform(0.1, 0.25) * diameter_px), np.zeros(shape, np.float32)
+
+
 def _aggregates(
     rng: np.random.Generator, shape: tuple[int, int], diameter_px: float, specimen: Specimen
 ) -> tuple[Image, Image]:
@@ -164,7 +176,7 @@ def draw_contaminants(
         if rng.uniform() < probability:
             extra, hides = draw(rng, shape, diameter_px)
             density, mask = density + extra * level, mask | (hides * level > visible)
-    pieces = {_fragments: 0.6, _aggregates: 0.25, _debris: 0.25}
+    pieces = {_fragments: 0.6, _aggregates: 0.25, _debris: 0.25, _ghosts: 0.5}
     for draw_pieces, probability in pieces.items():
         if rng.uniform() < probability:
             extra, hides = draw_pieces(rng, shape, diameter_px, specimen)

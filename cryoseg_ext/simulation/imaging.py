@@ -55,6 +55,9 @@ def form_image(
         field = smooth_field(rng, (shape[0], shape[1]), max(shape) / 3)
         noise *= np.exp(np.float32(conditions.noise_gradient) * field)
     gradient = conditions.ice_gradient * smooth_field(rng, (shape[0], shape[1]), max(shape) / 3)
+    if conditions.ripple:
+        length_px = conditions.ripple_length * diameter_A / pixel_size_A
+        gradient = gradient + conditions.ripple * smooth_field(rng, (shape[0], shape[1]), length_px)
     return clean.astype(np.float32), (noise + gradient).astype(np.float32)
 
 

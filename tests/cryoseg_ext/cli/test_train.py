@@ -157,12 +157,17 @@ def recipe(monkeypatch: pytest.MonkeyPatch) -> list[TrainingOptions]:
     return kept
 
 
-@pytest.mark.parametrize("name", ["recipe.yaml", "recipe_gpu.yaml"])
-def test_the_shipped_recipes_are_understood(tmp_path: Path, recipe: list[TrainingOptions], name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "steps", "batch"),
+    [("recipe.yaml", 1100, 6), ("recipe_gpu.yaml", 28000, 32), ("recipe_gpu_last.yaml", 11000, 32)],
+)
+def test_the_shipped_recipes_are_understood(
+    tmp_path: Path, recipe: list[TrainingOptions], name: str, steps: int, batch: int
+) -> None:
     path = DEFAULT_MODEL.with_name(name)
     assert _run("--config", path, "--out", tmp_path, "--device", "cpu").exit_code == 0
     (options,) = recipe
-    assert (options.steps, options.batch) == {"recipe.yaml": (1100, 6), "recipe_gpu.yaml": (28000, 32)}[name]
+    assert (options.steps, options.batch) == (steps, batch)
     assert len(options.leave_out) == 7
 
 

@@ -19,7 +19,7 @@ def _conditions(**changes: object) -> Conditions:
     drawn = draw_conditions(np.random.default_rng(0))
     plain = replace(
         drawn, snr=1.0, contaminated=False, low_pass=None, high_pass=None, local_contrast=None, clip=None,
-        thickness_gradient=0.0, ice_gradient=0.0, coverage=0.3, spacing=1.0, clustering=0.0,
+        thickness_gradient=0.0, ice_gradient=0.0, ripple=0.0, coverage=0.3, spacing=1.0, clustering=0.0,
     )  # fmt: skip
     return replace(plain, **changes)  # type: ignore[arg-type]
 
@@ -78,6 +78,23 @@ def test_noise_has_the_stated_level_whatever_the_pixel_size() -> None:
         field = simulate_micrograph(rng, (256, 256), pixel_size_A, specimen, DIAMETER_A, conditions)
         noise = field.image - field.clean
         assert noise.std() * pixel_size_A / PIXEL_SIZE_A == pytest.approx(1.0, rel=0.06)
+
+
+@pytest.mark.parametrize("pixel_size_A", [PIXEL_SIZE_A, PIXEL_SIZE_A / 2])
+def test_uneven_ice_is_as_strong_and_as_fine_as_stated(pixel_size_A: float) -> None:
+    specimen = draw_specimen(np.random.default_rng(4), "globular")
+    even, uneven = (
+        simulate_micrograph(
+            np.random.default_rng(5), (512, 512), pixel_size_A, specimen, DIAMETER_A, _conditions(**ripple)
+        )
+        for ripple in ({}, {"ripple": 0.3, "ripple_length": 0.5})
+    )
+    ripple = uneven.image - even.image
+    assert ripple.std() == pytest.approx(0.3, rel=0.2)
+    step_px = round(0.5 * DIAMETER_A / pixel_size_A)
+    near, far = (np.corrcoef(ripple[n:].ravel(), ripple[:-n].ravel())[0, 1] for n in (step_px, 4 * step_px))
+    assert near > 0.6
+    assert abs(far) < 0.3
 
 
 def test_particles_keep_their_distance() -> None:
