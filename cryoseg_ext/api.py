@@ -54,6 +54,7 @@ def pick(
     min_distance_A: float | None = None,
     extraction: ExtractionOptions = ExtractionOptions(),
     crf: CrfChoice | CrfOptions | None = CrfChoice(),
+    invert: bool = False,
     model: Model | None = None,
 ) -> PickResult:
     """Pick the particles of one micrograph.
@@ -61,7 +62,7 @@ def pick(
     Parameters
     ----------
     image : array or path
-        ``(y, x)`` grey values, protein dark, or an MRC or TIFF file.
+        ``(y, x)`` grey values, protein dark unless `invert`, or an MRC or TIFF file.
     particle_diameter_A : float
         Largest extent of the particle in Å.
     pixel_size_A : float, optional
@@ -74,6 +75,8 @@ def pick(
         How picks are made of the network's maps.
     crf : CrfChoice, CrfOptions or None
         Changes of the model's own conditional random field, another one altogether, or none at all.
+    invert : bool
+        Whether protein is bright.
     model : Model, optional
         From `load_model`; the shipped default model when not given.
 
@@ -90,7 +93,8 @@ def pick(
     model = model or _default_model()
     if min_distance_A is not None:
         extraction = replace(extraction, min_distance_A=min_distance_A)
-    picked = _picked(image, pixel_size_A, model, PickingOptions(particle_diameter_A, extraction, crf))
+    options = PickingOptions(particle_diameter_A, extraction, crf, invert=invert)
+    picked = _picked(image, pixel_size_A, model, options)
     threshold = model.threshold if threshold is None else threshold
     return PickResult(
         picked.candidates.above(threshold),

@@ -40,6 +40,8 @@ class TrainingArguments:
         The particle diameter in Å.
     recipe : dict
         Arguments of `cryoseg_ext.training.fine_tuning_options`.
+    invert : bool
+        Whether protein is bright.
     threads : int
         Processor threads.
     gpu : str | None
@@ -52,6 +54,7 @@ class TrainingArguments:
     in_coords: Path
     particle_diameter_A: float
     recipe: dict[str, Any] = field(default_factory=dict)
+    invert: bool = False
     threads: int = 1
     gpu: str | None = None
     unknown: tuple[str, ...] = ()
@@ -112,6 +115,7 @@ def parse_arguments(argv: Sequence[str]) -> TrainingArguments:
         in_coords=Path(given["in_coords"] or ""),
         particle_diameter_A=positive_length("particle_diameter", given["particle_diameter"] or ""),
         recipe=recipe,
+        invert=yes_or_no("invert", given["invert"]),
         threads=thread_count(given["j"]) if given["j"] else 1,
         gpu=gpu_ids(given["gpu"]),
         unknown=tuple(unknown),
@@ -137,7 +141,7 @@ def _run(arguments: TrainingArguments, job: RelionJob) -> None:
     options = fine_tuning_options(**arguments.recipe)
     tasks = find_tasks([str(arguments.in_mics)], None)
     picks = find_picks(arguments.in_coords, tasks)
-    micrographs = read_labelled(tasks, picks, arguments.particle_diameter_A, warn)
+    micrographs = read_labelled(tasks, picks, arguments.particle_diameter_A, warn, invert=arguments.invert)
     say(f"Training on {len(micrographs)} micrographs with {sum(len(one.xy_px) for one in micrographs)} picks")
     bar = ProgressBar(options.steps)
 
@@ -186,12 +190,13 @@ def _parser() -> argparse.ArgumentParser:
     add(main_group, "in_coords", "STAR", "picks: of a picking job, or a particles STAR file")
     add(main_group, "particle_diameter", "Å", "longest extent of the particle")
     training = parser.add_argument_group("Training")
+    add(training, "invert", "Yes/No", "protein is bright on the micrographs: invert them, here and to pick")
     add(training, "complete", "Yes/No", "all without a pick is background (default: not where one may be)")
     add(training, "from_scratch", "Yes/No", "start from random weights")
     add(training, "initial", "FILE", "model to start from (default: the one in the package)")
     add(training, "architecture", "NAME", "see cryoseg train --help")
     add(training, "loss", "NAME", "see cryoseg train --help")
-    add(training, "steps", "N", "most steps (default: 600, from scratch 3000)")
+    add(training, "steps", "N", "most steps (default: 600, from scratch 1500)")
     add(training, "j", "N", "processor threads (default: 1)")
     add(training, "gpu", "ID", "use a GPU, any or the one with this number")
     other = parser.add_argument_group("Accepted because RELION may give them; not used")

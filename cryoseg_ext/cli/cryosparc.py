@@ -137,7 +137,7 @@ def pick(
     )
 
 
-_AS_PICK = ("project", "workspace", "exposures", "job", "image_slot")
+_AS_PICK = ("project", "workspace", "exposures", "job", "image_slot", "invert")
 _RECIPE = (
     *("complete", "from_scratch", "architecture", "loss", "steps", "batch", "learning_rate", "seed"),
     *("device", "threads", "workers"),
@@ -188,6 +188,7 @@ def train(
     job: str | None,
     particle_diameter: float,
     image_slot: str,
+    invert: bool,
     n_micrographs: int,
     device: str,
     threads: int | None,
@@ -222,6 +223,7 @@ def train(
         options=fine_tuning_options(**{name: value for name, value in recipe.items() if value is not None}),
         n_micrographs=n_micrographs,
         image_slot=image_slot,
+        invert=invert,
         device=device,
         workers=workers,
         login=find_login(url, email, password, license_id),

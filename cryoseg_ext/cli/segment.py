@@ -45,6 +45,7 @@ MASK_FROM = 0.5
     metavar="MODULE:CLASS",
     help="Your own network class, for a --model that was trained with it.",
 )
+@click.option("--invert", is_flag=True, help="Protein is bright on these micrographs: invert their contrast.")
 @click.option("--j", "threads", type=click.IntRange(min=1), default=1, help="Processor threads.")
 @crf_options
 @settings_option
@@ -55,6 +56,7 @@ def segment(
     pixel_size: float | None,
     model: Path | None,
     architecture: str | None,
+    invert: bool,
     threads: int,
     crf: CrfChoice,
 ) -> None:
@@ -75,7 +77,7 @@ def segment(
     loaded, failed = load_model(model, architecture=architecture), 0
     for task in tasks_of(paths, [pixel_size] * len(paths)):
         try:
-            segment_file(task, particle_diameter, loaded, crf, out)
+            segment_file(task, particle_diameter, loaded, crf, out, invert=invert)
         except CryosegError as error:  # noqa: PERF203 - the others go on
             failed += 1
             sentence = str(error) if str(task.path) in str(error) else f"{task.path}: {error}"
@@ -86,9 +88,9 @@ def segment(
 
 
 def segment_file(
-    task: MicrographTask, particle_diameter_A: float, model: Model, crf: CrfChoice, out: Path
+    task: MicrographTask, particle_diameter_A: float, model: Model, crf: CrfChoice, out: Path, *, invert: bool
 ) -> None:
-    """Segment one micrograph and write its maps and picture.
+    """Segment one micrograph, whose protein is bright if `invert`, and write its maps and picture.
 
     Raises
     ------
@@ -109,7 +111,8 @@ def segment_file(
     if pixel_size_A is None:
         raise CryosegError(f"{task.path}: its header has no pixel size: give --pixel_size in Å/px")
     repaired = repair(micrograph.image)
-    working = to_working_scale(repaired.image, repaired.valid, pixel_size_A, particle_diameter_A)
+    image = -repaired.image if invert else repaired.image
+    working = to_working_scale(image, repaired.valid, pixel_size_A, particle_diameter_A)
     network = run_network(working.image, model)
     options = crf.applied_to(model.crf)
     refined = refine_maps(

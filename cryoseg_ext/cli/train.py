@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     metavar="Å/px",
     help="Pixel size; default: from the STAR file or each file's header.",
 )
+@click.option("--invert", is_flag=True, help="Protein is bright on --in_mics: invert them, here and to pick.")
 @click.option(
     "--complete",
     is_flag=True,
@@ -122,6 +123,7 @@ def train(
     in_labels: Path | None,
     particle_diameter: float | None,
     pixel_size: float | None,
+    invert: bool,
     complete: bool,
     from_scratch: bool,
     structures: str | None,
@@ -155,7 +157,7 @@ def train(
             )
     if in_mics:
         options = fine_tuning_options(from_scratch=from_scratch, complete=complete, **given)
-        micrographs = read_inputs(in_mics, in_coords, in_labels, particle_diameter, pixel_size)
+        micrographs = read_inputs(in_mics, in_coords, in_labels, particle_diameter, pixel_size, invert=invert)
         with progress_bar(options.steps) as watch:
             model = fine_tune(micrographs, options, out, device=device, workers=workers, watch=watch)
         click.echo(f"Learning curves, precision and recall, and overlays: {out / 'report.pdf'}")
@@ -177,6 +179,8 @@ def read_inputs(
     in_labels: Path | None,
     particle_diameter_A: float | None,
     pixel_size_A: float | None,
+    *,
+    invert: bool = False,
 ) -> list[LabelledMicrograph]:
     """Return the micrographs and labels that the options name.
 
@@ -197,7 +201,11 @@ def read_inputs(
     tasks = find_tasks(in_mics, pixel_size_A)
     labels = find_picks(in_coords, tasks) if in_coords else find_masks(Path(in_labels or ""), tasks)
     return read_labelled(
-        tasks, labels, particle_diameter_A, lambda text: click.echo(f"Skipped: {text}", err=True)
+        tasks,
+        labels,
+        particle_diameter_A,
+        lambda text: click.echo(f"Skipped: {text}", err=True),
+        invert=invert,
     )
 
 

@@ -70,6 +70,7 @@ def train_on_exposures(
     options: FineTuningOptions = FineTuningOptions(),  # noqa: B008 - frozen
     n_micrographs: int = N_MICROGRAPHS,
     image_slot: str = EXPOSURE_SLOT,
+    invert: bool = False,
     device: str = "cpu",
     workers: int = 1,
     login: Login | None = None,
@@ -96,6 +97,8 @@ def train_on_exposures(
         Most micrographs to use; a random choice of those with particles, by the seed of `options`.
     image_slot : str
         The images to train on, such as ``micrograph_blob_denoised``.
+    invert : bool
+        Whether protein is bright on them.
     device : str
         Torch device.
     workers : int
@@ -134,7 +137,7 @@ def train_on_exposures(
             labels = draw_masks(external, found, particle_diameter_A, choose)
         else:
             labels = read_particle_picks(external, found, choose)
-        micrographs = _read_micrographs(external, found, labels, particle_diameter_A, tell)
+        micrographs = _read_micrographs(external, found, labels, particle_diameter_A, tell, invert=invert)
         log_training_settings(external, options, micrographs, particle_diameter_A)
         watch = watch_training(external, options.steps)
         model = fine_tune(micrographs, options, external.folder, device=device, workers=workers, watch=watch)
@@ -155,6 +158,8 @@ def _read_micrographs(
     labels: Mapping[str, Picks] | Mapping[str, MaskFiles],
     particle_diameter_A: float,
     tell: Callable[[str], None],
+    *,
+    invert: bool,
 ) -> list[LabelledMicrograph]:
     tasks = [
         MicrographTask(one.path, job.project_folder / one.image_path, one.image_pixel_size_A or None)
@@ -167,7 +172,7 @@ def _read_micrographs(
         )
     job.log(f"Reading {len(tasks)} micrographs")
     skipped: list[str] = []
-    micrographs = read_labelled(tasks, labels, particle_diameter_A, skipped.append)
+    micrographs = read_labelled(tasks, labels, particle_diameter_A, skipped.append, invert=invert)
     log_skipped(job, skipped)
     for sentence in skipped:
         tell(f"Skipped: {sentence}")

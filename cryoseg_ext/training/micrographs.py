@@ -50,6 +50,8 @@ def read_labelled(
     labels: Mapping[str, Picks] | Mapping[str, MaskFiles],
     particle_diameter_A: float,
     tell: Callable[[str], None],
+    *,
+    invert: bool = False,
 ) -> list[LabelledMicrograph]:
     """Read, repair and rescale the micrographs that have labels.
 
@@ -64,6 +66,8 @@ def read_labelled(
         Stated diameter in Å.
     tell : callable
         Told, in one sentence each, which micrographs cannot be used; the others are.
+    invert : bool
+        Whether protein is bright.
 
     Raises
     ------
@@ -76,7 +80,7 @@ def read_labelled(
         if label is None or (isinstance(label, Picks) and len(label) == 0):
             continue
         try:
-            found.append(_read(task, label, particle_diameter_A))
+            found.append(_read(task, label, particle_diameter_A, invert))
         except CryosegError as error:
             sentence = str(error)
             tell(sentence if str(task.path) in sentence else f"{task.path}: {sentence}")
@@ -103,13 +107,16 @@ def fingerprint(micrographs: Sequence[LabelledMicrograph]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _read(task: MicrographTask, label: Picks | MaskFiles, particle_diameter_A: float) -> LabelledMicrograph:
+def _read(
+    task: MicrographTask, label: Picks | MaskFiles, particle_diameter_A: float, invert: bool
+) -> LabelledMicrograph:
     micrograph = read_micrograph(task.path)
     pixel_size_A = task.pixel_size_A or micrograph.pixel_size_A
     if pixel_size_A is None:
         raise CryosegError(f"{task.path}: its header has no pixel size: give --pixel_size in Å/px")
     repaired = repair(micrograph.image)
-    working = to_working_scale(repaired.image, repaired.valid, pixel_size_A, particle_diameter_A)
+    image = -repaired.image if invert else repaired.image
+    working = to_working_scale(image, repaired.valid, pixel_size_A, particle_diameter_A)
     if isinstance(label, Picks):
         _check_inside(task, label, micrograph.image.shape)
         return LabelledMicrograph(task.name, working, working_xy_px(working, label))

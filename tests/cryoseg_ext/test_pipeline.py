@@ -75,6 +75,19 @@ def test_a_file_gives_the_same_picks_as_its_array(simulated: SimulatedMicrograph
     np.testing.assert_allclose(from_file.picks.x_px, array.picks.x_px, atol=0.05)
 
 
+def test_bright_protein_is_inverted(simulated: SimulatedMicrograph) -> None:
+    dark, bright = (
+        cryoseg_ext.pick(
+            image,
+            pixel_size_A=PIXEL_SIZE_A,
+            particle_diameter_A=DIAMETER_A,
+            invert=image is not simulated.image,
+        )
+        for image in (simulated.image, -simulated.image)
+    )
+    np.testing.assert_array_equal(bright.picks.x_px, dark.picks.x_px)
+
+
 def test_a_dead_border_is_never_picked(simulated: SimulatedMicrograph) -> None:
     image = simulated.image.copy()
     image[:, :140] = image.mean()

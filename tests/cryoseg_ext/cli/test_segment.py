@@ -47,6 +47,15 @@ def test_without_a_solver_the_maps_are_those_of_the_network(micrograph: Path) ->
     np.testing.assert_allclose(after, before, rtol=1e-5)
 
 
+def test_bright_protein_is_inverted(micrograph: Path) -> None:
+    negative, folder = micrograph.with_name("negative.mrc"), micrograph.parent
+    mrcfile.write(negative, -mrcfile.read(micrograph), voxel_size=4.0)
+    assert _segment(micrograph, "--out", folder).exit_code == 0
+    assert _segment(negative, "--out", folder, "--invert").exit_code == 0
+    dark, bright = (mrcfile.read(folder / f"{name}_probability.mrc") for name in ("discs", "negative"))
+    np.testing.assert_array_equal(bright, dark)
+
+
 def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     result = _segment(tmp_path / "missing.mrc", "--out", tmp_path)
     assert result.exit_code == 1
