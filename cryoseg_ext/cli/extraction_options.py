@@ -35,7 +35,7 @@ EXTRACTION_OPTIONS = tuple(
     ExtractionOption(*row)
     for row in (
         ("extraction", "method", click.Choice(METHODS), "NAME", f"{', '.join(METHODS)} (centre)"),
-        ("min_distance", "min_distance_A", _LENGTH, "Å", "least distance between picks (half the diameter)"),
+        ("min_distance", "min_distance_A", _LENGTH, "Å", "least distance between picks (0.4 diameters)"),
         ("max_picks", "max_picks", _COUNT, "N", "only the best N of each micrograph"),
         ("border_distance", "border_A", _DISTANCE, "Å", "least distance from the rim and dead areas (0)"),
         (

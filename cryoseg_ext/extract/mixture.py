@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from cryoseg_ext.extract.options import DEFAULT_MIN_DISTANCE, ExtractionOptions
+from cryoseg_ext.extract.options import ExtractionOptions
 from cryoseg_ext.picks import Picks
 
 _AGREEMENT = np.log(1.3)
 """Standard deviation of the measured over the stated diameter, on a logarithmic scale, of what is there."""
 _NO_MASK = 2.0
+_SAME_PARTICLE = 0.5
+"""So near, in units of its own size, the larger pick removes others: they show parts of it."""
 
 
 def merge_sizes(
@@ -61,11 +63,11 @@ def _apart(picks: Picks, pixel_size_A: float, least_A: float) -> NDArray[np.bool
         return alive
     xy_A = np.stack([picks.x_px, picks.y_px], axis=1) * pixel_size_A
     neighbours = cKDTree(xy_A)
-    reach_A = max(DEFAULT_MIN_DISTANCE * float(size_A.max()), least_A)
+    reach_A = max(_SAME_PARTICLE * float(size_A.max()), least_A)
     for first, near in enumerate(neighbours.query_ball_tree(neighbours, reach_A)):
         if alive[first]:
             later = np.array([other for other in near if other > first], np.int64)
             distance_A = np.linalg.norm(xy_A[later] - xy_A[first], axis=1)
-            nearest_A = np.maximum(DEFAULT_MIN_DISTANCE * np.maximum(size_A[later], size_A[first]), least_A)
+            nearest_A = np.maximum(_SAME_PARTICLE * np.maximum(size_A[later], size_A[first]), least_A)
             alive[later[distance_A < nearest_A]] = False
     return alive

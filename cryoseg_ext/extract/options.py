@@ -10,8 +10,14 @@ from cryoseg_ext.errors import CryosegError
 
 Method = Literal["centre", "contours", "trackpy", "gaussian_nms", "watershed"]
 METHODS: tuple[Method, ...] = get_args(Method)
-DEFAULT_MIN_DISTANCE = 0.5
-"""Smallest distance between two picks, in stated particle diameters, unless the user says otherwise."""
+DEFAULT_MIN_DISTANCE = 0.4
+"""Smallest distance between two picks, in stated particle diameters, unless the user says otherwise.
+
+The centres of particles that touch side by side are nearer than half the longest extent, all the more where a
+user states it too large. On 150 simulated fields 0.4 in place of 0.5 raises the average precision by .002
+told the true diameter and by .007 told one 20 % too large,
+and the best F1 by -.0005 and .002.
+"""
 
 
 @dataclass(frozen=True)
@@ -25,7 +31,7 @@ class ExtractionOptions:
         connected components of the mask (``contours``); blobs (``trackpy``); maxima of the mask under a
         Gaussian as wide as the particle (``gaussian_nms``); the mask cut at its waists (``watershed``).
     min_distance_A : float, optional
-        Smallest distance between two picks in Å; half the diameter by default.
+        Smallest distance between two picks in Å; by default two fifths of the diameter.
     max_picks : int, optional
         The best of each micrograph, no more than these.
     border_A : float

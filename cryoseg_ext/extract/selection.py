@@ -38,7 +38,7 @@ def extract_picks(
     calibration : Calibration
         From candidates to scores.
     min_distance_px : float, optional
-        In working pixels; half the stated diameter by default.
+        In working pixels; by default two fifths of the stated diameter.
     """
     if min_distance_px is None:
         min_distance_px = DEFAULT_MIN_DISTANCE * working.diameter_px

@@ -46,7 +46,7 @@ class Opinion:
     candidates : Candidates
         Peaks of the centre map.
     xy_px : NDArray[np.float64]
-        ``(n, 2)`` scored candidates (x, y) in working pixels, at least half a diameter apart.
+        ``(n, 2)`` scored candidates (x, y) in working pixels, no two on one particle.
     score : NDArray[np.float64]
         ``(n,)`` calibrated probabilities, falling.
     """

@@ -18,7 +18,7 @@ from cryoseg_ext.pipeline import calibration_of
 from cryoseg_ext.repair import RepairedMicrograph
 
 FACTORS = (0.8, 0.9, 1.0, 1.1, 1.2)
-MIN_DISTANCES = (0.4, DEFAULT_MIN_DISTANCE, 0.65, 0.8)
+MIN_DISTANCES = (DEFAULT_MIN_DISTANCE, 0.5, 0.65, 0.8)
 
 
 @dataclass(frozen=True)

@@ -195,7 +195,7 @@ def test_the_exposures_of_cryosparc_give_particles_to_import(
     particles = Dataset.load(folder / "out/picked_particles.cs")
     assert particles["location/micrograph_uid"].tolist() == [7, 7, 2**64 - 1, 2**64 - 1]
     assert particles["location/exp_group_id"].tolist() == [3, 3, 4, 4]
-    assert particles["location/min_dist_A"].tolist() == [20] * 4
+    assert particles["location/min_dist_A"].tolist() == [16] * 4
     np.testing.assert_allclose(particles["location/center_x_frac"], [12.6 / 80, 30 / 80] * 2, rtol=1e-6)
     np.testing.assert_allclose(particles["location/center_y_frac"], [20.4 / 60, 40 / 60] * 2, rtol=1e-6)
     csv = folder / "out/12345678901234567_a.csv"

@@ -65,7 +65,7 @@ def test_the_settings_found_are_taken_by_the_command_that_picks(session: Path, t
 def test_without_truth_neither_distance_nor_precision_is_spoken_of(session: Path, tmp_path: Path) -> None:
     settings, tried, output = _select(session, tmp_path / "settings.json")
     assert tried == {"diameter", "crf", "method"}
-    assert settings["min_distance"] == 75
+    assert settings["min_distance"] == 60
     assert "agreement" in output
     assert "precision" not in output
 
