@@ -45,7 +45,8 @@ def test_a_full_report_is_small_and_quick(tmp_path: Path) -> None:
         tmp_path / "logfile.pdf",
         Report("External/job002", 0.5, [picks] * 1000, overlays, ["a.mrc: $x$"] * 30),
     )
-    assert time.process_time() - start_s < 5
+    # Three seconds; a slow processor shared with other jobs takes six.
+    assert time.process_time() - start_s < 12
     assert (tmp_path / "logfile.pdf").stat().st_size < 5_000_000
 
 
