@@ -115,7 +115,7 @@ def _debris(
     return density, np.zeros(shape, np.float32)
 
 
-def _ghosts(
+def _unfolded(
     rng: np.random.Generator, shape: tuple[int, int], diameter_px: float, specimen: Specimen
 ) -> tuple[Image, Image]:
     """Molecules unfolded at the surface of the water: as large as particles, fainter, without detail."""
@@ -176,7 +176,7 @@ def draw_contaminants(
         if rng.uniform() < probability:
             extra, hides = draw(rng, shape, diameter_px)
             density, mask = density + extra * level, mask | (hides * level > visible)
-    pieces = {_fragments: 0.6, _aggregates: 0.25, _debris: 0.25, _ghosts: 0.5}
+    pieces = {_fragments: 0.6, _aggregates: 0.25, _debris: 0.25, _unfolded: 0.5}
     for draw_pieces, probability in pieces.items():
         if rng.uniform() < probability:
             extra, hides = draw_pieces(rng, shape, diameter_px, specimen)
