@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,19 @@ class Picks:
         return self.at(
             (self.x_px >= x0_px) & (self.y_px >= y0_px) & (self.x_px <= x1_px) & (self.y_px <= y1_px)
         )
+
+
+def apart(x_px: NDArray[np.float64], y_px: NDArray[np.float64], min_distance_px: float) -> NDArray[np.bool_]:
+    """Return which points survive when each, in the order given, removes the later ones too near to it."""
+    xy_px = np.stack([x_px, y_px], axis=1)
+    alive = np.ones(len(xy_px), np.bool_)
+    if len(xy_px) == 0:
+        return alive
+    neighbours = cKDTree(xy_px)
+    for first, near in enumerate(neighbours.query_ball_tree(neighbours, min_distance_px)):
+        if alive[first]:
+            alive[[other for other in near if other > first]] = False
+    return alive
 
 
 def instance_centres(instances: NDArray[np.generic]) -> Picks:

@@ -7,7 +7,7 @@ from scipy.ndimage import gaussian_filter
 
 from cryoseg_ext.extract.candidates import Image, Points, nearest_pixels
 from cryoseg_ext.extract.peaks import local_maxima
-from cryoseg_ext.extract.selection import apart
+from cryoseg_ext.picks import apart
 
 _SIGMA = 0.2
 """Standard deviation of the Gaussian in particle diameters."""
@@ -30,5 +30,5 @@ def gaussian_nms_centres(particle: Image, diameter_px: float, min_distance_px: f
     x_px, y_px = local_maxima(score, _LOWEST_SCORE)
     order = np.argsort(-score[nearest_pixels((x_px, y_px), score.shape)], kind="stable")
     x_px, y_px = x_px[order], y_px[order]
-    kept = apart((x_px, y_px), min_distance_px)
+    kept = apart(x_px, y_px, min_distance_px)
     return x_px[kept], y_px[kept]

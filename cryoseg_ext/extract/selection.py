@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, label
-from scipy.spatial import cKDTree
 
-from cryoseg_ext.extract.candidates import Candidates, Image, Points, nearest_pixels
+from cryoseg_ext.extract.candidates import Candidates, Image, nearest_pixels
 from cryoseg_ext.extract.options import DEFAULT_MIN_DISTANCE, ExtractionOptions
 from cryoseg_ext.extract.score import Calibration
 from cryoseg_ext.normalise import WorkingMicrograph
-from cryoseg_ext.picks import Picks
+from cryoseg_ext.picks import Picks, apart
 
 Mask = NDArray[np.bool_]
 
@@ -46,23 +45,10 @@ def extract_picks(
     inside = working.valid[nearest_pixels((candidates.x_px, candidates.y_px), working.valid.shape)]
     index = np.flatnonzero((score >= CANDIDATE_THRESHOLD) & inside)
     index = index[np.argsort(-score[index], kind="stable")]
-    kept = index[apart((candidates.x_px[index], candidates.y_px[index]), min_distance_px)]
+    kept = index[apart(candidates.x_px[index], candidates.y_px[index], min_distance_px)]
     x_px, y_px = working.to_source_px(candidates.x_px[kept], candidates.y_px[kept])
     ny, nx = working.source_shape
     return Picks(np.clip(x_px, 0, nx - 1), np.clip(y_px, 0, ny - 1), score[kept])
-
-
-def apart(points: Points, min_distance_px: float) -> Mask:
-    """Return which points survive when each, in the order given, removes the later ones too near to it."""
-    xy = np.stack(points, axis=1)
-    alive = np.ones(len(xy), np.bool_)
-    if len(xy) == 0:
-        return alive
-    neighbours = cKDTree(xy)
-    for first, near in enumerate(neighbours.query_ball_tree(neighbours, min_distance_px)):
-        if alive[first]:
-            alive[[other for other in near if other > first]] = False
-    return alive
 
 
 def allowed_area(

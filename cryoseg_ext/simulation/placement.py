@@ -9,6 +9,7 @@ from scipy.fft import irfft2, rfft2
 from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 
+from cryoseg_ext.picks import apart
 from cryoseg_ext.simulation.specimens import Specimen
 
 FloatArray = NDArray[np.float64]
@@ -49,16 +50,9 @@ def place_centres(
     allowed = density >= np.quantile(density, 0.7 * clustering)
     darts = rng.uniform(size=(8 * target, 2)) * np.array([width, height])
     darts = darts[allowed[darts[:, 1].astype(int), darts[:, 0].astype(int)]]
-    placed = np.empty((target, 2))
-    count = 0
-    for dart in darts:
-        if count == target:
-            break
-        distance2 = ((placed[:count] - dart) ** 2).sum(axis=1)
-        if count == 0 or distance2.min() >= (spacing * diameter_px) ** 2:
-            placed[count] = dart
-            count += 1
-    return placed[:count]
+    x_px, y_px = darts.T
+    placed: FloatArray = darts[apart(x_px, y_px, spacing * diameter_px)][:target]
+    return placed
 
 
 def draw_orientations(rng: np.random.Generator, n: int, preferred: bool) -> Rotation:
