@@ -153,7 +153,7 @@ def real(model: Model, project: Path, diameter_A: float, inside_px: Box) -> Iter
         micrograph = read_micrograph(path)
         assert micrograph.pixel_size_A is not None
         repaired = repair(micrograph.image)
-        working = to_working_scale(repaired.image, repaired.valid, micrograph.pixel_size_A, diameter_A)
+        working = to_working_scale(repaired, micrograph.pixel_size_A, diameter_A)
         truth_px = pd.read_csv(project / f"coordinates/{path.stem}.csv")[["x", "y"]].to_numpy(np.float64)
         truth_px = truth_px[_inside(truth_px, inside_px)]
         yield Task(maps_of(working, model), working, diameter_A, micrograph.pixel_size_A, truth_px, inside_px)

@@ -107,7 +107,7 @@ def time_stages(path: Path, repeat: int) -> dict[str, float]:
         with timed("repair"):
             repaired = repair(micrograph.image)
         with timed("normalise"):
-            working = to_working_scale(repaired.image, repaired.valid, PIXEL_SIZE_A, DIAMETER_A)
+            working = to_working_scale(repaired, PIXEL_SIZE_A, DIAMETER_A)
         with timed("segment"):
             output = segment(working.image, model)
         with timed("CRF"):

@@ -67,13 +67,13 @@ def pick_batch(
         return
     reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cryoseg-reader")
     try:
-        ahead = reader.submit(prepare, tasks[0])
+        ahead = reader.submit(prepare, tasks[0], invert=options.invert)
         for task, following in zip(tasks, [*tasks[1:], None], strict=True):
             if stop():
                 return
             prepared = _result(ahead)
             if following:
-                ahead = reader.submit(prepare, following)
+                ahead = reader.submit(prepare, following, invert=options.invert)
             yield task, _picked(task, prepared, model, options)
     finally:
         # The user who aborts does not wait for the micrograph that is being read.
@@ -96,8 +96,8 @@ class PreparedMicrograph:
     pixel_size_A: float
 
 
-def prepare(task: MicrographTask) -> PreparedMicrograph:
-    """Read and repair a micrograph.
+def prepare(task: MicrographTask, *, invert: bool = False) -> PreparedMicrograph:
+    """Read and repair a micrograph, whose protein is bright if `invert`.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def prepare(task: MicrographTask) -> PreparedMicrograph:
     pixel_size_A = task.pixel_size_A or micrograph.pixel_size_A
     if pixel_size_A is None:
         raise CryosegError(f"{task.path}: its header has no pixel size: give --pixel_size in Å/px")
-    return PreparedMicrograph(repair(micrograph.image), pixel_size_A)
+    return PreparedMicrograph(repair(micrograph.image, invert=invert), pixel_size_A)
 
 
 def _result(future: Future[PreparedMicrograph]) -> PreparedMicrograph | CryosegError:

@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter
 from torch_fourier_rescale import fourier_rescale_2d
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.repair import RepairedMicrograph
 
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -83,18 +84,16 @@ def _fixed_px(length: int) -> int:
 
 
 def to_working_scale(
-    image: Image, valid: Mask, pixel_size_A: float, particle_diameter_A: float
+    repaired: RepairedMicrograph, pixel_size_A: float, particle_diameter_A: float
 ) -> WorkingMicrograph:
     """Fourier-rescale a repaired micrograph to the working scale and normalise it.
 
     Parameters
     ----------
-    image : NDArray[np.float32]
-        ``(y, x)``, finite.
-    valid : NDArray[np.bool_]
-        ``(y, x)``.
+    repaired : RepairedMicrograph
+        The micrograph.
     pixel_size_A : float
-        Å/px of `image`.
+        Its Å/px.
     particle_diameter_A : float
         Stated diameter in Å.
 
@@ -103,6 +102,7 @@ def to_working_scale(
     CryosegError
         If the field is smaller than one particle, or a particle has too few pixels to be seen.
     """
+    image, valid = repaired.image, repaired.valid
     ny, nx = image.shape
     if min(ny, nx) * pixel_size_A < particle_diameter_A:
         raise CryosegError(

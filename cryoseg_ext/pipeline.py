@@ -70,13 +70,13 @@ def pick_micrograph(
     CryosegError
         If the image has no usable content or is smaller than one particle.
     """
-    return pick_repaired(repair(image), pixel_size_A, model, options)
+    return pick_repaired(repair(image, invert=options.invert), pixel_size_A, model, options)
 
 
 def pick_repaired(
     repaired: RepairedMicrograph, pixel_size_A: float, model: Model, options: PickingOptions
 ) -> PickedMicrograph:
-    """Pick the particles of a micrograph whose defects are already repaired; see `pick_micrograph`."""
+    """Pick the particles of a repaired micrograph, its contrast repaired too; see `pick_micrograph`."""
     diameters_A = options.diameters_A
     picked = [_pick_at(one_A, repaired, pixel_size_A, model, options) for one_A in diameters_A]
     if len(picked) == 1:
@@ -94,8 +94,7 @@ def _pick_at(
     options: PickingOptions,
 ) -> PickedMicrograph:
     """Pick the particles of about one size."""
-    image = -repaired.image if options.invert else repaired.image
-    working = to_working_scale(image, repaired.valid, pixel_size_A, diameter_A)
+    working = to_working_scale(repaired, pixel_size_A, diameter_A)
     maps = maps_of(working, model, options.crf)
     picks = extract(maps, working, diameter_A, calibration_of(model, options.crf), options.extraction)
     return PickedMicrograph(picks, working, maps.particle, maps.contaminant >= 0.5)

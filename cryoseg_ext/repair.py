@@ -1,4 +1,4 @@
-"""Repair of a micrograph: non-finite values, hot and dead pixels, dead borders and dead detector panels."""
+"""Repair of a micrograph: holes, hot and dead pixels, dead borders and detector panels, inverted contrast."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ class RepairedMicrograph:
     Parameters
     ----------
     image : NDArray[np.float32]
-        ``(y, x)``, finite; defects hold the median of their neighbours, dead regions the local mean.
+        ``(y, x)``, finite, protein dark; defects hold the median of their neighbours, dead regions the local
+        mean.
     valid : NDArray[np.bool_]
         ``(y, x)``, False in dead borders, dead panels and holes. Single repaired pixels stay True.
     """
@@ -62,7 +63,7 @@ class RepairedMicrograph:
     valid: NDArray[np.bool_]
 
 
-def repair(image: NDArray[Any]) -> RepairedMicrograph:
+def repair(image: NDArray[Any], *, invert: bool = False) -> RepairedMicrograph:
     """Replace defects of a micrograph and find its dead regions.
 
     Non-finite values and isolated extreme pixels are replaced. Borders that are constant, empty or striped
@@ -73,6 +74,8 @@ def repair(image: NDArray[Any]) -> RepairedMicrograph:
     ----------
     image : NDArray
         ``(y, x)`` micrograph of any real type; it is not changed.
+    invert : bool
+        Whether protein is bright, so that the contrast has to be inverted.
 
     Raises
     ------
@@ -101,7 +104,7 @@ def repair(image: NDArray[Any]) -> RepairedMicrograph:
         raise CryosegError(f"only {100 * share:.1f} % of the image is usable: export the micrograph again")
     if share < 1:
         _fill_with_background(repaired, valid)
-    return RepairedMicrograph(repaired, valid)
+    return RepairedMicrograph(-repaired if invert else repaired, valid)
 
 
 def _chunks(total: int, length: int) -> Iterator[slice]:

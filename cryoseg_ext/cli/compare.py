@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 @click.option("--in_labels", type=click.Path(dir_okay=False, path_type=Path), help="Or masks: labels.star.")
 @click.option("--particle_diameter", type=click.FloatRange(min=0, min_open=True), metavar="Å")
 @click.option("--pixel_size", type=click.FloatRange(min=0, min_open=True), metavar="Å/px")
+@click.option("--invert", is_flag=True, help="Protein is bright on these micrographs: invert their contrast.")
 @click.option(
     "--steps", type=click.IntRange(min=1), default=3000, show_default=True, help="Of each training."
 )
@@ -58,6 +59,7 @@ def compare(
     in_labels: Path | None,
     particle_diameter: float | None,
     pixel_size: float | None,
+    invert: bool,
     steps: int,
     seed: int,
     device: str,
@@ -85,7 +87,7 @@ def compare(
     if in_mics:
         from cryoseg_ext.cli.train import read_inputs
 
-        micrographs = read_inputs(in_mics, in_coords, in_labels, particle_diameter, pixel_size)
+        micrographs = read_inputs(in_mics, in_coords, in_labels, particle_diameter, pixel_size, invert=invert)
         trial = on_micrographs(micrographs, steps, seed, device, workers)
     else:
         trial = on_simulation(steps, seed, device, workers)

@@ -99,20 +99,13 @@ def segment_file(
     """
     from scipy.special import expit
 
+    from cryoseg_ext.batch import prepare
     from cryoseg_ext.crf import refine_maps
-    from cryoseg_ext.errors import CryosegError
-    from cryoseg_ext.micrograph import read_micrograph
     from cryoseg_ext.network import segment as run_network
     from cryoseg_ext.normalise import to_working_scale
-    from cryoseg_ext.repair import repair
 
-    micrograph = read_micrograph(task.path)
-    pixel_size_A = task.pixel_size_A or micrograph.pixel_size_A
-    if pixel_size_A is None:
-        raise CryosegError(f"{task.path}: its header has no pixel size: give --pixel_size in Å/px")
-    repaired = repair(micrograph.image)
-    image = -repaired.image if invert else repaired.image
-    working = to_working_scale(image, repaired.valid, pixel_size_A, particle_diameter_A)
+    prepared = prepare(task, invert=invert)
+    working = to_working_scale(prepared.repaired, prepared.pixel_size_A, particle_diameter_A)
     network = run_network(working.image, model)
     options = crf.applied_to(model.crf)
     refined = refine_maps(
@@ -120,9 +113,9 @@ def segment_file(
     )
     maps = {"network_": expit(network.particle_logit), "": refined.particle}
     for stage, probability in maps.items():
-        write_map(out / f"{task.name}_{stage}probability.mrc", probability, working, pixel_size_A)
+        write_map(out / f"{task.name}_{stage}probability.mrc", probability, working, prepared.pixel_size_A)
         mask = (probability >= MASK_FROM).astype("int8")
-        write_map(out / f"{task.name}_{stage}mask.mrc", mask, working, pixel_size_A)
+        write_map(out / f"{task.name}_{stage}mask.mrc", mask, working, prepared.pixel_size_A)
     write_picture(out / f"{task.name}.png", working, maps)
     share = float((refined.particle >= MASK_FROM).mean())
     click.echo(f"{task.path}: {100 * share:.1f} % particle")

@@ -34,6 +34,7 @@ Rectangle = tuple[float, float, float, float]
     "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write (JSON)."
 )
 @click.option("--pixel_size", type=_POSITIVE, metavar="Å/px", help="Default: from the list or the headers.")
+@click.option("--invert", is_flag=True, help="Protein is bright on these micrographs: invert their contrast.")
 @click.option(
     "--match", type=_POSITIVE, default=0.3, show_default=True, help="Largest error of a pick, in diameters."
 )
@@ -54,6 +55,7 @@ def select(
     truth: Path | None,
     out: Path,
     pixel_size: float | None,
+    invert: bool,
     match: float,
     inside: Rectangle | None,
     most: int,
@@ -88,9 +90,11 @@ def select(
     torch.set_num_threads(threads)
     tasks, network = find_tasks(micrographs, pixel_size), load_model(model)
     if truth:
-        used, found = _with_truth(tasks, truth, particle_diameter, network, match, inside, most)
+        used, found = _with_truth(
+            tasks, truth, particle_diameter, network, match, inside, most, invert=invert
+        )
     else:
-        used, found = _without_truth(tasks, particle_diameter, network, match, most)
+        used, found = _without_truth(tasks, particle_diameter, network, match, most, invert=invert)
     for line in _table(found.effects):
         click.echo(line)
     score = "F1" if truth else "agreement"
@@ -98,7 +102,7 @@ def select(
         f"{score} on the {len(used)} micrographs of the choice: {found.gain:+.3f} over the default "
         f"(standard error {found.standard_error:.3f})"
     )
-    settings = _settings(found, particle_diameter)
+    settings = _settings(found, particle_diameter) | ({"invert": True} if invert else {})
     search = {
         "evidence": "truth" if truth else "self-consistency",
         "micrographs": used,
@@ -118,6 +122,8 @@ def _with_truth(
     match: float,
     inside: Rectangle | None,
     most: int,
+    *,
+    invert: bool,
 ) -> tuple[list[str], Found]:
     from cryoseg_ext.pickfiles import match_names
     from cryoseg_ext.pickfiles.masks import read_truth
@@ -129,7 +135,7 @@ def _with_truth(
     if not known:
         raise CryosegError(f"{truth} has nothing for these micrographs: give those that were picked")
     counts = []
-    for task, micrograph in _read(known):
+    for task, micrograph in _read(known, invert):
         picks: Picks = true[name_of[task.name]].picks
         counts.append(count_settings(micrograph, picks, particle_diameter_A, model, match, inside))
     if not sum(one.truth.sum() for one in counts):
@@ -138,14 +144,20 @@ def _with_truth(
 
 
 def _without_truth(
-    tasks: Sequence[MicrographTask], particle_diameter_A: float, model: Model, match: float, most: int
+    tasks: Sequence[MicrographTask],
+    particle_diameter_A: float,
+    model: Model,
+    match: float,
+    most: int,
+    *,
+    invert: bool,
 ) -> tuple[list[str], Found]:
     from cryoseg_ext.tuning.search import search_without_truth
 
     used = _spread(tasks, most)
 
     def read() -> Iterator[PreparedMicrograph]:
-        return (micrograph for _, micrograph in _read(used))
+        return (micrograph for _, micrograph in _read(used, invert))
 
     return [task.name for task in used], search_without_truth(read, particle_diameter_A, model, match)
 
@@ -156,13 +168,15 @@ def _spread(tasks: Sequence[MicrographTask], most: int) -> list[MicrographTask]:
     return [tasks[index * len(tasks) // n] for index in range(n)]
 
 
-def _read(tasks: Sequence[MicrographTask]) -> Iterator[tuple[MicrographTask, PreparedMicrograph]]:
+def _read(
+    tasks: Sequence[MicrographTask], invert: bool
+) -> Iterator[tuple[MicrographTask, PreparedMicrograph]]:
     import tqdm
 
     from cryoseg_ext.batch import prepare
 
     for task in tqdm.tqdm(tasks, desc="trying settings", unit="micrograph"):
-        yield task, prepare(task)
+        yield task, prepare(task, invert=invert)
 
 
 def _settings(found: Found, particle_diameter_A: float) -> dict[str, Any]:

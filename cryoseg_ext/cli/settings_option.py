@@ -13,7 +13,7 @@ from cryoseg_ext.cli.extraction_options import EXTRACTION_OPTIONS
 from cryoseg_ext.errors import CryosegError
 
 SETTINGS = (
-    *("particle_diameter", "threshold", "no_crf"),
+    *("particle_diameter", "threshold", "invert", "no_crf"),
     *("crf_solver", "crf_filter", "crf_reference", "crf_iterations"),
     *(option.name for option in EXTRACTION_OPTIONS),
 )

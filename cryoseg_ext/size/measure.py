@@ -31,9 +31,7 @@ N_RINGS = 31
 _PIXELS_PER_WORKING_PIXEL = 3
 
 
-def measure(
-    repaired: RepairedMicrograph, pixel_size_A: float, model: Model, *, invert: bool = False
-) -> list[Measurement]:
+def measure(repaired: RepairedMicrograph, pixel_size_A: float, model: Model) -> list[Measurement]:
     """Pick the middle of a micrograph at every stated diameter that fits it, and measure what is found.
 
     Parameters
@@ -44,8 +42,6 @@ def measure(
         Å/px.
     model : Model
         The network; its own conditional random field is used.
-    invert : bool
-        Whether protein is bright.
     """
     measurements = []
     for stated_A in LADDER_A:
@@ -60,7 +56,7 @@ def measure(
             or binned.valid.mean() < _LEAST_VALID
         ):
             continue
-        picked = pick_repaired(binned, size_A, model, PickingOptions(stated_A, invert=invert))
+        picked = pick_repaired(binned, size_A, model, PickingOptions(stated_A))
         measurements.append(_isolated(picked, stated_A))
     return measurements
 

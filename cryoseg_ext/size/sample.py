@@ -94,12 +94,12 @@ def _estimated(
     for task in sample:
         before_each()
         try:
-            prepared = prepare(task)
+            prepared = prepare(task, invert=invert)
         except CryosegError as error:
             # The picking says so too, and skips it.
             errors.append(error)
             continue
-        measured.append(measure(prepared.repaired, prepared.pixel_size_A, model, invert=invert))
+        measured.append(measure(prepared.repaired, prepared.pixel_size_A, model))
     if not measured:
         raise CryosegError(f"no particle diameter can be estimated: {errors[0]}")
     return estimate_diameter(measured)

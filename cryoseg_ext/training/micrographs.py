@@ -11,13 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch_fourier_rescale import fourier_rescale_2d
 
-from cryoseg_ext.batch import MicrographTask
+from cryoseg_ext.batch import MicrographTask, prepare
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.micrograph import read_micrograph
 from cryoseg_ext.normalise import WORKING_DIAMETER_PX, WorkingMicrograph, to_working_scale
 from cryoseg_ext.pickfiles.masks import MaskFiles
 from cryoseg_ext.picks import Picks, instance_centres
-from cryoseg_ext.repair import repair
 
 Centres = NDArray[np.float64]
 
@@ -110,18 +109,14 @@ def fingerprint(micrographs: Sequence[LabelledMicrograph]) -> str:
 def _read(
     task: MicrographTask, label: Picks | MaskFiles, particle_diameter_A: float, invert: bool
 ) -> LabelledMicrograph:
-    micrograph = read_micrograph(task.path)
-    pixel_size_A = task.pixel_size_A or micrograph.pixel_size_A
-    if pixel_size_A is None:
-        raise CryosegError(f"{task.path}: its header has no pixel size: give --pixel_size in Å/px")
-    repaired = repair(micrograph.image)
-    image = -repaired.image if invert else repaired.image
-    working = to_working_scale(image, repaired.valid, pixel_size_A, particle_diameter_A)
+    prepared = prepare(task, invert=invert)
+    pixel_size_A, shape = prepared.pixel_size_A, prepared.repaired.image.shape
+    working = to_working_scale(prepared.repaired, pixel_size_A, particle_diameter_A)
     if isinstance(label, Picks):
-        _check_inside(task, label, micrograph.image.shape)
+        _check_inside(task, label, shape)
         return LabelledMicrograph(task.name, working, working_xy_px(working, label))
     classes, instances = (read_micrograph(path).image for path in (label.labels, label.instances))
-    if classes.shape != micrograph.image.shape or instances.shape != classes.shape:
+    if classes.shape != shape or instances.shape != classes.shape:
         raise CryosegError(f"{label.labels} has not the size of {task.path}: make the labels again")
     # Soft masks are more particle than not from one half on.
     small = rescale_classes(np.rint(classes), pixel_size_A, particle_diameter_A)

@@ -101,7 +101,7 @@ def pick_grid(
     @cache
     def seen(diameter: float) -> tuple[WorkingMicrograph, NetworkOutput]:
         stated_A = diameter * particle_diameter_A
-        working = to_working_scale(repaired.image, repaired.valid, pixel_size_A, stated_A)
+        working = to_working_scale(repaired, pixel_size_A, stated_A)
         return working, segment(working.image, model)
 
     @cache

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from cryoseg_ext import normalise as normalisation
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.normalise import normalise, to_working_scale
+from cryoseg_ext.repair import RepairedMicrograph
 
 
 @settings(max_examples=15, deadline=None)
@@ -25,7 +26,7 @@ def test_a_spot_is_found_where_it_was(ny: int, nx: int, diameter_px: float, at: 
     spot = np.exp(-((y - y_true) ** 2 + (x - x_true) ** 2) / (2 * (diameter_px / 6) ** 2)).astype(np.float32)
     spot += np.random.default_rng(0).normal(scale=1e-3, size=spot.shape).astype(np.float32)
     with mock.patch.object(normalisation, "CLIP_SIGMA", np.inf):
-        working = to_working_scale(spot, np.ones(spot.shape, np.bool_), 1.0, diameter_px)
+        working = to_working_scale(RepairedMicrograph(spot, np.ones(spot.shape, np.bool_)), 1.0, diameter_px)
 
     top = np.clip(working.image / working.image.max() - 0.3, 0, None)
     weight = top / top.sum()
@@ -49,7 +50,7 @@ def test_contrast_and_gradient_of_the_file_do_not_matter() -> None:
 def test_a_steep_gradient_leaves_no_streak_on_the_rim() -> None:
     image = np.random.default_rng(3).normal(size=(400, 400)).astype(np.float32)
     image += np.linspace(0, 40, 400, dtype=np.float32)[:, None]
-    working = to_working_scale(image, np.ones(image.shape, np.bool_), 1.0, 60.0)
+    working = to_working_scale(RepairedMicrograph(image, np.ones(image.shape, np.bool_)), 1.0, 60.0)
     rim_rows = working.image[[0, 1, -2, -1]].mean(axis=1)
     assert np.abs(rim_rows).max() < 1.0
 
@@ -68,10 +69,10 @@ def test_dead_areas_become_zero_and_do_not_disturb_the_rest() -> None:
 def test_a_particle_of_a_few_pixels_is_refused() -> None:
     image = np.zeros((100, 100), np.float32)
     with pytest.raises(CryosegError, match="less than 6 px wide at 100 Å/px"):
-        to_working_scale(image, np.ones(image.shape, np.bool_), 100.0, 180.0)
+        to_working_scale(RepairedMicrograph(image, np.ones(image.shape, np.bool_)), 100.0, 180.0)
 
 
 def test_a_field_smaller_than_a_particle_is_refused() -> None:
     image = np.zeros((100, 400), np.float32)
     with pytest.raises(CryosegError, match="smaller than one particle"):
-        to_working_scale(image, np.ones(image.shape, np.bool_), 1.0, 150.0)
+        to_working_scale(RepairedMicrograph(image, np.ones(image.shape, np.bool_)), 1.0, 150.0)

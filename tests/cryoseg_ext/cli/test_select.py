@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import mrcfile
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -49,7 +51,8 @@ def _select(session: Path, out: Path, *arguments: object) -> tuple[dict[str, Any
 def test_the_settings_found_are_taken_by_the_command_that_picks(session: Path, tmp_path: Path) -> None:
     out, micrograph = tmp_path / "settings.json", session / "Micrographs/mic_0001.mrc"
     settings, tried, output = _select(session, out, "--truth", session / "Coordinates")
-    assert tried == {"diameter", "crf", "method", "min_distance", "threshold"}
+    # Some methods have but one distance.
+    assert tried | {"min_distance"} == {"diameter", "crf", "method", "min_distance", "threshold"}
     assert "precision" in output
     _run("pick", micrograph, "--settings", out, "--out", tmp_path / "by_file")
     given = [word for name in settings if name != "no_crf" for word in (f"--{name}", settings[name])]
@@ -68,6 +71,25 @@ def test_without_truth_neither_distance_nor_precision_is_spoken_of(session: Path
     assert settings["min_distance"] == 60
     assert "agreement" in output
     assert "precision" not in output
+
+
+def test_bright_protein_is_chosen_for_as_its_negative(session: Path, tmp_path: Path) -> None:
+    dark, _, _ = _select(session, tmp_path / "dark.json", "--most", 1)
+    negative = tmp_path / "negative" / "Micrographs"
+    negative.mkdir(parents=True)
+    for path in (session / "Micrographs").glob("*.mrc"):
+        with mrcfile.new(negative / path.name, -mrcfile.read(path).astype(np.float32)) as mrc:
+            mrc.voxel_size = SESSION.pixel_size_A
+    settings = tmp_path / "bright.json"
+    bright, _, _ = _select(negative.parent, settings, "--invert", "--most", 1)
+    assert bright == dark | {"invert": True}
+    for folder, file in ((session, "dark.json"), (negative.parent, "bright.json")):
+        micrograph = folder / "Micrographs/mic_0001.mrc"
+        _run("pick", micrograph, "--settings", tmp_path / file, "--out", tmp_path / f"by_{file}")
+    one, other = ((tmp_path / f"by_{file}/mic_0001.csv").read_text() for file in ("dark.json", "bright.json"))
+    assert one == other
+    required = ["--o", "o", "--in_mics", "m.star", "--settings", str(settings)]
+    assert parse_arguments(required).invert
 
 
 def test_an_option_that_is_given_wins_over_the_file(session: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from cryoseg_ext.batch import MicrographTask
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.repair import RepairedMicrograph
 from cryoseg_ext.size.estimate import Measurement
 from cryoseg_ext.size.sample import N_SAMPLE, STORED_NAME, sampled_diameter
 from tests.cryoseg_ext.size.drawn import long_particles
@@ -21,8 +22,7 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Let every micrograph hold particles of 100 Å, and return the pixel sizes that were measured with."""
     sizes_A: list[float] = []
 
-    def measure(_: Any, pixel_size_A: float, __: Any, *, invert: bool) -> list[Measurement]:
-        assert not invert
+    def measure(_: Any, pixel_size_A: float, __: Any) -> list[Measurement]:
         sizes_A.append(pixel_size_A)
         return long_particles(100.0)
 
@@ -47,6 +47,21 @@ def test_a_few_micrographs_all_over_the_run_are_looked_at(tmp_path: Path, looked
     estimate = sampled_diameter(_tasks(tmp_path, 2 * N_SAMPLE), "digest", tmp_path, _no_model)
     assert estimate.diameter_A == 100
     assert looked_at == [1.0 + 2 * k for k in range(N_SAMPLE)]
+
+
+def test_bright_protein_is_measured_as_its_negative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[RepairedMicrograph] = []
+
+    def measure(repaired: RepairedMicrograph, _: float, __: Any) -> list[Measurement]:
+        measured.append(repaired)
+        return long_particles(100.0)
+
+    monkeypatch.setattr("cryoseg_ext.size.measure.measure", measure)
+    tasks = _tasks(tmp_path, 1)
+    for invert in (False, True):
+        sampled_diameter(tasks, "digest", tmp_path, _no_model, invert=invert)
+    dark, bright = measured
+    np.testing.assert_array_equal(bright.image, -dark.image)
 
 
 def test_it_is_kept_with_more_micrographs_and_not_with_another_model(

@@ -8,6 +8,7 @@ import numpy as np
 from cryoseg_ext.batch import MicrographTask
 from cryoseg_ext.normalise import to_working_scale
 from cryoseg_ext.picks import Picks
+from cryoseg_ext.repair import RepairedMicrograph
 from cryoseg_ext.training.micrographs import read_labelled, rescale_classes
 
 PIXEL_SIZE_A, DIAMETER_A, SHAPE = 3.1, 180.0, (300, 412)
@@ -22,7 +23,9 @@ def test_classes_have_their_outlines_where_the_rescaled_image_has_them() -> None
         classes[np.hypot(x - x0, y - y0) < radius_px] = label
     small = rescale_classes(classes, PIXEL_SIZE_A, DIAMETER_A)
 
-    working = to_working_scale(classes, np.ones(SHAPE, np.bool_), PIXEL_SIZE_A, DIAMETER_A)
+    working = to_working_scale(
+        RepairedMicrograph(classes, np.ones(SHAPE, np.bool_)), PIXEL_SIZE_A, DIAMETER_A
+    )
     assert small.shape == working.image.shape
     assert set(np.unique(small)) == {-1, 0, 1, 2}
     rows, columns = (np.indices(small.shape, dtype=np.float64)[axis] for axis in (0, 1))
