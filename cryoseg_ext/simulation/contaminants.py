@@ -24,12 +24,16 @@ from cryoseg_ext.simulation.specimens import Specimen
 
 
 def _ragged_disc(
-    rng: np.random.Generator, shape: tuple[int, int], radius_px: float, raggedness: float
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    radius_px: float,
+    raggedness: float,
+    blur_px: float = 0.0,
 ) -> Image:
-    """Return 1 inside and 0 outside a closed outline of random harmonics, at a random place."""
+    """Return 1 inside and 0 outside a closed outline of random harmonics, blurred, at a random place."""
     y0, x0 = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
     harmonics = [(n, raggedness / n * rng.normal(), rng.uniform(0, 2 * np.pi)) for n in range(2, 6)]
-    reach = radius_px * (1 + sum(abs(amplitude) for _, amplitude, _ in harmonics))
+    reach = radius_px * (1 + sum(abs(amplitude) for _, amplitude, _ in harmonics)) + 5 * blur_px
     rows, columns = (slice(max(int(at - reach), 0), int(at + reach) + 2) for at in (y0, x0))
     y, x = np.ogrid[: shape[0], : shape[1]]
     down, right = y[rows] - y0, x[:, columns] - x0
@@ -37,6 +41,7 @@ def _ragged_disc(
     outline = 1 + sum(amplitude * np.cos(n * angle + phase) for n, amplitude, phase in harmonics)
     inside = np.zeros(shape, np.float32)
     inside[rows, columns] = np.hypot(down, right) < radius_px * outline
+    gaussian_filter(inside[rows, columns], blur_px, output=inside[rows, columns])
     return inside
 
 
@@ -50,7 +55,7 @@ def _ice_crystals(
     density = np.zeros(shape, np.float32)
     for _ in range(int(rng.integers(1, 5))):
         radius = diameter_px * np.exp(rng.uniform(np.log(0.3), np.log(2.5)))
-        blob = gaussian_filter(_ragged_disc(rng, shape, radius, rng.uniform(0, 0.6)), 0.15 * radius)
+        blob = _ragged_disc(rng, shape, radius, rng.uniform(0, 0.6), 0.15 * radius)
         density += blob * np.float32(rng.uniform(1.0, 6.0))
     return density, _above(density, 0.5)
 

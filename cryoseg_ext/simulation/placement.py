@@ -110,14 +110,13 @@ def splat(xy_px: FloatArray, weights: FloatArray, shape: tuple[int, int]) -> Ima
     # On one row and one column more, folded back at the end: cheaper than to wrap every index.
     height, width = shape[0] + 1, shape[1] + 1
     left, top = np.floor(xy_px).T
-    lower = weights * (xy_px[:, 1] - top)
-    index = (top % shape[0] * width + left % shape[1]).astype(np.int64)
-    total = np.zeros(height * width)
-    for row, share in ((0, weights - lower), (width, lower)):
-        right = share * (xy_px[:, 0] - left)
-        for start, part in ((row, share - right), (row + 1, right)):
-            reached = len(total) - start
-            total[start:] += np.bincount(index, part, minlength=reached)
+    across, down = (xy_px - np.stack([left, top], axis=1)).T
+    first = (top % shape[0] * width + left % shape[1]).astype(np.int64)
+    index = np.concatenate([first, first + 1, first + width, first + width + 1])
+    lower = weights * down
+    upper = weights - lower
+    shares = np.concatenate([upper - upper * across, upper * across, lower - lower * across, lower * across])
+    total = np.bincount(index, shares, minlength=height * width)
     folded = total.reshape(height, width)
     folded[0] += folded[-1]
     folded[:, 0] += folded[:, -1]
@@ -126,8 +125,12 @@ def splat(xy_px: FloatArray, weights: FloatArray, shape: tuple[int, int]) -> Ima
 
 def blur(image: Image, sigma_px: float) -> Image:
     """Return `image` convolved with a Gaussian, wrapping at the rim."""
-    k2 = frequency_squared(image.shape, 1.0)
-    blurred: Image = irfft2(rfft2(image) * np.exp(-2 * np.pi**2 * sigma_px**2 * k2), s=image.shape)
+    ky, kx = np.fft.fftfreq(image.shape[0]), np.fft.rfftfreq(image.shape[1])
+    down, across = (np.exp(-2 * (np.pi * sigma_px * k) ** 2).astype(np.float32) for k in (ky, kx))
+    spectrum = rfft2(image)
+    spectrum *= down[:, None]
+    spectrum *= across
+    blurred: Image = irfft2(spectrum, s=image.shape)
     return blurred
 
 
