@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.cryoseg-installed
 PYTEST_ARGS ?=
+# Those of minutes; the first lines of the others in benchmarks/ say how to run them.
+BENCHMARKS := stages crf_cost convert_cs held_out_structures real_micrographs
 
 .PHONY: help install demo test lint bench clean
 
@@ -12,7 +14,7 @@ help:
 	@echo "make demo     pick a small simulated RELION project and score the picks"
 	@echo "make test     linter, formatter, types and tests"
 	@echo "make lint     the same without the tests"
-	@echo "make bench    the benchmarks"
+	@echo "make bench    timings and scores"
 	@echo "make install  only set up $(VENV)"
 	@echo "make clean    remove what the targets made"
 
@@ -43,7 +45,7 @@ test: lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 bench: $(INSTALLED)
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+	@for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 clean:
 	rm -rf $(VENV) demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -19,15 +19,16 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from crf_scores import THRESHOLDS, Outcome, boundary_f1, interval, overlaps, pick_rows, shown
 from numpy.typing import NDArray
-from scipy.ndimage import binary_erosion, distance_transform_edt
+from real_micrographs import SHARED
 
 from cryoseg_ext.crf import CrfOptions, Kernel, Refined, Terms, refine_maps
 from cryoseg_ext.crf.learn import LEARNABLE, CrfExample, learn_crf
@@ -45,13 +46,9 @@ from cryoseg_ext.training.simulated import finished
 
 FIELD_PX, LEARN_FIELD_PX = 512, 256
 LEARN_SEED, CHOOSE_SEED, TEST_SEED, JUDGE_SEED = 7001, 7002, 7003, 7004
-STRUCTURES = Path("/work/shared/data/structures")
 HELD_OUT = ("1u19", "1igy", "3d2f", "3cf3", "5gjv", "4v4r", "2buk")
 TEST_SNRS = (0.25, 0.5, 1.0, 2.0)
-THRESHOLDS = np.arange(0.06, 0.9, 0.02)
-BOUNDARY_PX = 2
 MATCH_PX = 0.3 * WORKING_DIAMETER_PX
-PRECISIONS = (0.9, 0.8, 0.7)
 APPEARANCE = Kernel(0.0, 0.3, 1.5)
 PAIRWISE = CrfOptions(
     iterations=1,
@@ -72,16 +69,6 @@ class Field:
     snr: float
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """One variant on some fields: IoU and boundary F1 of each, its picks (right, score), and seconds."""
-
-    iou: NDArray[np.float64]
-    boundary: NDArray[np.float64]
-    picks: list[tuple[NDArray[np.bool_], NDArray[np.float64]]]
-    seconds: float
-
-
 Variant = tuple[str, CrfOptions, bool]
 """Its name, what is done to the maps, and whether the candidates have a field of their own."""
 
@@ -93,7 +80,7 @@ def main() -> None:
     )
     parser.add_argument("command", choices=["learn", "test", "table"])
     parser.add_argument("--model", type=Path, help="default: the one in the package")
-    parser.add_argument("--structures", type=Path, default=STRUCTURES)
+    parser.add_argument("--structures", type=Path, default=SHARED / "data" / "structures")
     parser.add_argument(
         "--fields", type=int, default=300, help="to learn and choose on, and about as many to judge on"
     )
@@ -222,22 +209,6 @@ def compare(
     return rows
 
 
-def shown(value: Any) -> str:
-    """Return a number, or a difference with its interval."""
-    return f"{value:.4f}" if isinstance(value, float) else "{:+.4f} [{:+.4f}, {:+.4f}]".format(*value)
-
-
-def interval(
-    values: NDArray[np.float64] | int, statistic: Callable[[Any], Any], n_resamples: int = 300
-) -> tuple[float, float, float]:
-    """Return a statistic of `values`, or of the indices below a number, and its 95 % bootstrap interval."""
-    rng = np.random.default_rng(0)
-    sample = np.arange(values) if isinstance(values, int) else values
-    draws = [statistic(rng.choice(sample, len(sample))) for _ in range(n_resamples)]
-    low, high = np.percentile(draws, [2.5, 97.5])
-    return float(statistic(sample)), float(low), float(high)
-
-
 def evaluate(crf: CrfOptions, joined: bool, choose: Sequence[Field], judge: Sequence[Field]) -> Outcome:
     """Score one variant at the threshold and calibration that suit it best on the fields to choose on."""
     overlap, found = [], []
@@ -267,33 +238,6 @@ def refined(field: Field, crf: CrfOptions) -> Refined:
     return refine_maps(maps.particle_logit, maps.centre, maps.micrograph, WORKING_DIAMETER_PX, crf)
 
 
-def overlaps(probability: NDArray[np.float32], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the IoU at each of `THRESHOLDS`; not a number without a particle."""
-    if not truth.any():
-        return np.full(len(THRESHOLDS), np.nan)
-    step = np.searchsorted(THRESHOLDS, probability, side="right")
-    said, right = (
-        np.bincount(one, minlength=len(THRESHOLDS) + 1)[::-1].cumsum()[::-1][1:]
-        for one in (step.ravel(), step[truth])
-    )
-    share: NDArray[np.float64] = right / (said + truth.sum() - right)
-    return share
-
-
-def boundary_f1(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
-    """Return the F1 of boundary pixels within 2 px of one another (Csurka et al. 2013)."""
-    if not truth.any():
-        return np.nan
-    edges = [one & ~binary_erosion(one, border_value=1) for one in (mask, truth)]
-    if not edges[0].any() or not edges[1].any():
-        return 0.0
-    precision, recall = (
-        float((distance_transform_edt(~other)[one] <= BOUNDARY_PX).mean())
-        for one, other in (edges, edges[::-1])
-    )
-    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-
-
 def candidates(field: Field, maps: Refined) -> Candidates:
     """Return the candidates that are in the maps."""
     return find_candidates(Maps(field.maps.micrograph, maps.centre, maps.particle, field.contaminant))
@@ -307,32 +251,6 @@ def picked(
     working = WorkingMicrograph(field.maps.micrograph, np.ones(shape, np.bool_), shape)
     picks = extract_picks(candidates(field, maps), working, calibration)
     return match_picks(field.maps.xy_px, picks, MATCH_PX), picks.score
-
-
-def pick_rows(outcome: Outcome, base: Outcome, n_truth: NDArray[np.int64]) -> dict[str, Any]:
-    """Return average precision and recall at equal precisions, and the paired differences."""
-    everything = np.arange(len(n_truth))
-    row: dict[str, Any] = {}
-    for number, name in enumerate(["ap", *(f"recall@{p}" for p in PRECISIONS), "mean_recall"]):
-        row[name] = float(pick_scores(outcome, n_truth, everything)[number])
-        row[f"d_{name}"] = interval(
-            len(n_truth),
-            lambda drawn: (
-                pick_scores(outcome, n_truth, drawn)[number] - pick_scores(base, n_truth, drawn)[number]
-            ),
-            200,
-        )
-    return row
-
-
-def pick_scores(outcome: Outcome, n_truth: NDArray[np.int64], drawn: NDArray[np.int64]) -> list[float]:
-    """Return average precision, the recall at each of `PRECISIONS`, and their mean, pooled over fields."""
-    right, score = (np.concatenate([outcome.picks[k][part] for k in drawn]) for part in (0, 1))
-    found = np.cumsum(right[np.argsort(-score, kind="stable")])
-    precision, recall = found / np.arange(1, len(found) + 1), found / n_truth[drawn].sum()
-    at_precision = [float(recall[precision >= p].max(initial=0)) for p in PRECISIONS]
-    ap = float(np.sum(np.diff(recall, prepend=0) * precision))
-    return [ap, *at_precision, float(np.mean(at_precision))]
 
 
 if __name__ == "__main__":
