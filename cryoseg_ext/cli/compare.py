@@ -9,6 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cryoseg_ext.cli.common_options import (
+    LENGTH,
+    device_option,
+    invert_option,
+    out_option,
+    pixel_size_option,
+    workers_option,
+)
+
 if TYPE_CHECKING:
     from cryoseg_ext.training.compare import Row, Trainer
     from cryoseg_ext.training.micrographs import LabelledMicrograph
@@ -16,9 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to."
-)
+@out_option
 @click.option(
     "--architectures",
     default="residual_unet,unetpp,attention_unet,flexible_unet,segresnet,deeplabv3,fcn",
@@ -41,15 +48,15 @@ if TYPE_CHECKING:
 )
 @click.option("--in_coords", type=click.Path(path_type=Path), help="Picks on them, best complete ones.")
 @click.option("--in_labels", type=click.Path(dir_okay=False, path_type=Path), help="Or masks: labels.star.")
-@click.option("--particle_diameter", type=click.FloatRange(min=0, min_open=True), metavar="Å")
-@click.option("--pixel_size", type=click.FloatRange(min=0, min_open=True), metavar="Å/px")
-@click.option("--invert", is_flag=True, help="Protein is bright on these micrographs: invert their contrast.")
+@click.option("--particle_diameter", type=LENGTH, metavar="Å")
+@pixel_size_option
+@invert_option
 @click.option(
     "--steps", type=click.IntRange(min=1), default=3000, show_default=True, help="Of each training."
 )
 @click.option("--seed", default=1, show_default=True, help="Of all that is drawn.")
-@click.option("--device", default="cpu", show_default=True, help="Torch device: cpu, cuda, cuda:1 ...")
-@click.option("--workers", default=1, show_default=True, help="Processes that prepare fields beside it.")
+@device_option
+@workers_option
 def compare(
     out: Path,
     architectures: str,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from cryoseg_ext.cli.common_options import LENGTH
 from cryoseg_ext.pickfiles.convert import SCALE_RULE
 from cryoseg_ext.pickfiles.names import NAME_RULE
 
@@ -21,7 +22,7 @@ from cryoseg_ext.pickfiles.names import NAME_RULE
 )
 @click.option(
     "--pixel_size",
-    type=click.FloatRange(min=0, min_open=True),
+    type=LENGTH,
     metavar="Å/px",
     help="Pixel size of the micrographs that were picked, where IN does not say it and they are binned "
     "differently from those of --micrographs.",

@@ -7,9 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cryoseg_ext.cli.common_options import (
+    LENGTH,
+    architecture_option,
+    device_option,
+    invert_option,
+    threads_option,
+    threshold_option,
+)
 from cryoseg_ext.cli.extraction_options import extraction_options
 from cryoseg_ext.cli.settings_option import settings_option
-from cryoseg_ext.cli.size_options import LENGTH, size_options
+from cryoseg_ext.cli.size_options import size_options
 from cryoseg_ext.cli.train import train as train_on_files
 
 if TYPE_CHECKING:
@@ -33,18 +41,12 @@ def cryosparc() -> None:
 @click.option("--exposures", metavar="J:OUTPUT", help="Job and output, such as J12:exposures_accepted.")
 @click.option("--job", metavar="J", help="Go on with this job of cryoseg instead of making a new one.")
 @size_options
-@click.option(
-    "--threshold", type=click.FloatRange(0, 1), metavar="P", help="Lowest score; default: the model's own."
-)
+@threshold_option
 @click.option(
     "--model", metavar="FILE|J", help="Model file or training job, as J45; default: the one in the package."
 )
-@click.option(
-    "--architecture",
-    metavar="MODULE:CLASS",
-    help="Your own network class, for a --model that was trained with it.",
-)
-@click.option("--invert", is_flag=True, help="Protein is bright on these micrographs: invert their contrast.")
+@architecture_option
+@invert_option
 @click.option(
     "--image_slot",
     default="micrograph_blob",
@@ -63,14 +65,14 @@ def cryosparc() -> None:
 @click.option("--watch", is_flag=True, help="Pick exposures as they appear, until their job ends or Ctrl-C.")
 @click.option(
     "--watch_interval",
-    type=click.FloatRange(min=0, min_open=True),
+    type=LENGTH,
     default=30,
     show_default=True,
     metavar="S",
     help="Seconds from one look for new exposures to the next.",
 )
-@click.option("--j", "threads", type=click.IntRange(min=1), default=1, help="Processor threads.")
-@click.option("--device", default="cpu", show_default=True, help="Torch device: cpu, cuda, cuda:1 ...")
+@threads_option
+@device_option
 @click.option("--url", help="CryoSPARC's address as in the browser, such as http://localhost:39000.")
 @click.option("--email", help="Your e-mail address in CryoSPARC.")
 @click.option("--password", help="Your password; other users of the machine may see it here.")

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cryoseg_ext.cli.common_options import LENGTH
 from cryoseg_ext.errors import CryosegError
 
 if TYPE_CHECKING:
     from cryoseg_ext.evaluation.matching import Matching
     from cryoseg_ext.evaluation.picks import FixedScores
     from cryoseg_ext.evaluation.summary import PickSummary, PixelSummary
-
-_POSITIVE = click.FloatRange(min=0, min_open=True)
 
 
 class ValuesAfterOption(click.Command):
@@ -44,10 +43,10 @@ class ValuesAfterOption(click.Command):
 )
 @click.option("--picks", type=click.Path(path_type=Path), help="Picks, in any format that cryoseg reads.")
 @click.option("--masks", metavar="FOLDER|PATTERN", help="Masks of `cryoseg segment`, or labels.star.")
-@click.option("--diameter", type=_POSITIVE, metavar="PX", help="Of the particle, in pixels of --truth.")
+@click.option("--diameter", type=LENGTH, metavar="PX", help="Of the particle, in pixels of --truth.")
 @click.option(
     "--match",
-    type=_POSITIVE,
+    type=LENGTH,
     multiple=True,
     default=(0.3, 0.5),
     show_default=True,

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cryoseg_ext.cli.common_options import LENGTH, out_option, threads_option
 from cryoseg_ext.errors import CryosegError
 
 if TYPE_CHECKING:
     from cryoseg_ext.labels.batch import LabelTask
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
-_LENGTH = click.FloatRange(min=0, min_open=True)
 
 
 def _threshold(
@@ -47,14 +47,12 @@ def _threshold(
     metavar="STAR|PATTERN",
     help="The micrographs, a STAR file or '*.mrc', where they are not found by the names in the particles.",
 )
+@out_option
 @click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to."
+    "--particle_diameter", type=LENGTH, metavar="Å", help="Longest extent; default: measured in the map."
 )
 @click.option(
-    "--particle_diameter", type=_LENGTH, metavar="Å", help="Longest extent; default: measured in the map."
-)
-@click.option(
-    "--pixel_size", type=_LENGTH, metavar="Å/px", help="Of the micrographs; default: from the files."
+    "--pixel_size", type=LENGTH, metavar="Å/px", help="Of the micrographs; default: from the files."
 )
 @click.option(
     "--threshold",
@@ -85,7 +83,7 @@ def _threshold(
     show_default=True,
     help="With --in_coords.",
 )
-@click.option("--j", "threads", type=click.IntRange(min=1), default=1, help="Processor threads.")
+@threads_option
 def labels(
     in_parts: Path | None,
     in_map: Path | None,

@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cryoseg_ext.cli.common_options import (
+    architecture_option,
+    invert_option,
+    model_option,
+    out_option,
+    pixel_size_option,
+    threads_option,
+    threshold_option,
+)
 from cryoseg_ext.cli.crf_options import crf_options
 from cryoseg_ext.cli.extraction_options import extraction_options
 from cryoseg_ext.cli.settings_option import settings_option
@@ -22,27 +31,12 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("micrographs", nargs=-1, required=True)
 @size_options
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to."
-)
-@click.option(
-    "--pixel_size",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="Å/px",
-    help="Pixel size; default: from each file's header.",
-)
-@click.option(
-    "--threshold", type=click.FloatRange(0, 1), metavar="P", help="Lowest score; default: the model's own."
-)
-@click.option("--invert", is_flag=True, help="Protein is bright on these micrographs: invert their contrast.")
-@click.option(
-    "--model", type=click.Path(path_type=Path), help="Model to pick with; default: the one in the package."
-)
-@click.option(
-    "--architecture",
-    metavar="MODULE:CLASS",
-    help="Your own network class, for a --model that was trained with it.",
-)
+@out_option
+@pixel_size_option
+@threshold_option
+@invert_option
+@model_option
+@architecture_option
 @click.option(
     "--image_slot",
     default="micrograph_blob",
@@ -50,7 +44,7 @@ if TYPE_CHECKING:
     metavar="SLOT",
     help="CryoSPARC only: the image of each exposure to pick, such as micrograph_blob_denoised.",
 )
-@click.option("--j", "threads", type=click.IntRange(min=1), default=1, help="Processor threads.")
+@threads_option
 @extraction_options
 @crf_options
 @settings_option

@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cryoseg_ext.cli.common_options import (
+    LENGTH,
+    architecture_option,
+    invert_option,
+    model_option,
+    out_option,
+    pixel_size_option,
+    threads_option,
+)
 from cryoseg_ext.cli.crf_options import crf_options
 from cryoseg_ext.cli.settings_option import settings_option
 
@@ -23,30 +32,17 @@ MASK_FROM = 0.5
 @click.argument("micrographs", nargs=-1, required=True)
 @click.option(
     "--particle_diameter",
-    type=click.FloatRange(min=0, min_open=True),
+    type=LENGTH,
     required=True,
     metavar="Å",
     help="Longest extent of the particle.",
 )
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to."
-)
-@click.option(
-    "--pixel_size",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="Å/px",
-    help="Pixel size; default: from each file's header.",
-)
-@click.option(
-    "--model", type=click.Path(path_type=Path), help="Model to use; default: the one in the package."
-)
-@click.option(
-    "--architecture",
-    metavar="MODULE:CLASS",
-    help="Your own network class, for a --model that was trained with it.",
-)
-@click.option("--invert", is_flag=True, help="Protein is bright on these micrographs: invert their contrast.")
-@click.option("--j", "threads", type=click.IntRange(min=1), default=1, help="Processor threads.")
+@out_option
+@pixel_size_option
+@model_option
+@architecture_option
+@invert_option
+@threads_option
 @crf_options
 @settings_option
 def segment(

@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cryoseg_ext.cli.common_options import (
+    LENGTH,
+    invert_option,
+    model_option,
+    pixel_size_option,
+    threads_option,
+)
 from cryoseg_ext.errors import CryosegError
 
 if TYPE_CHECKING:
@@ -18,13 +25,12 @@ if TYPE_CHECKING:
     from cryoseg_ext.tuning.effects import Effect
     from cryoseg_ext.tuning.search import Found
 
-_POSITIVE = click.FloatRange(min=0, min_open=True)
 Rectangle = tuple[float, float, float, float]
 
 
 @click.command()
 @click.argument("micrographs", nargs=-1, required=True)
-@click.option("--particle_diameter", type=_POSITIVE, required=True, metavar="Å", help="Longest extent.")
+@click.option("--particle_diameter", type=LENGTH, required=True, metavar="Å", help="Longest extent.")
 @click.option(
     "--truth",
     type=click.Path(path_type=Path),
@@ -33,10 +39,10 @@ Rectangle = tuple[float, float, float, float]
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write (JSON)."
 )
-@click.option("--pixel_size", type=_POSITIVE, metavar="Å/px", help="Default: from the list or the headers.")
-@click.option("--invert", is_flag=True, help="Protein is bright on these micrographs: invert their contrast.")
+@pixel_size_option
+@invert_option
 @click.option(
-    "--match", type=_POSITIVE, default=0.3, show_default=True, help="Largest error of a pick, in diameters."
+    "--match", type=LENGTH, default=0.3, show_default=True, help="Largest error of a pick, in diameters."
 )
 @click.option(
     "--inside",
@@ -47,8 +53,8 @@ Rectangle = tuple[float, float, float, float]
 @click.option(
     "--most", type=click.IntRange(min=1), default=10, show_default=True, help="Micrographs to use at most."
 )
-@click.option("--model", type=click.Path(path_type=Path), help="Default: the one in the package.")
-@click.option("--j", "threads", type=click.IntRange(min=1), default=1, help="Processor threads.")
+@model_option
+@threads_option
 def select(
     micrographs: tuple[str, ...],
     particle_diameter: float,

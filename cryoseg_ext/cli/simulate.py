@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from cryoseg_ext.cli.common_options import LENGTH, out_option
 from cryoseg_ext.errors import CryosegError
 
 if TYPE_CHECKING:
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to."
-)
+@out_option
 @click.option("--n", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
 @click.option(
     "--size",
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--pixel_size",
-    type=click.FloatRange(min=0, min_open=True),
+    type=LENGTH,
     default=1.2,
     show_default=True,
     metavar="Å/px",
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
 @click.option("--family", metavar="NAME", help="Kind of made-up molecule, such as shell; default: any.")
 @click.option(
     "--particle_diameter",
-    type=click.FloatRange(min=0, min_open=True),
+    type=LENGTH,
     metavar="Å",
     help="Longest extent of the made-up molecule; default: 180.",
 )
@@ -60,12 +59,12 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--snr",
-    type=click.FloatRange(min=0, min_open=True),
+    type=LENGTH,
     help="Signal over noise inside particles, as standard deviations in pixels of 1/24 of the diameter.",
 )
 @click.option(
     "--dose",
-    type=click.FloatRange(min=0, min_open=True),
+    type=LENGTH,
     metavar="e/Å²",
     help="Decides the signal over noise in place of --snr; default: 40 in a usual session.",
 )

@@ -9,9 +9,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from cryoseg_ext.cli.common_options import LENGTH
 from cryoseg_ext.size.stated import AUTO, stated_size
-
-LENGTH = click.FloatRange(min=0, min_open=True)
 
 
 class _Diameter(click.ParamType[Any]):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cryoseg_ext.cli.common_options import LENGTH, device_option, pixel_size_option, workers_option
 from cryoseg_ext.cli.config import config_option
 from cryoseg_ext.errors import CryosegError
 
@@ -43,16 +44,11 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--particle_diameter",
-    type=click.FloatRange(min=0, min_open=True),
+    type=LENGTH,
     metavar="Å",
     help="Longest extent of the particle; needed with --in_mics.",
 )
-@click.option(
-    "--pixel_size",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="Å/px",
-    help="Pixel size; default: from the STAR file or each file's header.",
-)
+@pixel_size_option
 @click.option("--invert", is_flag=True, help="Protein is bright on --in_mics: invert them, here and to pick.")
 @click.option(
     "--complete",
@@ -113,9 +109,9 @@ if TYPE_CHECKING:
 @click.option(
     "--leave_out", multiple=True, metavar="NAME", help="Structure to leave out, for tests; repeatable."
 )
-@click.option("--device", default="cpu", show_default=True, help="Torch device: cpu, cuda, cuda:1 ...")
+@device_option
 @click.option("--j", "threads", type=click.IntRange(min=1), help="Processor threads; default: all.")
-@click.option("--workers", default=1, show_default=True, help="Processes that prepare fields beside it.")
+@workers_option
 def train(
     out: Path,
     in_mics: tuple[str, ...],
