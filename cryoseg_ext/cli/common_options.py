@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-LENGTH = click.FloatRange(min=0, min_open=True)
+POSITIVE = click.FloatRange(min=0, min_open=True)
 
 out_option = click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to."
 )
 pixel_size_option = click.option(
-    "--pixel_size", type=LENGTH, metavar="Å/px", help="Pixel size; default: from the list or the files."
+    "--pixel_size", type=POSITIVE, metavar="Å/px", help="Pixel size; default: from the list or the files."
 )
 threshold_option = click.option(
     "--threshold", type=click.FloatRange(0, 1), metavar="P", help="Lowest score; default: the model's own."

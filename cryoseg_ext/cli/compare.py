@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cryoseg_ext.cli.common_options import (
-    LENGTH,
+    POSITIVE,
     device_option,
     invert_option,
     out_option,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 )
 @click.option("--in_coords", type=click.Path(path_type=Path), help="Picks on them, best complete ones.")
 @click.option("--in_labels", type=click.Path(dir_okay=False, path_type=Path), help="Or masks: labels.star.")
-@click.option("--particle_diameter", type=LENGTH, metavar="Å")
+@click.option("--particle_diameter", type=POSITIVE, metavar="Å")
 @pixel_size_option
 @invert_option
 @click.option(

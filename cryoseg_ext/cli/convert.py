@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cryoseg_ext.cli.common_options import LENGTH
+from cryoseg_ext.cli.common_options import POSITIVE
 from cryoseg_ext.pickfiles.convert import SCALE_RULE
 from cryoseg_ext.pickfiles.names import NAME_RULE
 
@@ -22,7 +22,7 @@ from cryoseg_ext.pickfiles.names import NAME_RULE
 )
 @click.option(
     "--pixel_size",
-    type=LENGTH,
+    type=POSITIVE,
     metavar="Å/px",
     help="Pixel size of the micrographs that were picked, where IN does not say it and they are binned "
     "differently from those of --micrographs.",

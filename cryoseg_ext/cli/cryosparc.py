@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cryoseg_ext.cli.common_options import (
-    LENGTH,
+    POSITIVE,
     architecture_option,
     device_option,
     invert_option,
@@ -65,7 +65,7 @@ def cryosparc() -> None:
 @click.option("--watch", is_flag=True, help="Pick exposures as they appear, until their job ends or Ctrl-C.")
 @click.option(
     "--watch_interval",
-    type=LENGTH,
+    type=POSITIVE,
     default=30,
     show_default=True,
     metavar="S",
@@ -160,7 +160,7 @@ def _options_of(command: click.Command, names: tuple[str, ...]) -> list[click.Pa
     ],
 )
 @click.option(
-    "--particle_diameter", type=LENGTH, required=True, metavar="Å", help="Longest extent of the particle."
+    "--particle_diameter", type=POSITIVE, required=True, metavar="Å", help="Longest extent of the particle."
 )
 @click.option("--particles", metavar="J:OUTPUT", help="Particles that you trust, such as J20:particles.")
 @click.option(

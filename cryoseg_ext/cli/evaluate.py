@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cryoseg_ext.cli.common_options import LENGTH
+from cryoseg_ext.cli.common_options import POSITIVE
 from cryoseg_ext.errors import CryosegError
 
 if TYPE_CHECKING:
@@ -43,10 +43,10 @@ class ValuesAfterOption(click.Command):
 )
 @click.option("--picks", type=click.Path(path_type=Path), help="Picks, in any format that cryoseg reads.")
 @click.option("--masks", metavar="FOLDER|PATTERN", help="Masks of `cryoseg segment`, or labels.star.")
-@click.option("--diameter", type=LENGTH, metavar="PX", help="Of the particle, in pixels of --truth.")
+@click.option("--diameter", type=POSITIVE, metavar="PX", help="Of the particle, in pixels of --truth.")
 @click.option(
     "--match",
-    type=LENGTH,
+    type=POSITIVE,
     multiple=True,
     default=(0.3, 0.5),
     show_default=True,

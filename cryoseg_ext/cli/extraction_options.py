@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from cryoseg_ext.cli.common_options import LENGTH
+from cryoseg_ext.cli.common_options import POSITIVE
 from cryoseg_ext.extract.options import METHODS, ExtractionOptions
 
 _DISTANCE = click.FloatRange(min=0)
@@ -35,7 +35,7 @@ EXTRACTION_OPTIONS = tuple(
     ExtractionOption(*row)
     for row in (
         ("extraction", "method", click.Choice(METHODS), "NAME", f"{', '.join(METHODS)} (centre)"),
-        ("min_distance", "min_distance_A", LENGTH, "Å", "least distance between picks (0.4 diameters)"),
+        ("min_distance", "min_distance_A", POSITIVE, "Å", "least distance between picks (0.4 diameters)"),
         ("max_picks", "max_picks", _COUNT, "N", "only the best N of each micrograph"),
         ("border_distance", "border_A", _DISTANCE, "Å", "least distance from the rim and dead areas (0)"),
         (
@@ -55,14 +55,14 @@ EXTRACTION_OPTIONS = tuple(
         ("mask_threshold", "mask_threshold", _FRACTION, "P", "particle probability of the mask (0.5)"),
         ("mask_erosion", "erosion_A", _DISTANCE, "Å", "peeled off the mask; contours (0)"),
         ("min_area", "min_area", _DISTANCE, "X", "in particle discs; contours, watershed (0.15)"),
-        ("max_area", "max_area", LENGTH, "X", "in particle discs; contours, watershed (2)"),
+        ("max_area", "max_area", POSITIVE, "X", "in particle discs; contours, watershed (2)"),
         ("min_solidity", "min_solidity", _FRACTION, "X", "least share of the convex hull; contours (0)"),
-        ("helical_rise", "helical_rise_A", LENGTH, "Å", "pick along filaments of this helical rise"),
+        ("helical_rise", "helical_rise_A", POSITIVE, "Å", "pick along filaments of this helical rise"),
         ("helical_nr_asu", "helical_nr_asu", _COUNT, "N", "rises from segment to segment (1)"),
         (
             "helical_tube_length_min",
             "helical_tube_length_min_A",
-            LENGTH,
+            POSITIVE,
             "Å",
             "shortest filament (two diameters)",
         ),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cryoseg_ext.cli.common_options import LENGTH, out_option, threads_option
+from cryoseg_ext.cli.common_options import POSITIVE, out_option, threads_option
 from cryoseg_ext.errors import CryosegError
 
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ def _threshold(
 )
 @out_option
 @click.option(
-    "--particle_diameter", type=LENGTH, metavar="Å", help="Longest extent; default: measured in the map."
+    "--particle_diameter", type=POSITIVE, metavar="Å", help="Longest extent; default: measured in the map."
 )
 @click.option(
-    "--pixel_size", type=LENGTH, metavar="Å/px", help="Of the micrographs; default: from the files."
+    "--pixel_size", type=POSITIVE, metavar="Å/px", help="Of the micrographs; default: from the files."
 )
 @click.option(
     "--threshold",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cryoseg_ext.cli.common_options import (
-    LENGTH,
+    POSITIVE,
     architecture_option,
     invert_option,
     model_option,
@@ -32,7 +32,7 @@ MASK_FROM = 0.5
 @click.argument("micrographs", nargs=-1, required=True)
 @click.option(
     "--particle_diameter",
-    type=LENGTH,
+    type=POSITIVE,
     required=True,
     metavar="Å",
     help="Longest extent of the particle.",

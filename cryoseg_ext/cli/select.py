@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cryoseg_ext.cli.common_options import (
-    LENGTH,
+    POSITIVE,
     invert_option,
     model_option,
     pixel_size_option,
@@ -30,7 +30,7 @@ Rectangle = tuple[float, float, float, float]
 
 @click.command()
 @click.argument("micrographs", nargs=-1, required=True)
-@click.option("--particle_diameter", type=LENGTH, required=True, metavar="Å", help="Longest extent.")
+@click.option("--particle_diameter", type=POSITIVE, required=True, metavar="Å", help="Longest extent.")
 @click.option(
     "--truth",
     type=click.Path(path_type=Path),
@@ -42,7 +42,7 @@ Rectangle = tuple[float, float, float, float]
 @pixel_size_option
 @invert_option
 @click.option(
-    "--match", type=LENGTH, default=0.3, show_default=True, help="Largest error of a pick, in diameters."
+    "--match", type=POSITIVE, default=0.3, show_default=True, help="Largest error of a pick, in diameters."
 )
 @click.option(
     "--inside",

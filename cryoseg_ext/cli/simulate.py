@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from cryoseg_ext.cli.common_options import LENGTH, out_option
+from cryoseg_ext.cli.common_options import POSITIVE, out_option
 from cryoseg_ext.errors import CryosegError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--pixel_size",
-    type=LENGTH,
+    type=POSITIVE,
     default=1.2,
     show_default=True,
     metavar="Å/px",
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 @click.option("--family", metavar="NAME", help="Kind of made-up molecule, such as shell; default: any.")
 @click.option(
     "--particle_diameter",
-    type=LENGTH,
+    type=POSITIVE,
     metavar="Å",
     help="Longest extent of the made-up molecule; default: 180.",
 )
@@ -59,12 +59,12 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--snr",
-    type=LENGTH,
+    type=POSITIVE,
     help="Signal over noise inside particles, as standard deviations in pixels of 1/24 of the diameter.",
 )
 @click.option(
     "--dose",
-    type=LENGTH,
+    type=POSITIVE,
     metavar="e/Å²",
     help="Decides the signal over noise in place of --snr; default: 40 in a usual session.",
 )

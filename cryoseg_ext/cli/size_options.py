@@ -9,7 +9,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from cryoseg_ext.cli.common_options import LENGTH
+from cryoseg_ext.cli.common_options import POSITIVE
 from cryoseg_ext.size.stated import AUTO, stated_size
 
 
@@ -17,7 +17,7 @@ class _Diameter(click.ParamType[Any]):
     name = "length or auto"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        return AUTO if value == AUTO else LENGTH.convert(value, param, ctx)
+        return AUTO if value == AUTO else POSITIVE.convert(value, param, ctx)
 
 
 def size_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -29,8 +29,10 @@ def size_options(command: Callable[..., Any]) -> Callable[..., Any]:
         metavar="Å|auto",
         help="Longest extent of the particle; auto estimates it from a few micrographs.",
     )
-    @click.option("--min_diameter", type=LENGTH, metavar="Å", help="Mixture of sizes: the smallest particle,")
-    @click.option("--max_diameter", type=LENGTH, metavar="Å", help="and the largest one.")
+    @click.option(
+        "--min_diameter", type=POSITIVE, metavar="Å", help="Mixture of sizes: the smallest particle,"
+    )
+    @click.option("--max_diameter", type=POSITIVE, metavar="Å", help="and the largest one.")
     @functools.wraps(command)
     def packed(
         *args: Any,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cryoseg_ext.cli.common_options import LENGTH, device_option, pixel_size_option, workers_option
+from cryoseg_ext.cli.common_options import POSITIVE, device_option, pixel_size_option, workers_option
 from cryoseg_ext.cli.config import config_option
 from cryoseg_ext.errors import CryosegError
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--particle_diameter",
-    type=LENGTH,
+    type=POSITIVE,
     metavar="Å",
     help="Longest extent of the particle; needed with --in_mics.",
 )
