@@ -11,6 +11,7 @@ import pytest
 
 from cryoseg_ext.batch import MicrographTask, pick_batch
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.options import PickingOptions
 
 PIXEL_SIZE_A = 2.5
 
@@ -39,10 +40,16 @@ def segmented(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return given
 
 
-def _run(tasks: list[MicrographTask], **more: Any) -> list[tuple[MicrographTask, Any]]:
+def _run(
+    tasks: list[MicrographTask], *, invert: bool = False, **more: Any
+) -> list[tuple[MicrographTask, Any]]:
     model: Any = None
-    options: Any = None
-    return list(pick_batch(tasks, model, options, **more))
+    return list(pick_batch(tasks, model, PickingOptions(150.0, invert=invert), **more))
+
+
+def test_bright_protein_is_inverted(tasks: list[MicrographTask], segmented: list[int]) -> None:
+    _run(tasks, invert=True)
+    assert segmented == [0, -1, -2, -3]
 
 
 def test_micrographs_come_in_order_with_their_own_pixels(
@@ -96,7 +103,7 @@ def test_at_most_one_micrograph_is_read_ahead(
 
     monkeypatch.setattr(micrograph, "read_micrograph", watched)
     model: Any = None
-    results = pick_batch(tasks, model, model)
+    results = pick_batch(tasks, model, PickingOptions(150.0))
     for number, _ in enumerate(results):
         # Time enough for a reader that does not wait to read them all.
         time.sleep(0.05)

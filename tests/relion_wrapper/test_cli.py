@@ -99,7 +99,7 @@ def test_continue_with_another_threshold_does_not_load_torch(project: Project) -
 def test_auto_estimates_the_diameter_once_and_continue_keeps_it(
     project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def measure(*_: object, invert: bool) -> list[Measurement]:
+    def measure(*_: object) -> list[Measurement]:
         return long_particles(100.0)
 
     monkeypatch.setattr("cryoseg_ext.size.measure.measure", measure)

@@ -35,7 +35,7 @@ def test_three_lines_of_python_pick(instance: Instance) -> None:
 def test_an_estimated_diameter_is_logged_and_kept_in_the_job(
     environment: pytest.MonkeyPatch, instance: Instance
 ) -> None:
-    def measure(*_: object, invert: bool) -> list[Measurement]:
+    def measure(*_: object) -> list[Measurement]:
         return long_particles(DIAMETER_A)
 
     environment.setattr("cryoseg_ext.size.measure.measure", measure)
