@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from held_out_structures import HELD_OUT, STRUCTURES
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.evaluation import score_picks
@@ -32,8 +33,6 @@ from cryoseg_ext.simulation.structures import specimen_from_file
 from cryoseg_ext.size.estimate import DiameterEstimate, estimate_diameter
 from cryoseg_ext.size.measure import measure
 
-STRUCTURES = Path(__file__).resolve().parents[2] / "shared/data/structures"
-HELD_OUT = ("1u19", "1igy", "3d2f", "3cf3", "5gjv", "4v4r", "2buk")
 SHAPE = (1280, 1280)
 WITHIN = 0.15
 

@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 import torch
 from crf_scores import THRESHOLDS, Outcome, boundary_f1, interval, overlaps, pick_rows, shown
+from held_out_structures import HELD_OUT, STRUCTURES
 from numpy.typing import NDArray
-from real_micrographs import SHARED
 
 from cryoseg_ext.crf import CrfOptions, Kernel, Refined, Terms, refine_maps
 from cryoseg_ext.crf.learn import LEARNABLE, CrfExample, learn_crf
@@ -46,7 +46,6 @@ from cryoseg_ext.training.simulated import finished
 
 FIELD_PX, LEARN_FIELD_PX = 512, 256
 LEARN_SEED, CHOOSE_SEED, TEST_SEED, JUDGE_SEED = 7001, 7002, 7003, 7004
-HELD_OUT = ("1u19", "1igy", "3d2f", "3cf3", "5gjv", "4v4r", "2buk")
 TEST_SNRS = (0.25, 0.5, 1.0, 2.0)
 MATCH_PX = 0.3 * WORKING_DIAMETER_PX
 APPEARANCE = Kernel(0.0, 0.3, 1.5)
@@ -80,7 +79,7 @@ def main() -> None:
     )
     parser.add_argument("command", choices=["learn", "test", "table"])
     parser.add_argument("--model", type=Path, help="default: the one in the package")
-    parser.add_argument("--structures", type=Path, default=SHARED / "data" / "structures")
+    parser.add_argument("--structures", type=Path, default=STRUCTURES)
     parser.add_argument(
         "--fields", type=int, default=300, help="to learn and choose on, and about as many to judge on"
     )

@@ -40,8 +40,8 @@ def _ragged_disc(
     angle = np.arctan2(down, right)
     outline = 1 + sum(amplitude * np.cos(n * angle + phase) for n, amplitude, phase in harmonics)
     inside = np.zeros(shape, np.float32)
-    inside[rows, columns] = np.hypot(down, right) < radius_px * outline
-    gaussian_filter(inside[rows, columns], blur_px, output=inside[rows, columns])
+    disc = (np.hypot(down, right) < radius_px * outline).astype(np.float32)
+    inside[rows, columns] = gaussian_filter(disc, blur_px)
     return inside
 
 

@@ -125,12 +125,8 @@ def splat(xy_px: FloatArray, weights: FloatArray, shape: tuple[int, int]) -> Ima
 
 def blur(image: Image, sigma_px: float) -> Image:
     """Return `image` convolved with a Gaussian, wrapping at the rim."""
-    ky, kx = np.fft.fftfreq(image.shape[0]), np.fft.rfftfreq(image.shape[1])
-    down, across = (np.exp(-2 * (np.pi * sigma_px * k) ** 2).astype(np.float32) for k in (ky, kx))
-    spectrum = rfft2(image)
-    spectrum *= down[:, None]
-    spectrum *= across
-    blurred: Image = irfft2(spectrum, s=image.shape)
+    k2 = frequency_squared(image.shape, 1.0)
+    blurred: Image = irfft2(rfft2(image) * np.exp(-2 * np.pi**2 * sigma_px**2 * k2), s=image.shape)
     return blurred
 
 
