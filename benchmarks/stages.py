@@ -23,13 +23,13 @@ from pathlib import Path
 
 import mrcfile
 import numpy as np
-import torch
 
 from cryoseg_ext.crf import refine_maps
 from cryoseg_ext.extract import Maps, extract_picks, find_candidates
 from cryoseg_ext.micrograph import read_micrograph
 from cryoseg_ext.network import load_model, segment
 from cryoseg_ext.normalise import to_working_scale
+from cryoseg_ext.processes import use_threads
 from cryoseg_ext.repair import repair
 from cryoseg_ext.simulation import draw_conditions, draw_specimen, simulate_micrograph
 
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     args = parser.parse_args()
-    torch.set_num_threads(2)
+    use_threads(2)
     with tempfile.TemporaryDirectory() as scratch:
         project = make_project(Path(scratch), args.size)
         stages = time_stages(project / "mic1.mrc", args.repeat)

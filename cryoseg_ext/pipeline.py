@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cryoseg_ext.crf import CrfChoice, CrfOptions, chosen_crf, refine_maps
 from cryoseg_ext.extract import Calibration, Maps, extract, merge_sizes
-from cryoseg_ext.network import Model, segment
+from cryoseg_ext.network import VIEWS, Model, View, segment
 from cryoseg_ext.normalise import WorkingMicrograph, to_working_scale
 from cryoseg_ext.options import PickingOptions
 from cryoseg_ext.picks import Picks
@@ -108,10 +108,13 @@ def calibration_of(model: Model, crf: CrfChoice | CrfOptions | None = CrfChoice(
 
 
 def maps_of(
-    working: WorkingMicrograph, model: Model, crf: CrfChoice | CrfOptions | None = CrfChoice()
+    working: WorkingMicrograph,
+    model: Model,
+    crf: CrfChoice | CrfOptions | None = CrfChoice(),
+    views: tuple[View, ...] = VIEWS,
 ) -> Maps:
     """Return what the network and the CRF say of a micrograph, from which picks are extracted."""
-    output = segment(working.image, model)
+    output = segment(working.image, model, views)
     refined = refine_maps(
         output.particle_logit,
         output.centre,

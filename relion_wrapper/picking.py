@@ -93,12 +93,11 @@ def pick_planned(
     JobAborted
         When the user pressed Abort.
     """
-    import torch
-
     from cryoseg_ext.contrast import contrast_hint
     from cryoseg_ext.network import load_model
+    from cryoseg_ext.processes import use_threads
 
-    torch.set_num_threads(arguments.threads)
+    use_threads(arguments.threads)
     model = load_model(model_path, choose_device(arguments.gpu), arguments.architecture)
     threshold = model.threshold if arguments.threshold is None else arguments.threshold
     by_name = {one.name: one for one in planned}
@@ -147,11 +146,10 @@ def estimate_diameter(
     ]
 
     def load() -> Model:
-        import torch
-
         from cryoseg_ext.network import load_model
+        from cryoseg_ext.processes import use_threads
 
-        torch.set_num_threads(arguments.threads)
+        use_threads(arguments.threads)
         return load_model(model_path, choose_device(arguments.gpu), arguments.architecture)
 
     digest = model_digest(model_path)

@@ -124,9 +124,8 @@ def parse_arguments(argv: Sequence[str]) -> TrainingArguments:
 
 def _run(arguments: TrainingArguments, job: RelionJob) -> None:
     # Imported inside the job: whatever fails here must leave its exit file, and --help stays quick.
-    import torch
-
     from cryoseg_ext.network.architectures import is_own
+    from cryoseg_ext.processes import use_threads
     from cryoseg_ext.training import Watch, fine_tune, fine_tuning_options
     from cryoseg_ext.training.inputs import find_picks, find_tasks
     from cryoseg_ext.training.micrographs import read_labelled
@@ -137,7 +136,7 @@ def _run(arguments: TrainingArguments, job: RelionJob) -> None:
 
     if arguments.unknown:
         warn(f"not known and not used: {' '.join(arguments.unknown)} (see cryoseg-relion-train --help)")
-    torch.set_num_threads(arguments.threads)
+    use_threads(arguments.threads)
     options = fine_tuning_options(**arguments.recipe)
     tasks = find_tasks([str(arguments.in_mics)], None)
     picks = find_picks(arguments.in_coords, tasks)

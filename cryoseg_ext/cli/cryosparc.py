@@ -107,14 +107,13 @@ def pick(
 
     Run the same command again with --job to go on with a job that was stopped.
     """
-    import torch
-
     from cryoseg_ext.crf import CrfChoice
     from cryoseg_ext.cryosparc.client import find_login
     from cryoseg_ext.cryosparc.pick import pick_exposures
+    from cryoseg_ext.processes import use_threads
     from cryoseg_ext.size.stated import AUTO
 
-    torch.set_num_threads(threads)
+    use_threads(threads)
     pick_exposures(
         project,
         workspace,
@@ -206,14 +205,13 @@ def train(
     Pick with it by --model and the number of the job. Run the same command again with --job to go on with a
     job that was stopped.
     """
-    import torch
-
     from cryoseg_ext.cryosparc.client import find_login
     from cryoseg_ext.cryosparc.train import train_on_exposures
+    from cryoseg_ext.processes import use_threads
     from cryoseg_ext.training import fine_tuning_options
 
     if threads:
-        torch.set_num_threads(threads)
+        use_threads(threads)
     train_on_exposures(
         project,
         workspace,

@@ -106,12 +106,11 @@ def labels(
     NAME_instances.mrc (the number of the particle); labels.star lists them. Run the same command again after
     an interruption: finished files are kept.
     """
-    import torch
-
     from cryoseg_ext.labels import MaskOptions
     from cryoseg_ext.labels.tasks import disc_tasks, projection_tasks
+    from cryoseg_ext.processes import use_threads
 
-    torch.set_num_threads(threads)
+    use_threads(threads)
     options = MaskOptions(threshold, min_object, closing)
     if in_parts and in_map and not in_coords:
         tasks = projection_tasks(in_parts, in_map, in_mask, in_mics, particle_diameter, pixel_size, options)

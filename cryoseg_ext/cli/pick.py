@@ -72,16 +72,15 @@ def pick(
     picked_particles.csg and .cs, for "Import Result Group". NAME_candidates.star and NAME_preview.npz let a
     run that was stopped go on, and one with another threshold finish in seconds: give the same command.
     """
-    import torch
-
     from cryoseg_ext.finished import model_digest
     from cryoseg_ext.folder import find_micrographs, pick_into_folder, tasks_of
     from cryoseg_ext.network import load_model
     from cryoseg_ext.options import PickingOptions
+    from cryoseg_ext.processes import use_threads
     from cryoseg_ext.size.sample import sampled_diameter
     from cryoseg_ext.weights import DEFAULT_MODEL
 
-    torch.set_num_threads(threads)
+    use_threads(threads)
     model = model or DEFAULT_MODEL
     paths = find_micrographs(micrographs)
     is_group = any(path.suffix.lower() in (".cs", ".csg") for path in paths)

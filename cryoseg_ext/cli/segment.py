@@ -62,13 +62,12 @@ def segment(
     field, NAME_network_probability.mrc and NAME_network_mask.mrc before it, and NAME.png, which shows both
     masks on the micrograph. The maps have the pixel size their header says, about 1/24 of the particle.
     """
-    import torch
-
     from cryoseg_ext.errors import CryosegError
     from cryoseg_ext.folder import find_micrographs, tasks_of
     from cryoseg_ext.network import load_model
+    from cryoseg_ext.processes import use_threads
 
-    torch.set_num_threads(threads)
+    use_threads(threads)
     paths = find_micrographs(micrographs)
     loaded, failed = load_model(model, architecture=architecture), 0
     for task in tasks_of(paths, [pixel_size] * len(paths)):

@@ -87,13 +87,12 @@ def select(
     repeat, such as contaminants, carbon and two picks on one particle; so the distance stays as it is. The
     threshold is then the one of the highest F1 if every score is the probability that it claims to be.
     """
-    import torch
-
     from cryoseg_ext.cli.settings_option import write_settings
     from cryoseg_ext.network import load_model
+    from cryoseg_ext.processes import use_threads
     from cryoseg_ext.training.inputs import find_tasks
 
-    torch.set_num_threads(threads)
+    use_threads(threads)
     tasks, network = find_tasks(micrographs, pixel_size), load_model(model)
     if truth:
         used, found = _with_truth(

