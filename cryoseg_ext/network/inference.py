@@ -89,9 +89,8 @@ def _look(image: Tensor, model: Model, view: View) -> Tensor:
     """Return the ``(1, 4, y, x)`` logits of the classes and of the centre map, pixel by pixel of `image`."""
     shape = image.shape[-2:]
     seen = _resized(image, [round(view.zoom * n) for n in shape], "bicubic")
-    if not view.transposed:
-        return _resized(_tiled(seen, model), shape, "bilinear")
-    return _resized(_tiled(seen.mT, model).mT, shape, "bilinear")
+    logits = _tiled(seen.mT, model).mT if view.transposed else _tiled(seen, model)
+    return _resized(logits, shape, "bilinear")
 
 
 def _resized(image: Tensor, size: Sequence[int], mode: str) -> Tensor:
