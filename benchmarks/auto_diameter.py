@@ -22,10 +22,10 @@ from held_out_structures import HELD_OUT, STRUCTURES
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.evaluation import score_picks
-from cryoseg_ext.network import Model, load_model
-from cryoseg_ext.options import PickingOptions
+from cryoseg_ext.image.repair import repair
+from cryoseg_ext.model.checkpoint import Model, load_model
+from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.pipeline import pick_micrograph
-from cryoseg_ext.repair import repair
 from cryoseg_ext.simulation import SimulatedMicrograph, Specimen, draw_conditions, draw_specimen
 from cryoseg_ext.simulation.micrograph import simulate_micrograph
 from cryoseg_ext.simulation.presets import TYPICAL, TYPICAL_DEFOCUS_UM, draw_micrograph_conditions

@@ -30,17 +30,30 @@ from crf_scores import THRESHOLDS, Outcome, boundary_f1, interval, overlaps, pic
 from held_out_structures import HELD_OUT, STRUCTURES
 from numpy.typing import NDArray
 
-from cryoseg_ext.crf import CrfOptions, Kernel, Refined, Terms, refine_maps
-from cryoseg_ext.crf.learn import LEARNABLE, CrfExample, learn_crf
-from cryoseg_ext.crf.options import FILTERS, MILD_POTTS, REFERENCES, REGULARISERS, STEPS
+from cryoseg_ext.crf.refinement import Refined, refine_maps
 from cryoseg_ext.evaluation import match_picks
-from cryoseg_ext.extract import Calibration, Candidates, Maps, extract_picks, find_candidates
-from cryoseg_ext.network import Model, load_model, save_model, segment
-from cryoseg_ext.normalise import WORKING_DIAMETER_PX, WorkingMicrograph, normalise
+from cryoseg_ext.extract.candidates import Candidates, Maps
+from cryoseg_ext.extract.peaks import find_candidates
+from cryoseg_ext.extract.score import Calibration
+from cryoseg_ext.extract.selection import extract_picks
+from cryoseg_ext.image.scale import WORKING_DIAMETER_PX, WorkingMicrograph, normalise
+from cryoseg_ext.model.checkpoint import Model, load_model, save_model
+from cryoseg_ext.model.inference import run_network
+from cryoseg_ext.options.crf import (
+    FILTERS,
+    MILD_POTTS,
+    REFERENCES,
+    REGULARISERS,
+    STEPS,
+    CrfOptions,
+    Kernel,
+    Terms,
+)
 from cryoseg_ext.simulation import SimulatedMicrograph, draw_conditions, simulate_micrograph
 from cryoseg_ext.simulation.structures import specimen_from_file, structure_files
 from cryoseg_ext.training.calibrate import fit_scores, rightness
 from cryoseg_ext.training.crf import crf_example
+from cryoseg_ext.training.crf_learning import LEARNABLE, CrfExample, learn_crf
 from cryoseg_ext.training.dataset import TRUE_OVER_STATED, load_library, simulate_field
 from cryoseg_ext.training.simulated import finished
 
@@ -177,7 +190,7 @@ def test_fields(model: Model, structures: Path, n: int) -> Iterator[Field]:
 def looked_at(field: SimulatedMicrograph, model: Model) -> Field:
     """Return what the network says of a simulated field, and the truth."""
     micrograph = normalise(field.image, np.ones(field.image.shape, np.bool_))
-    output = segment(micrograph, model)
+    output = run_network(micrograph, model)
     return Field(crf_example(field, micrograph, output), output.contaminant, field.conditions.snr)
 
 

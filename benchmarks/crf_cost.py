@@ -19,12 +19,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cryoseg_ext.crf import CrfOptions, refine_maps
-from cryoseg_ext.crf.options import MILD_POTTS
-from cryoseg_ext.extract import Calibration, Maps
-from cryoseg_ext.extract.candidates import Points, profiles_at
-from cryoseg_ext.network import load_model
-from cryoseg_ext.normalise import WORKING_DIAMETER_PX
+from cryoseg_ext.crf.refinement import refine_maps
+from cryoseg_ext.extract.candidates import Maps, Points, profiles_at
+from cryoseg_ext.extract.score import Calibration
+from cryoseg_ext.image.scale import WORKING_DIAMETER_PX
+from cryoseg_ext.model.checkpoint import load_model
+from cryoseg_ext.options.crf import MILD_POTTS, CrfOptions
 
 REPEAT = 7
 CANDIDATES = 1500

@@ -29,13 +29,15 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from cryoseg_ext.evaluation import match_picks, score_picks
-from cryoseg_ext.extract import METHODS, ExtractionOptions, Maps, extract
-from cryoseg_ext.micrograph import read_micrograph
-from cryoseg_ext.network import Model, load_model
-from cryoseg_ext.normalise import WORKING_DIAMETER_PX, WorkingMicrograph, normalise, to_working_scale
+from cryoseg_ext.extract.candidates import Maps
+from cryoseg_ext.extract.extraction import extract
+from cryoseg_ext.image.reading import read_micrograph
+from cryoseg_ext.image.repair import repair
+from cryoseg_ext.image.scale import WORKING_DIAMETER_PX, WorkingMicrograph, normalise, to_working_scale
+from cryoseg_ext.model.checkpoint import Model, load_model
+from cryoseg_ext.options.extraction import METHODS, ExtractionOptions
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.pipeline import maps_of
-from cryoseg_ext.repair import repair
 from cryoseg_ext.simulation import Conditions, draw_conditions, draw_specimen, simulate_micrograph
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

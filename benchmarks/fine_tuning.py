@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from real_micrographs import SETS, SHARED, RealSet
 
-from cryoseg_ext.network import load_model
+from cryoseg_ext.model.checkpoint import load_model
 
 N_TRAINED = {"empiar-10017": 5, "empiar-10146": 3}
 ROWS = ("zero_shot", "fine_tuned", "half", "fifty", "from_scratch")

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from fine_tuning import command
 
-from cryoseg_ext.crf import CrfChoice
-from cryoseg_ext.network import load_model
+from cryoseg_ext.model.checkpoint import load_model
+from cryoseg_ext.options.crf import CrfChoice
 from cryoseg_ext.training.compare import Row, score
 from cryoseg_ext.training.inputs import find_masks, find_tasks
 from cryoseg_ext.training.micrographs import read_labelled

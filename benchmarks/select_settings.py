@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cryoseg_ext.batch import MicrographTask, prepare
-from cryoseg_ext.network import Model, load_model
-from cryoseg_ext.pickfiles import read_picks
+from cryoseg_ext.formats.reading import read_picks
+from cryoseg_ext.job.batch import MicrographTask, prepare
+from cryoseg_ext.model.checkpoint import Model, load_model
 from cryoseg_ext.simulation.session import SessionOptions
 from cryoseg_ext.simulation.session_files import write_session
 from cryoseg_ext.tuning.choose import Counts, choose

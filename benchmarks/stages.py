@@ -24,13 +24,16 @@ from pathlib import Path
 import mrcfile
 import numpy as np
 
-from cryoseg_ext.crf import refine_maps
-from cryoseg_ext.extract import Maps, extract_picks, find_candidates
-from cryoseg_ext.micrograph import read_micrograph
-from cryoseg_ext.network import load_model, segment
-from cryoseg_ext.normalise import to_working_scale
+from cryoseg_ext.crf.refinement import refine_maps
+from cryoseg_ext.extract.candidates import Maps
+from cryoseg_ext.extract.peaks import find_candidates
+from cryoseg_ext.extract.selection import extract_picks
+from cryoseg_ext.image.reading import read_micrograph
+from cryoseg_ext.image.repair import repair
+from cryoseg_ext.image.scale import to_working_scale
+from cryoseg_ext.model.checkpoint import load_model
+from cryoseg_ext.model.inference import run_network
 from cryoseg_ext.processes import use_threads
-from cryoseg_ext.repair import repair
 from cryoseg_ext.simulation import draw_conditions, draw_specimen, simulate_micrograph
 
 PIXEL_SIZE_A, DIAMETER_A = 1.77, 190.0
@@ -109,7 +112,7 @@ def time_stages(path: Path, repeat: int) -> dict[str, float]:
         with timed("normalise"):
             working = to_working_scale(repaired, PIXEL_SIZE_A, DIAMETER_A)
         with timed("segment"):
-            output = segment(working.image, model)
+            output = run_network(working.image, model)
         with timed("CRF"):
             refined = refine_maps(
                 output.particle_logit, output.centre, working.image, working.diameter_px, model.crf

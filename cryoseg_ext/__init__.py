@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cryoseg_ext.api import PickResult, pick
-    from cryoseg_ext.crf import CrfOptions
     from cryoseg_ext.errors import CryosegError
-    from cryoseg_ext.network import Model, load_model
+    from cryoseg_ext.model.checkpoint import Model, load_model
+    from cryoseg_ext.options.crf import CrfOptions
     from cryoseg_ext.picks import Picks
 
 __all__ = [
@@ -34,12 +34,12 @@ __all__ = [
 ]
 
 _HOME = {
-    "CrfOptions": "cryoseg_ext.crf",
+    "CrfOptions": "cryoseg_ext.options.crf",
     "CryosegError": "cryoseg_ext.errors",
-    "Model": "cryoseg_ext.network",
+    "Model": "cryoseg_ext.model.checkpoint",
     "PickResult": "cryoseg_ext.api",
     "Picks": "cryoseg_ext.picks",
-    "load_model": "cryoseg_ext.network",
+    "load_model": "cryoseg_ext.model.checkpoint",
     "pick": "cryoseg_ext.api",
 }
 

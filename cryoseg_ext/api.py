@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cryoseg_ext.crf import CrfChoice, CrfOptions
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.extract.options import ExtractionOptions
-from cryoseg_ext.micrograph import read_micrograph
-from cryoseg_ext.network import Model, load_model
-from cryoseg_ext.options import PickingOptions
+from cryoseg_ext.image.reading import read_micrograph
+from cryoseg_ext.model.checkpoint import Model, load_model
+from cryoseg_ext.options.crf import CrfChoice, CrfOptions
+from cryoseg_ext.options.extraction import ExtractionOptions
+from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.pipeline import PickedMicrograph, pick_micrograph
 

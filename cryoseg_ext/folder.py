@@ -7,11 +7,13 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryoseg_ext.batch import MicrographTask, pick_batch
-from cryoseg_ext.contrast import contrast_hint
-from cryoseg_ext.coordinates import write_coordinates_csv, write_coordinates_star, write_tubes_star
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.finished import (
+from cryoseg_ext.formats.coordinates import write_coordinates_csv, write_coordinates_star, write_tubes_star
+from cryoseg_ext.image.areas import AreaShares, assess
+from cryoseg_ext.image.reading import read_micrograph
+from cryoseg_ext.job.batch import MicrographTask, pick_batch
+from cryoseg_ext.job.contrast import contrast_hint
+from cryoseg_ext.job.finished import (
     FinishedMicrograph,
     as_stored,
     model_digest,
@@ -19,11 +21,9 @@ from cryoseg_ext.finished import (
     settings_key,
     write_finished,
 )
-from cryoseg_ext.micrograph import read_micrograph
-from cryoseg_ext.network import Model, load_model
-from cryoseg_ext.options import PickingOptions
+from cryoseg_ext.model.checkpoint import Model, load_model
+from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.picks import Picks
-from cryoseg_ext.quality import AreaShares, assess
 from cryoseg_ext.report import load_preview, make_preview, save_preview, stretch
 from cryoseg_ext.report.pdf import Overlay, Report, overlay_of_picks, write_report
 from cryoseg_ext.report.review import write_review

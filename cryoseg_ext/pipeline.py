@@ -7,14 +7,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cryoseg_ext.crf import CrfChoice, CrfOptions, chosen_crf, refine_maps
-from cryoseg_ext.extract import Calibration, Maps, extract, merge_sizes
-from cryoseg_ext.network import VIEWS, Model, View, segment
-from cryoseg_ext.normalise import WorkingMicrograph, to_working_scale
-from cryoseg_ext.options import PickingOptions
+from cryoseg_ext.crf.refinement import refine_maps
+from cryoseg_ext.extract.candidates import Maps
+from cryoseg_ext.extract.extraction import extract
+from cryoseg_ext.extract.mixture import merge_sizes
+from cryoseg_ext.extract.score import Calibration
+from cryoseg_ext.image.areas import AreaShares, measure_areas
+from cryoseg_ext.image.repair import RepairedMicrograph, repair
+from cryoseg_ext.image.scale import WorkingMicrograph, to_working_scale
+from cryoseg_ext.model.checkpoint import Model
+from cryoseg_ext.model.inference import VIEWS, View, run_network
+from cryoseg_ext.options.crf import CrfChoice, CrfOptions, chosen_crf
+from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.picks import Picks
-from cryoseg_ext.quality import AreaShares, measure_areas
-from cryoseg_ext.repair import RepairedMicrograph, repair
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,7 @@ def maps_of(
     views: tuple[View, ...] = VIEWS,
 ) -> Maps:
     """Return what the network and the CRF say of a micrograph, from which picks are extracted."""
-    output = segment(working.image, model, views)
+    output = run_network(working.image, model, views)
     refined = refine_maps(
         output.particle_logit,
         output.centre,

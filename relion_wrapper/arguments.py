@@ -18,10 +18,10 @@ import click
 
 from cryoseg_ext.cli.extraction_options import EXTRACTION_OPTIONS
 from cryoseg_ext.cli.settings_option import read_settings
-from cryoseg_ext.crf.options import FILTERS, REFERENCES, SOLVERS, CrfChoice
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.extract.options import ExtractionOptions
-from cryoseg_ext.size.stated import AUTO, StatedSize, stated_size
+from cryoseg_ext.options.crf import FILTERS, REFERENCES, SOLVERS, CrfChoice
+from cryoseg_ext.options.extraction import ExtractionOptions
+from cryoseg_ext.options.size import AUTO, StatedSize, stated_size
 
 UNUSED_INPUTS = ("in_movies", "in_coords", "in_parts", "in_3dref", "in_mask")
 Word = TypeVar("Word", bound=str)

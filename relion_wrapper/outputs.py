@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from cryoseg_ext.options import PickingOptions
+from cryoseg_ext.image.areas import AreaShares, MicrographQuality, assess
+from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.picks import Picks
-from cryoseg_ext.quality import AreaShares, MicrographQuality, assess
 from cryoseg_ext.report import load_preview
 from relion_wrapper.nodes import detect_relion_version, write_output_nodes
 from relion_wrapper.paths import PICK_NAME, TUBES_NAME

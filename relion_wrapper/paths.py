@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from cryoseg_ext.coordinates import write_coordinates_star, write_tubes_star
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.pickfiles.paths import after_job_folder
+from cryoseg_ext.formats.coordinates import write_coordinates_star, write_tubes_star
+from cryoseg_ext.formats.paths import after_job_folder
 from cryoseg_ext.picks import Picks
 
 PICK_NAME, TUBES_NAME = "autopick", "tubes"

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cryoseg_ext.batch import MicrographTask, pick_batch
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.finished import FinishedMicrograph, as_stored, model_digest, write_finished
+from cryoseg_ext.job.batch import MicrographTask, pick_batch
+from cryoseg_ext.job.diameter import sampled_diameter
+from cryoseg_ext.job.finished import FinishedMicrograph, as_stored, model_digest, write_finished
 from cryoseg_ext.report import make_preview, save_preview
 from cryoseg_ext.size.estimate import DiameterEstimate
-from cryoseg_ext.size.sample import sampled_diameter
 from relion_wrapper.arguments import JobArguments
 from relion_wrapper.job import RelionJob
 from relion_wrapper.paths import MicrographFiles
@@ -21,8 +21,8 @@ from relion_wrapper.progress import ProgressBar
 from relion_wrapper.star import MicrographsStar, pixel_sizes
 
 if TYPE_CHECKING:
-    from cryoseg_ext.network import Model
-    from cryoseg_ext.options import PickingOptions
+    from cryoseg_ext.model.checkpoint import Model
+    from cryoseg_ext.options.picking import PickingOptions
     from cryoseg_ext.pipeline import PickedMicrograph
 
 
@@ -93,8 +93,8 @@ def pick_planned(
     JobAborted
         When the user pressed Abort.
     """
-    from cryoseg_ext.contrast import contrast_hint
-    from cryoseg_ext.network import load_model
+    from cryoseg_ext.job.contrast import contrast_hint
+    from cryoseg_ext.model.checkpoint import load_model
     from cryoseg_ext.processes import use_threads
 
     use_threads(arguments.threads)
@@ -146,7 +146,7 @@ def estimate_diameter(
     ]
 
     def load() -> Model:
-        from cryoseg_ext.network import load_model
+        from cryoseg_ext.model.checkpoint import load_model
         from cryoseg_ext.processes import use_threads
 
         use_threads(arguments.threads)

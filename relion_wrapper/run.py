@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.finished import FinishedMicrograph, model_digest, read_finished, settings_key
-from cryoseg_ext.options import PickingOptions
+from cryoseg_ext.job.finished import FinishedMicrograph, model_digest, read_finished, settings_key
+from cryoseg_ext.model.weights import DEFAULT_MODEL
+from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.report import stretch
-from cryoseg_ext.weights import DEFAULT_MODEL
 from relion_wrapper.arguments import JobArguments
 from relion_wrapper.display import display_commands
 from relion_wrapper.job import RelionJob

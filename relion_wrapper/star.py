@@ -1,7 +1,7 @@
 """STAR files of a picking job, in and out.
 
 The `starfile` package reads and writes the tables of micrographs (10,000 rows: 0.05 s and 0.26 s); see
-`cryoseg_ext.pickfiles.star` for those of picks.
+`cryoseg_ext.formats.star` for those of picks.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cryoseg_ext.coordinates import star_labels, star_rows
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replace_text
-from cryoseg_ext.pickfiles.star import quoted, to_text, write_table
+from cryoseg_ext.formats.coordinates import star_labels, star_rows
+from cryoseg_ext.formats.star import quoted, to_text, write_table
+from cryoseg_ext.image.areas import MicrographQuality
 from cryoseg_ext.picks import Picks
-from cryoseg_ext.quality import MicrographQuality
 
 if TYPE_CHECKING:
     import pandas as pd

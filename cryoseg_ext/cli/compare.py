@@ -122,7 +122,7 @@ def on_micrographs(
 ) -> Trial:
     """Return the trial on a user's own micrographs."""
     from cryoseg_ext.cli.train import progress_bar
-    from cryoseg_ext.network import load_model
+    from cryoseg_ext.model.checkpoint import load_model
     from cryoseg_ext.training import fine_tune, fine_tuning_options
     from cryoseg_ext.training.fine_tune import split
     from cryoseg_ext.training.micrographs import fingerprint

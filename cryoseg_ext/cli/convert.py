@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from cryoseg_ext.cli.common_options import POSITIVE
-from cryoseg_ext.pickfiles.convert import SCALE_RULE
-from cryoseg_ext.pickfiles.names import NAME_RULE
+from cryoseg_ext.formats.convert import SCALE_RULE
+from cryoseg_ext.formats.names import NAME_RULE
 
 
 @click.command(epilog=f"{NAME_RULE}\n\n{SCALE_RULE}")
@@ -61,7 +61,7 @@ def convert(
     RELION and CryoSPARC both count y from the first stored row of the MRC file, so y is not flipped.
     Micrographs in IN that have no match are listed and skipped.
     """
-    from cryoseg_ext.pickfiles.convert import convert as convert_file
+    from cryoseg_ext.formats.convert import convert as convert_file
 
     brought = convert_file(source, out, micrographs, pixel_size, flip_y=flip_y, as_csv=file_format == "csv")
     for sentence in brought.skipped:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from cryoseg_ext.crf.options import FILTERS, REFERENCES, SOLVERS, CrfChoice
+from cryoseg_ext.options.crf import FILTERS, REFERENCES, SOLVERS, CrfChoice
 
 
 def crf_options(command: Callable[..., Any]) -> Callable[..., Any]:

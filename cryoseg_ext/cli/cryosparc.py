@@ -21,8 +21,8 @@ from cryoseg_ext.cli.size_options import size_options
 from cryoseg_ext.cli.train import train as train_on_files
 
 if TYPE_CHECKING:
-    from cryoseg_ext.extract import ExtractionOptions
-    from cryoseg_ext.size.stated import StatedSize
+    from cryoseg_ext.options.extraction import ExtractionOptions
+    from cryoseg_ext.options.size import StatedSize
 
 
 @click.group()
@@ -107,11 +107,11 @@ def pick(
 
     Run the same command again with --job to go on with a job that was stopped.
     """
-    from cryoseg_ext.crf import CrfChoice
     from cryoseg_ext.cryosparc.client import find_login
     from cryoseg_ext.cryosparc.pick import pick_exposures
+    from cryoseg_ext.options.crf import CrfChoice
+    from cryoseg_ext.options.size import AUTO
     from cryoseg_ext.processes import use_threads
-    from cryoseg_ext.size.stated import AUTO
 
     use_threads(threads)
     pick_exposures(

@@ -113,8 +113,8 @@ def evaluate(
     if picks:
         if diameter is None:
             raise CryosegError("--diameter is missing: give the particle diameter in pixels of --truth")
+        from cryoseg_ext.evaluation.pairs import read_pairs
         from cryoseg_ext.evaluation.summary import summarise_picks
-        from cryoseg_ext.pickfiles.comparison import read_pairs
 
         micrographs, scored = read_pairs(Path(truth), picks, inside, ignore_extra=ignore_extra)
         if threshold is not None and not scored:
@@ -126,8 +126,8 @@ def evaluate(
             for line in _lines(fraction, one, threshold, matching, each=per_micrograph):
                 click.echo(line)
     if masks:
+        from cryoseg_ext.evaluation.pairs import MaskPairs
         from cryoseg_ext.evaluation.summary import summarise_pixels
-        from cryoseg_ext.pickfiles.comparison import MaskPairs
         from cryoseg_ext.report.evaluation import pixel_lines
 
         pairs = MaskPairs(truth, masks, ignore_extra=ignore_extra)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import click
 
 from cryoseg_ext.cli.common_options import POSITIVE
-from cryoseg_ext.extract.options import METHODS, ExtractionOptions
+from cryoseg_ext.options.extraction import METHODS, ExtractionOptions
 
 _DISTANCE = click.FloatRange(min=0)
 _FRACTION = click.FloatRange(0, 1)

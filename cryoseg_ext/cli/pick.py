@@ -23,9 +23,9 @@ from cryoseg_ext.cli.settings_option import settings_option
 from cryoseg_ext.cli.size_options import size_options
 
 if TYPE_CHECKING:
-    from cryoseg_ext.crf import CrfChoice
-    from cryoseg_ext.extract import ExtractionOptions
-    from cryoseg_ext.size.stated import StatedSize
+    from cryoseg_ext.options.crf import CrfChoice
+    from cryoseg_ext.options.extraction import ExtractionOptions
+    from cryoseg_ext.options.size import StatedSize
 
 
 @click.command()
@@ -72,13 +72,13 @@ def pick(
     picked_particles.csg and .cs, for "Import Result Group". NAME_candidates.star and NAME_preview.npz let a
     run that was stopped go on, and one with another threshold finish in seconds: give the same command.
     """
-    from cryoseg_ext.finished import model_digest
     from cryoseg_ext.folder import find_micrographs, pick_into_folder, tasks_of
-    from cryoseg_ext.network import load_model
-    from cryoseg_ext.options import PickingOptions
+    from cryoseg_ext.job.diameter import sampled_diameter
+    from cryoseg_ext.job.finished import model_digest
+    from cryoseg_ext.model.checkpoint import load_model
+    from cryoseg_ext.model.weights import DEFAULT_MODEL
+    from cryoseg_ext.options.picking import PickingOptions
     from cryoseg_ext.processes import use_threads
-    from cryoseg_ext.size.sample import sampled_diameter
-    from cryoseg_ext.weights import DEFAULT_MODEL
 
     use_threads(threads)
     model = model or DEFAULT_MODEL

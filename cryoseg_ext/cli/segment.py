@@ -20,10 +20,10 @@ from cryoseg_ext.cli.crf_options import crf_options
 from cryoseg_ext.cli.settings_option import settings_option
 
 if TYPE_CHECKING:
-    from cryoseg_ext.batch import MicrographTask
-    from cryoseg_ext.crf import CrfChoice
-    from cryoseg_ext.network import Model
-    from cryoseg_ext.normalise import Image, WorkingMicrograph
+    from cryoseg_ext.image.scale import Image, WorkingMicrograph
+    from cryoseg_ext.job.batch import MicrographTask
+    from cryoseg_ext.model.checkpoint import Model
+    from cryoseg_ext.options.crf import CrfChoice
 
 MASK_FROM = 0.5
 
@@ -64,7 +64,7 @@ def segment(
     """
     from cryoseg_ext.errors import CryosegError
     from cryoseg_ext.folder import find_micrographs, tasks_of
-    from cryoseg_ext.network import load_model
+    from cryoseg_ext.model.checkpoint import load_model
     from cryoseg_ext.processes import use_threads
 
     use_threads(threads)
@@ -94,10 +94,10 @@ def segment_file(
     """
     from scipy.special import expit
 
-    from cryoseg_ext.batch import prepare
-    from cryoseg_ext.crf import refine_maps
-    from cryoseg_ext.network import segment as run_network
-    from cryoseg_ext.normalise import to_working_scale
+    from cryoseg_ext.crf.refinement import refine_maps
+    from cryoseg_ext.image.scale import to_working_scale
+    from cryoseg_ext.job.batch import prepare
+    from cryoseg_ext.model.inference import run_network
 
     prepared = prepare(task, invert=invert)
     working = to_working_scale(prepared.repaired, prepared.pixel_size_A, particle_diameter_A)

@@ -19,8 +19,8 @@ from cryoseg_ext.cli.common_options import (
 from cryoseg_ext.errors import CryosegError
 
 if TYPE_CHECKING:
-    from cryoseg_ext.batch import MicrographTask, PreparedMicrograph
-    from cryoseg_ext.network import Model
+    from cryoseg_ext.job.batch import MicrographTask, PreparedMicrograph
+    from cryoseg_ext.model.checkpoint import Model
     from cryoseg_ext.picks import Picks
     from cryoseg_ext.tuning.effects import Effect
     from cryoseg_ext.tuning.search import Found
@@ -88,7 +88,7 @@ def select(
     threshold is then the one of the highest F1 if every score is the probability that it claims to be.
     """
     from cryoseg_ext.cli.settings_option import write_settings
-    from cryoseg_ext.network import load_model
+    from cryoseg_ext.model.checkpoint import load_model
     from cryoseg_ext.processes import use_threads
     from cryoseg_ext.training.inputs import find_tasks
 
@@ -130,8 +130,8 @@ def _with_truth(
     *,
     invert: bool,
 ) -> tuple[list[str], Found]:
-    from cryoseg_ext.pickfiles import match_names
-    from cryoseg_ext.pickfiles.masks import read_truth
+    from cryoseg_ext.formats.masks import read_truth
+    from cryoseg_ext.formats.names import match_names
     from cryoseg_ext.tuning.search import count_settings, search_with_truth
 
     true = read_truth(truth)
@@ -178,7 +178,7 @@ def _read(
 ) -> Iterator[tuple[MicrographTask, PreparedMicrograph]]:
     import tqdm
 
-    from cryoseg_ext.batch import prepare
+    from cryoseg_ext.job.batch import prepare
 
     for task in tqdm.tqdm(tasks, desc="trying settings", unit="micrograph"):
         yield task, prepare(task, invert=invert)

@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from cryoseg_ext.cli.common_options import POSITIVE
-from cryoseg_ext.size.stated import AUTO, stated_size
+from cryoseg_ext.options.size import AUTO, stated_size
 
 
 class _Diameter(click.ParamType[Any]):

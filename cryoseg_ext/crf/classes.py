@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from cryoseg_ext.crf.options import Regulariser, StepRule
 from cryoseg_ext.crf.solvers import Kernels, lowest_step
+from cryoseg_ext.options.crf import Regulariser, StepRule
 
 
 def frank_wolfe_classes(

@@ -7,9 +7,9 @@ from torch import Tensor
 from cryoseg_ext.crf.filters import PairwiseFilter
 from cryoseg_ext.crf.gaussian import gaussian_filter
 from cryoseg_ext.crf.grid import BilateralGridFilter
-from cryoseg_ext.crf.options import CrfOptions, FilterName, Kernel
 from cryoseg_ext.crf.references import reference_map
 from cryoseg_ext.crf.window import WindowFilter
+from cryoseg_ext.options.crf import CrfOptions, FilterName, Kernel
 
 
 class KernelBank:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from cryoseg_ext.crf.kernels import KernelBank
-from cryoseg_ext.crf.options import CrfOptions, Kernel, Terms
 from cryoseg_ext.crf.solvers import Kernels, Solution, frank_wolfe, mean_field
+from cryoseg_ext.options.crf import CrfOptions, Kernel, Terms
 
 # Below this confidence a micrograph counts as empty: nothing in it is lifted any further.
 LOWEST_CONFIDENCE = 0.05

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from cryoseg_ext.crf.gaussian import GaussianFilter
-from cryoseg_ext.crf.options import ReferenceName
+from cryoseg_ext.options.crf import ReferenceName
 
 LOW_PASS_SIGMA = 0.08
 """Standard deviation of the low-pass filter in particle diameters; it keeps the rim of the particle."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cryoseg_ext.crf.kernels import KernelBank
 from cryoseg_ext.crf.layer import CrfLayer
-from cryoseg_ext.crf.options import CrfOptions
+from cryoseg_ext.options.crf import CrfOptions
 
 Image = NDArray[np.float32]
 

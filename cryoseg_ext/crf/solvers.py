@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from cryoseg_ext.crf.filters import PairwiseFilter
-from cryoseg_ext.crf.options import Regulariser, StepRule
+from cryoseg_ext.options.crf import Regulariser, StepRule
 
 Kernels = Sequence[tuple[Tensor | float, PairwiseFilter]]
 

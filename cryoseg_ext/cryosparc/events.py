@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from cryoseg_ext.cryosparc.job import ExternalJob
-    from cryoseg_ext.network import Model
-    from cryoseg_ext.options import PickingOptions
-    from cryoseg_ext.pickfiles.groups import Exposure
+    from cryoseg_ext.formats.groups import Exposure
+    from cryoseg_ext.model.checkpoint import Model
+    from cryoseg_ext.options.picking import PickingOptions
     from cryoseg_ext.picks import Picks
     from cryoseg_ext.pipeline import PickedMicrograph
     from cryoseg_ext.training import Epoch, FineTuningOptions, Watch

@@ -15,8 +15,8 @@ from cryoseg_ext.cryosparc import versions
 from cryoseg_ext.cryosparc.client import asking
 from cryoseg_ext.cryosparc.running import ACTIVE, JobKilledError, status
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.pickfiles.groups import EXPOSURE_SLOT, Exposure, exposures
-from cryoseg_ext.pickfiles.particles import PickedExposure, fill_particles
+from cryoseg_ext.formats.groups import EXPOSURE_SLOT, Exposure, exposures
+from cryoseg_ext.formats.particles import PickedExposure, fill_particles
 
 if TYPE_CHECKING:
     from cryosparc.dataset import Dataset

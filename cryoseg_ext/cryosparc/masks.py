@@ -10,12 +10,12 @@ import numpy as np
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import write_mrc
-from cryoseg_ext.micrograph import read_micrograph
-from cryoseg_ext.pickfiles import match_names
+from cryoseg_ext.formats.names import match_names
+from cryoseg_ext.image.reading import read_micrograph
 from cryoseg_ext.picks import Picks
 
 if TYPE_CHECKING:
-    from cryoseg_ext.pickfiles.groups import Exposure
+    from cryoseg_ext.formats.groups import Exposure
     from cryoseg_ext.pipeline import PickedMicrograph
 
 

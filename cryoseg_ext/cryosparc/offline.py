@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cryoseg_ext.batch import MicrographTask
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.folder import output_name, pick_into_folder, tasks_of
-from cryoseg_ext.options import PickingOptions
-from cryoseg_ext.pickfiles.groups import ExposureGroup, read_exposure_group, write_particle_group
-from cryoseg_ext.pickfiles.particles import PickedExposure, particle_dataset
+from cryoseg_ext.formats.groups import ExposureGroup, read_exposure_group, write_particle_group
+from cryoseg_ext.formats.particles import PickedExposure, particle_dataset
+from cryoseg_ext.job.batch import MicrographTask
+from cryoseg_ext.options.picking import PickingOptions
 
 OUTPUT_NAME = "picked_particles"
 

@@ -13,8 +13,8 @@ from cryoseg_ext.cryosparc.client import Login, asking, connect, find_login
 from cryoseg_ext.cryosparc.job import EXPOSURES, LOOK, OUTPUT, ExternalJob, exposure_slots
 from cryoseg_ext.cryosparc.running import mark_failed, status
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.network import Model, load_model
-from cryoseg_ext.pickfiles.groups import PARTICLE_SLOTS
+from cryoseg_ext.formats.groups import PARTICLE_SLOTS
+from cryoseg_ext.model.checkpoint import Model, load_model
 
 _ENDED = ("completed", "killed", "failed")
 

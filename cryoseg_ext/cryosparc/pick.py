@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from cryoseg_ext.batch import pick_batch
-from cryoseg_ext.crf import CrfChoice
 from cryoseg_ext.cryosparc.events import OVERLAY_FILE, log_overlay, log_result, log_settings
 from cryoseg_ext.cryosparc.job import OUTPUT, ExternalJob
 from cryoseg_ext.cryosparc.masks import find_masks, mask_path, picks_in_mask, write_mask
@@ -19,17 +17,25 @@ from cryoseg_ext.cryosparc.opening import ending_of, enter_project, exposure_inp
 from cryoseg_ext.cryosparc.running import running
 from cryoseg_ext.cryosparc.tasks import estimate_diameter, task_of
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.extract.options import ExtractionOptions
-from cryoseg_ext.finished import FinishedMicrograph, as_stored, read_finished, settings_key, write_finished
-from cryoseg_ext.options import PickingOptions
-from cryoseg_ext.pickfiles.groups import EXPOSURE_SLOT
-from cryoseg_ext.pickfiles.particles import PickedExposure
+from cryoseg_ext.formats.groups import EXPOSURE_SLOT
+from cryoseg_ext.formats.particles import PickedExposure
+from cryoseg_ext.job.batch import pick_batch
+from cryoseg_ext.job.finished import (
+    FinishedMicrograph,
+    as_stored,
+    read_finished,
+    settings_key,
+    write_finished,
+)
+from cryoseg_ext.options.crf import CrfChoice
+from cryoseg_ext.options.extraction import ExtractionOptions
+from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.report import stretch
 
 if TYPE_CHECKING:
     from cryoseg_ext.cryosparc.client import Login
-    from cryoseg_ext.network import Model
-    from cryoseg_ext.pickfiles.groups import Exposure
+    from cryoseg_ext.formats.groups import Exposure
+    from cryoseg_ext.model.checkpoint import Model
     from cryoseg_ext.picks import Picks
     from cryoseg_ext.pipeline import PickedMicrograph
 

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from cryoseg_ext.batch import MicrographTask
-from cryoseg_ext.size.sample import sampled_diameter
+from cryoseg_ext.job.batch import MicrographTask
+from cryoseg_ext.job.diameter import sampled_diameter
 
 if TYPE_CHECKING:
     from cryoseg_ext.cryosparc.job import ExternalJob
-    from cryoseg_ext.network import Model
-    from cryoseg_ext.pickfiles.groups import Exposure
+    from cryoseg_ext.formats.groups import Exposure
+    from cryoseg_ext.model.checkpoint import Model
 
 
 def estimate_diameter(

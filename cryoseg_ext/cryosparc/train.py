@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cryoseg_ext.batch import MicrographTask
 from cryoseg_ext.cryosparc.events import log_skipped, log_training_settings, watch_training
 from cryoseg_ext.cryosparc.opening import (
     JobInput,
@@ -23,16 +22,17 @@ from cryoseg_ext.cryosparc.opening import (
 from cryoseg_ext.cryosparc.running import running
 from cryoseg_ext.cryosparc.truth import PARTICLES, VOLUME, draw_masks, read_particle_picks
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.labels.particles import CRYOSPARC_SLOTS
-from cryoseg_ext.pickfiles.groups import EXPOSURE_SLOT
+from cryoseg_ext.formats.groups import EXPOSURE_SLOT
+from cryoseg_ext.formats.refined import CRYOSPARC_SLOTS
+from cryoseg_ext.job.batch import MicrographTask
 from cryoseg_ext.training import FineTuningOptions, fine_tune
 from cryoseg_ext.training.micrographs import read_labelled
 
 if TYPE_CHECKING:
     from cryoseg_ext.cryosparc.client import Login
     from cryoseg_ext.cryosparc.job import ExternalJob
-    from cryoseg_ext.pickfiles.groups import Exposure
-    from cryoseg_ext.pickfiles.masks import MaskFiles
+    from cryoseg_ext.formats.groups import Exposure
+    from cryoseg_ext.formats.masks import MaskFiles
     from cryoseg_ext.picks import Picks
     from cryoseg_ext.training.micrographs import LabelledMicrograph
 

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cryoseg_ext.cryosparc.events import log_skipped
+from cryoseg_ext.formats.convert import bring_picks
+from cryoseg_ext.formats.masks import MaskFiles
+from cryoseg_ext.formats.micrographs import KnownMicrographs, known_exposures
+from cryoseg_ext.formats.names import match_names
+from cryoseg_ext.formats.particles import located_picks
+from cryoseg_ext.formats.refined import CRYOSPARC_SLOTS, RefinedParticles, from_cryosparc
 from cryoseg_ext.labels import MaskOptions
 from cryoseg_ext.labels.batch import LabelTask, label_batch, label_files, start_folder
-from cryoseg_ext.labels.particles import CRYOSPARC_SLOTS, RefinedParticles, from_cryosparc
 from cryoseg_ext.labels.tasks import projection_drawer
-from cryoseg_ext.pickfiles import match_names
-from cryoseg_ext.pickfiles.convert import bring_picks
-from cryoseg_ext.pickfiles.masks import MaskFiles
-from cryoseg_ext.pickfiles.micrographs import KnownMicrographs, known_exposures
-from cryoseg_ext.pickfiles.particles import located_picks
 from cryoseg_ext.picks import Picks
 
 if TYPE_CHECKING:
     from cryoseg_ext.cryosparc.job import ExternalJob
-    from cryoseg_ext.pickfiles.groups import Exposure
+    from cryoseg_ext.formats.groups import Exposure
 
 PARTICLES, VOLUME = "particles", "volume"
 

@@ -11,13 +11,13 @@ from cryoseg_ext.extract.candidates import Candidates, Maps, Points, candidates_
 from cryoseg_ext.extract.contours import contour_centres
 from cryoseg_ext.extract.filaments import filament_picks
 from cryoseg_ext.extract.gaussian_nms import gaussian_nms_centres
-from cryoseg_ext.extract.options import DEFAULT_MIN_DISTANCE, ExtractionOptions
 from cryoseg_ext.extract.peaks import find_candidates
 from cryoseg_ext.extract.score import Calibration
 from cryoseg_ext.extract.selection import allowed_area, extract_picks
 from cryoseg_ext.extract.shape import measure_shapes
 from cryoseg_ext.extract.watershed import watershed_centres
-from cryoseg_ext.normalise import WorkingMicrograph
+from cryoseg_ext.image.scale import WorkingMicrograph
+from cryoseg_ext.options.extraction import DEFAULT_MIN_DISTANCE, ExtractionOptions
 from cryoseg_ext.picks import Picks
 
 

@@ -11,9 +11,9 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinat
 from skimage.morphology import remove_small_holes
 
 from cryoseg_ext.extract.candidates import Image, nearest_pixels
-from cryoseg_ext.extract.options import ExtractionOptions
 from cryoseg_ext.extract.skeleton import Axis, filament_axes
-from cryoseg_ext.normalise import WorkingMicrograph
+from cryoseg_ext.image.scale import WorkingMicrograph
+from cryoseg_ext.options.extraction import ExtractionOptions
 from cryoseg_ext.picks import Picks
 
 SHORTEST_TUBE = 2.0

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from cryoseg_ext.extract.options import ExtractionOptions
+from cryoseg_ext.options.extraction import ExtractionOptions
 from cryoseg_ext.picks import Picks
 
 _AGREEMENT = np.log(1.3)

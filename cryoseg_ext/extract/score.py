@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from cryoseg_ext.crf.consensus import Consensus
 from cryoseg_ext.extract.candidates import Candidates
+from cryoseg_ext.extract.consensus import Consensus
 
 FEATURES = ("centre_logit", "support", "contaminant")
 """Centre map's logit at the peak; mean particle and contaminant probability around it."""

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, label
 
 from cryoseg_ext.extract.candidates import Candidates, Image, nearest_pixels
-from cryoseg_ext.extract.options import DEFAULT_MIN_DISTANCE, ExtractionOptions
 from cryoseg_ext.extract.score import Calibration
-from cryoseg_ext.normalise import WorkingMicrograph
+from cryoseg_ext.image.scale import WorkingMicrograph
+from cryoseg_ext.options.extraction import DEFAULT_MIN_DISTANCE, ExtractionOptions
 from cryoseg_ext.picks import Picks, apart
 
 Mask = NDArray[np.bool_]

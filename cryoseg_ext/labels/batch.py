@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replace_text, write_mrc
+from cryoseg_ext.image.reading import read_micrograph
 from cryoseg_ext.labels.canvas import Instances
-from cryoseg_ext.micrograph import read_micrograph
 
 Labels = NDArray[np.int8] | NDArray[np.float32]
 Draw = Callable[[tuple[int, int], float], tuple[Labels, Instances]]

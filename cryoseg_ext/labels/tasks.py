@@ -12,13 +12,15 @@ from typing import TypeVar
 import numpy as np
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.formats.names import match_names
+from cryoseg_ext.formats.reading import read_located_picks
+from cryoseg_ext.formats.refined import RefinedParticles, of_group, read_particles
+from cryoseg_ext.formats.relion import read_tables
+from cryoseg_ext.formats.table import LocatedPicks
 from cryoseg_ext.labels.batch import Labels, LabelTask
 from cryoseg_ext.labels.canvas import Instances
 from cryoseg_ext.labels.masks import MaskOptions, label_discs, label_particles
-from cryoseg_ext.labels.particles import RefinedParticles, of_group, read_particles
 from cryoseg_ext.labels.volumes import read_particle_map
-from cryoseg_ext.pickfiles import LocatedPicks, match_names, read_located_picks
-from cryoseg_ext.pickfiles.relion import read_tables
 from cryoseg_ext.simulation.volume import Projector, make_projector
 
 Located = TypeVar("Located", RefinedParticles, LocatedPicks)

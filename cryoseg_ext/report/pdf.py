@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryoseg_ext.files import replacing
-from cryoseg_ext.options import PickingOptions
+from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.report.preview import GREY_LEVELS, Preview
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryoseg_ext.files import replace_text
+from cryoseg_ext.image.areas import MicrographQuality
 from cryoseg_ext.picks import Picks
-from cryoseg_ext.quality import MicrographQuality
 from cryoseg_ext.report.pdf import CONTAMINATED_COLOUR, MASK_COLOUR, Overlay, Report, outline
 from cryoseg_ext.report.preview import GREY_LEVELS
 

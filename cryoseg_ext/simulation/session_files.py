@@ -28,12 +28,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from cryoseg_ext.coordinates import write_coordinates_csv, write_coordinates_star
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replace_text, replacing, write_mrc
+from cryoseg_ext.formats.coordinates import write_coordinates_csv, write_coordinates_star
+from cryoseg_ext.formats.poses import to_relion_angles
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.processes import in_processes
-from cryoseg_ext.simulation.poses import to_relion_angles
 from cryoseg_ext.simulation.session import SessionOptions, load_specimens, simulate_session_micrograph
 from cryoseg_ext.simulation.session_star import BOX_DIAMETERS, write_labels_list, write_lists
 from cryoseg_ext.simulation.specimens import Specimen
@@ -190,7 +190,7 @@ def as_stored(image: NDArray[np.float32], file_mode: str) -> NDArray[Any]:
 def write_tiff(path: Path, image: NDArray[Any], pixel_size_A: float) -> None:
     """Write one ``(y, x)`` micrograph as TIFF, with its pixel size as the resolution.
 
-    The last row comes first, where RELION looks for it: see `cryoseg_ext.micrograph.read_micrograph`.
+    The last row comes first, where RELION looks for it: see `cryoseg_ext.image.reading.read_micrograph`.
     """
     import tifffile
 

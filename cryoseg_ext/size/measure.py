@@ -11,11 +11,11 @@ from scipy.spatial import ConvexHull, QhullError
 from scipy.spatial.distance import pdist
 
 from cryoseg_ext.extract.candidates import nearest_pixels, ring_means
-from cryoseg_ext.network import Model
-from cryoseg_ext.normalise import MIN_DIAMETER_PX, WORKING_DIAMETER_PX
-from cryoseg_ext.options import PickingOptions
+from cryoseg_ext.image.repair import MIN_SIDE_PX, RepairedMicrograph
+from cryoseg_ext.image.scale import MIN_DIAMETER_PX, WORKING_DIAMETER_PX
+from cryoseg_ext.model.checkpoint import Model
+from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.pipeline import PickedMicrograph, pick_repaired
-from cryoseg_ext.repair import MIN_SIDE_PX, RepairedMicrograph
 from cryoseg_ext.size.estimate import RINGS_PER_DIAMETER, Measurement
 
 LADDER_A = tuple(48 * 1.25**step for step in range(12))
@@ -37,7 +37,7 @@ def measure(repaired: RepairedMicrograph, pixel_size_A: float, model: Model) -> 
     Parameters
     ----------
     repaired : RepairedMicrograph
-        ``(y, x)`` as `cryoseg_ext.repair.repair` returns it.
+        ``(y, x)`` as `cryoseg_ext.image.repair.repair` returns it.
     pixel_size_A : float
         Å/px.
     model : Model

@@ -10,11 +10,15 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from cryoseg_ext.crf.consensus import Consensus
 from cryoseg_ext.evaluation import match_picks, score_picks
-from cryoseg_ext.extract import Calibration, Candidates, extract_picks, find_candidates
-from cryoseg_ext.network import ONE_VIEW, Model
-from cryoseg_ext.normalise import WorkingMicrograph, normalise
+from cryoseg_ext.extract.candidates import Candidates
+from cryoseg_ext.extract.consensus import Consensus
+from cryoseg_ext.extract.peaks import find_candidates
+from cryoseg_ext.extract.score import Calibration
+from cryoseg_ext.extract.selection import extract_picks
+from cryoseg_ext.image.scale import WorkingMicrograph, normalise
+from cryoseg_ext.model.checkpoint import Model
+from cryoseg_ext.model.inference import ONE_VIEW
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.pipeline import maps_of
 from cryoseg_ext.training.dataset import simulate_field

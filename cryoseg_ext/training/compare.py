@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from cryoseg_ext.crf import CrfChoice
 from cryoseg_ext.evaluation.pixels import accuracy, count_pixels, score_class
 from cryoseg_ext.files import replace_text
-from cryoseg_ext.network import Model, load_model
+from cryoseg_ext.image.scale import WorkingMicrograph, normalise
+from cryoseg_ext.model.checkpoint import Model, load_model
 from cryoseg_ext.network.encoder import N_CLASSES
-from cryoseg_ext.normalise import WorkingMicrograph, normalise
+from cryoseg_ext.options.crf import CrfChoice
 from cryoseg_ext.training.dataset import simulate_field
 from cryoseg_ext.training.loop import LOG
 from cryoseg_ext.training.micrographs import LabelledMicrograph

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-from cryoseg_ext.extract import Calibration
-from cryoseg_ext.network import Model
+from cryoseg_ext.extract.score import Calibration
+from cryoseg_ext.image.scale import WorkingMicrograph
+from cryoseg_ext.model.checkpoint import Model
 from cryoseg_ext.network.architectures import stride_of
 from cryoseg_ext.network.encoder import ResidualEncoder
-from cryoseg_ext.normalise import WorkingMicrograph
 from cryoseg_ext.training.calibrate import fit_calibration
 
 Array = NDArray[np.float64]

@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cryoseg_ext.crf.learn import CrfExample, learn_crf
-from cryoseg_ext.network import ONE_VIEW, Model, NetworkOutput, segment
-from cryoseg_ext.normalise import WORKING_DIAMETER_PX, normalise
+from cryoseg_ext.image.scale import WORKING_DIAMETER_PX, normalise
+from cryoseg_ext.model.checkpoint import Model
+from cryoseg_ext.model.inference import ONE_VIEW, NetworkOutput, run_network
 from cryoseg_ext.simulation import Specimen
 from cryoseg_ext.simulation.micrograph import PARTICLE, SimulatedMicrograph
+from cryoseg_ext.training.crf_learning import CrfExample, learn_crf
 from cryoseg_ext.training.dataset import simulate_field
 
 N_EXAMPLES = 300
@@ -38,7 +39,7 @@ def fit_crf(model: Model, field_px: int, seed: int, library: Sequence[Specimen] 
     for index in range(N_EXAMPLES):
         field = simulate_field(np.random.default_rng([seed, index]), field_px, library=library)
         micrograph = normalise(field.image, np.ones(field.image.shape, np.bool_))
-        examples.append(crf_example(field, micrograph, segment(micrograph, model, ONE_VIEW)))
+        examples.append(crf_example(field, micrograph, run_network(micrograph, model, ONE_VIEW)))
     return replace(model, crf=learn_crf(examples, WORKING_DIAMETER_PX))
 
 

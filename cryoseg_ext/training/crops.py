@@ -12,7 +12,7 @@ from scipy.ndimage import affine_transform, gaussian_filter
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from cryoseg_ext.normalise import CLIP_SIGMA
+from cryoseg_ext.image.scale import CLIP_SIGMA
 from cryoseg_ext.training.dataset import IGNORE, SimulatedFields, centre_map
 from cryoseg_ext.training.micrographs import LabelledMicrograph
 from cryoseg_ext.training.targets import Lesson

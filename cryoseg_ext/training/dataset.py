@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from cryoseg_ext.normalise import WORKING_DIAMETER_PX, normalise
+from cryoseg_ext.image.scale import WORKING_DIAMETER_PX, normalise
 from cryoseg_ext.simulation import (
     SimulatedMicrograph,
     Specimen,

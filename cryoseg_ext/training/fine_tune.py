@@ -14,7 +14,7 @@ from torch import nn
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replace_text
-from cryoseg_ext.network import Model, load_model, save_model
+from cryoseg_ext.model.checkpoint import Model, load_model, save_model
 from cryoseg_ext.network.architectures import build_network, parse_architecture
 from cryoseg_ext.training.blend import blend
 from cryoseg_ext.training.crops import MixedFields

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from cryoseg_ext.batch import MicrographTask
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.folder import find_micrographs
-from cryoseg_ext.pickfiles import match_names, read_picks
-from cryoseg_ext.pickfiles.masks import MaskFiles, read_labels_star
-from cryoseg_ext.pickfiles.micrographs import read_known_micrographs
+from cryoseg_ext.formats.masks import MaskFiles, read_labels_star
+from cryoseg_ext.formats.micrographs import read_known_micrographs
+from cryoseg_ext.formats.names import match_names
+from cryoseg_ext.formats.reading import read_picks
+from cryoseg_ext.job.batch import MicrographTask
 from cryoseg_ext.picks import Picks
 
 _LISTS = (".star", ".cs", ".csg")

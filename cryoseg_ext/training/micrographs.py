@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch_fourier_rescale import fourier_rescale_2d
 
-from cryoseg_ext.batch import MicrographTask, prepare
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.micrograph import read_micrograph
-from cryoseg_ext.normalise import WORKING_DIAMETER_PX, WorkingMicrograph, to_working_scale
-from cryoseg_ext.pickfiles.masks import MaskFiles
+from cryoseg_ext.formats.masks import MaskFiles
+from cryoseg_ext.image.reading import read_micrograph
+from cryoseg_ext.image.scale import WORKING_DIAMETER_PX, WorkingMicrograph, to_working_scale
+from cryoseg_ext.job.batch import MicrographTask, prepare
 from cryoseg_ext.picks import Picks, instance_centres
 
 Centres = NDArray[np.float64]
@@ -128,7 +128,8 @@ def rescale_classes(
 ) -> NDArray[np.int8]:
     """Return ``(y, x)`` labels at the working scale: the class that has most of a pixel.
 
-    Rescaled as `cryoseg_ext.normalise.to_working_scale` does the image. The label of the nearest pixel would
+    Rescaled as `cryoseg_ext.image.scale.to_working_scale` does the image. The label of the nearest pixel
+    would
     put outlines up to half a pixel of the micrograph off, which costs a hundredth of the overlap.
 
     Parameters

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from cryoseg_ext.evaluation import match_picks
-from cryoseg_ext.extract import Calibration, extract_picks
+from cryoseg_ext.extract.score import Calibration
+from cryoseg_ext.extract.selection import extract_picks
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.training.calibrate import fit_calibration
 from cryoseg_ext.training.micrographs import working_xy_px

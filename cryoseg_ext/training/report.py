@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryoseg_ext.evaluation.picks import draw_curve, rank_picks
-from cryoseg_ext.extract import extract_picks
+from cryoseg_ext.extract.selection import extract_picks
 from cryoseg_ext.files import replacing
-from cryoseg_ext.network import Model
+from cryoseg_ext.model.checkpoint import Model
 from cryoseg_ext.report import make_preview
 from cryoseg_ext.report.pdf import Overlay, overlay_page
 from cryoseg_ext.training.history import Epoch

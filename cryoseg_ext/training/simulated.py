@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from cryoseg_ext.extract import Calibration
-from cryoseg_ext.network import Model, load_model, save_model
+from cryoseg_ext.extract.score import Calibration
+from cryoseg_ext.model.checkpoint import Model, load_model, save_model
 from cryoseg_ext.network.architectures import DEFAULT_ARCHITECTURE, build_network, parse_architecture
 from cryoseg_ext.simulation import Specimen
 from cryoseg_ext.training.blend import interpolate, weights_of

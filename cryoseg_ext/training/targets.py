@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, uniform_filter
 from scipy.spatial import cKDTree
 
-from cryoseg_ext.crf import CrfChoice, CrfOptions
-from cryoseg_ext.extract import Candidates, extract_picks, find_candidates
-from cryoseg_ext.network import Model
-from cryoseg_ext.normalise import WORKING_DIAMETER_PX, WorkingMicrograph
+from cryoseg_ext.extract.candidates import Candidates
+from cryoseg_ext.extract.peaks import find_candidates
+from cryoseg_ext.extract.selection import extract_picks
+from cryoseg_ext.image.scale import WORKING_DIAMETER_PX, WorkingMicrograph
+from cryoseg_ext.model.checkpoint import Model
+from cryoseg_ext.options.crf import CrfChoice, CrfOptions
 from cryoseg_ext.pipeline import calibration_of, maps_of
 from cryoseg_ext.training.completeness import look, unpicked_probability
 from cryoseg_ext.training.dataset import IGNORE

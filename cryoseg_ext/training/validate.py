@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryoseg_ext.evaluation import PickScores, score_picks
-from cryoseg_ext.normalise import WORKING_DIAMETER_PX
+from cryoseg_ext.image.scale import WORKING_DIAMETER_PX
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.training.dataset import IGNORE
 from cryoseg_ext.training.micrographs import Centres

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from cryoseg_ext.evaluation.matching import FloatArray, match_picks
+from cryoseg_ext.image.repair import Image, RepairedMicrograph
 from cryoseg_ext.picks import Picks
-from cryoseg_ext.repair import Image, RepairedMicrograph
 from cryoseg_ext.tuning.choose import CAUTION, LEAST_GAIN, THRESHOLDS
 
 

@@ -7,15 +7,18 @@ from dataclasses import dataclass, fields
 from functools import cache
 from itertools import product
 
-from cryoseg_ext.crf import CrfChoice, chosen_crf, refine_maps
-from cryoseg_ext.extract import METHODS, Candidates, ExtractionOptions, Maps, Method, extract_picks
+from cryoseg_ext.crf.refinement import refine_maps
+from cryoseg_ext.extract.candidates import Candidates, Maps
 from cryoseg_ext.extract.extraction import find
-from cryoseg_ext.extract.options import DEFAULT_MIN_DISTANCE
-from cryoseg_ext.network import Model, NetworkOutput, segment
-from cryoseg_ext.normalise import WORKING_DIAMETER_PX, WorkingMicrograph, to_working_scale
+from cryoseg_ext.extract.selection import extract_picks
+from cryoseg_ext.image.repair import RepairedMicrograph
+from cryoseg_ext.image.scale import WORKING_DIAMETER_PX, WorkingMicrograph, to_working_scale
+from cryoseg_ext.model.checkpoint import Model
+from cryoseg_ext.model.inference import NetworkOutput, run_network
+from cryoseg_ext.options.crf import CrfChoice, chosen_crf
+from cryoseg_ext.options.extraction import DEFAULT_MIN_DISTANCE, METHODS, ExtractionOptions, Method
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.pipeline import calibration_of
-from cryoseg_ext.repair import RepairedMicrograph
 
 FACTORS = (0.8, 0.9, 1.0, 1.1, 1.2)
 MIN_DISTANCES = (DEFAULT_MIN_DISTANCE, 0.5, 0.65, 0.8)
@@ -102,7 +105,7 @@ def pick_grid(
     def seen(diameter: float) -> tuple[WorkingMicrograph, NetworkOutput]:
         stated_A = diameter * particle_diameter_A
         working = to_working_scale(repaired, pixel_size_A, stated_A)
-        return working, segment(working.image, model)
+        return working, run_network(working.image, model)
 
     @cache
     def maps(diameter: float, crf: bool) -> Maps:

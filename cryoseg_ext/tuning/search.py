@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cryoseg_ext.batch import PreparedMicrograph
 from cryoseg_ext.evaluation.matching import FloatArray
-from cryoseg_ext.extract.options import DEFAULT_MIN_DISTANCE
-from cryoseg_ext.network import Model
+from cryoseg_ext.job.batch import PreparedMicrograph
+from cryoseg_ext.model.checkpoint import Model
+from cryoseg_ext.options.extraction import DEFAULT_MIN_DISTANCE
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.tuning.choose import THRESHOLDS, Counts, choose, count_micrograph
 from cryoseg_ext.tuning.consistency import (

@@ -9,7 +9,7 @@ import pytest
 
 import cryoseg_ext
 from cryoseg_ext.evaluation import score_picks
-from cryoseg_ext.extract import METHODS, ExtractionOptions, Method
+from cryoseg_ext.options.extraction import METHODS, ExtractionOptions, Method
 from cryoseg_ext.simulation import (
     Conditions,
     SimulatedMicrograph,

@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 import starfile
 
-from cryoseg_ext.coordinates import write_coordinates_star, write_tubes_star
-from cryoseg_ext.extract import ExtractionOptions, extract
-from cryoseg_ext.extract.tubes import tube_ends
+from cryoseg_ext.extract.extraction import extract
+from cryoseg_ext.formats.coordinates import write_coordinates_star, write_tubes_star
+from cryoseg_ext.formats.tubes import tube_ends
+from cryoseg_ext.options.extraction import ExtractionOptions
 from cryoseg_ext.picks import Picks
 from tests.cryoseg_ext.extract.drawn import CALIBRATION, DIAMETER_A, PIXEL_A, STEP, tubes, working
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from cryoseg_ext.cli import main
 from cryoseg_ext.evaluation import score_picks
-from cryoseg_ext.micrograph import read_micrograph
+from cryoseg_ext.image.reading import read_micrograph
 from cryoseg_ext.picks import Picks
 from relion_wrapper.cli import main as relion_main
 

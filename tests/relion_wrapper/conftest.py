@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, minimum_filter
 
+from cryoseg_ext.image.areas import AreaShares
 from cryoseg_ext.picks import Picks
-from cryoseg_ext.quality import AreaShares
 from relion_wrapper.cli import main
 
 if TYPE_CHECKING:
@@ -86,9 +86,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     model_file = tmp_path / "model.safetensors"
     model_file.write_bytes(b"weights")
     monkeypatch.setattr("relion_wrapper.run.DEFAULT_MODEL", model_file)
-    monkeypatch.setattr("cryoseg_ext.network.load_model", _load_model)
+    monkeypatch.setattr("cryoseg_ext.model.checkpoint.load_model", _load_model)
     monkeypatch.setattr("cryoseg_ext.pipeline.pick_repaired", _segmenting(project))
-    monkeypatch.setattr("cryoseg_ext.contrast.contrast_hint", lambda *_: None)
+    monkeypatch.setattr("cryoseg_ext.job.contrast.contrast_hint", lambda *_: None)
     return project
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.extract import ExtractionOptions
-from cryoseg_ext.size.stated import StatedSize
+from cryoseg_ext.options.extraction import ExtractionOptions
+from cryoseg_ext.options.size import StatedSize
 from relion_wrapper.arguments import JobArguments, output_directory, parse_arguments
 
 # As RELION's pipeline_jobs.cpp builds it, with an empty value behind a label and a flag of RELION itself.

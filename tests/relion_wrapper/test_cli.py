@@ -11,8 +11,8 @@ import pytest
 import starfile
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.image.areas import AreaShares
 from cryoseg_ext.picks import Picks
-from cryoseg_ext.quality import AreaShares
 from cryoseg_ext.size.estimate import Measurement
 from tests.cryoseg_ext.size.drawn import long_particles
 

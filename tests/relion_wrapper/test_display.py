@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from cryoseg_ext.options import PickingOptions
+from cryoseg_ext.options.picking import PickingOptions
 from relion_wrapper.display import display_commands
 from relion_wrapper.outputs import JobResult
 from relion_wrapper.paths import micrograph_files

@@ -10,7 +10,7 @@ import pytest
 import starfile
 
 from cryoseg_ext.extract.score import Calibration
-from cryoseg_ext.network import Model, save_model
+from cryoseg_ext.model.checkpoint import Model, save_model
 from cryoseg_ext.network.architectures import build_network, parse_architecture
 from relion_wrapper.cli import main
 

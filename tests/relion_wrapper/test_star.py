@@ -8,8 +8,8 @@ import pytest
 import starfile
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.image.areas import AreaShares, assess
 from cryoseg_ext.picks import Picks
-from cryoseg_ext.quality import AreaShares, assess
 from relion_wrapper.star import (
     MicrographsStar,
     pixel_sizes,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import starfile
 
-from cryoseg_ext.network import load_model
+from cryoseg_ext.model.checkpoint import load_model
 from cryoseg_ext.training.dataset import simulate_field
 from relion_wrapper.train import main
 

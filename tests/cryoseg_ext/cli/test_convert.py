@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 from cryosparc.dataset import Dataset
 
 from cryoseg_ext.cli import main
-from cryoseg_ext.coordinates import write_coordinates_csv
-from cryoseg_ext.pickfiles import read_picks
+from cryoseg_ext.formats.coordinates import write_coordinates_csv
+from cryoseg_ext.formats.reading import read_picks
 from cryoseg_ext.picks import Picks
 
 UID = "001234567890123456789"

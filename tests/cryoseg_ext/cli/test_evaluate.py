@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cryoseg_ext.cli import main
-from cryoseg_ext.coordinates import write_coordinates_star
+from cryoseg_ext.formats.coordinates import write_coordinates_star
 from cryoseg_ext.picks import Picks
 
 SCORER = Path(__file__).resolve().parents[3].parent / "shared/score_picks.py"

@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from cryosparc.dataset import Dataset
 
 from cryoseg_ext.cli import main
+from cryoseg_ext.image.areas import AreaShares
 from cryoseg_ext.picks import Picks
-from cryoseg_ext.quality import AreaShares
 
 CANDIDATES = Picks(np.array([12.6, 30.0]), np.array([20.4, 40.0]), np.array([0.9, 0.1]))
 

@@ -12,11 +12,11 @@ import pytest
 from click.testing import CliRunner
 
 from cryoseg_ext.cli import main
-from cryoseg_ext.extract import ExtractionOptions
-from cryoseg_ext.pickfiles import read_picks
+from cryoseg_ext.formats.reading import read_picks
+from cryoseg_ext.options.extraction import ExtractionOptions
+from cryoseg_ext.options.size import StatedSize
 from cryoseg_ext.simulation.session import SessionOptions
 from cryoseg_ext.simulation.session_files import write_session
-from cryoseg_ext.size.stated import StatedSize
 from relion_wrapper.arguments import parse_arguments
 
 SESSION = SessionOptions(shape=(256, 288), pixel_size_A=6.0, family="ellipsoid", diameter_A=150.0, seed=3)

@@ -9,10 +9,10 @@ import torch
 from click.testing import CliRunner, Result
 
 from cryoseg_ext.cli import main
-from cryoseg_ext.network import load_model
+from cryoseg_ext.model.checkpoint import load_model
+from cryoseg_ext.model.weights import DEFAULT_MODEL
 from cryoseg_ext.training import TrainingOptions, calibrate
 from cryoseg_ext.training.dataset import simulate_field
-from cryoseg_ext.weights import DEFAULT_MODEL
 
 SIDE_PX, PIXEL_SIZE_A, DIAMETER_A = 160, 7.0, 168.0
 

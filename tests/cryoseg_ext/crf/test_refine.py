@@ -14,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from cryoseg_ext.crf import CrfChoice, CrfLayer, CrfOptions, Kernel, Terms, chosen_crf, refine_maps
 from cryoseg_ext.crf.kernels import KernelBank
-from cryoseg_ext.crf.layer import confidence
-from cryoseg_ext.crf.learn import CrfExample, learn_crf
-from cryoseg_ext.crf.options import MILD_POTTS
-from cryoseg_ext.network import load_model, save_model
+from cryoseg_ext.crf.layer import CrfLayer, confidence
+from cryoseg_ext.crf.refinement import refine_maps
+from cryoseg_ext.model.checkpoint import load_model, save_model
+from cryoseg_ext.options.crf import MILD_POTTS, CrfChoice, CrfOptions, Kernel, Terms, chosen_crf
+from cryoseg_ext.training.crf_learning import CrfExample, learn_crf
 
 DIAMETER_PX = 24.0
 EVERYTHING = Terms(

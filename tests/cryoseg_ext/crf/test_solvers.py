@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cryoseg_ext.crf import frank_wolfe_classes
+from cryoseg_ext.crf.classes import frank_wolfe_classes
 from cryoseg_ext.crf.filters import PairwiseFilter
 from cryoseg_ext.crf.gaussian import GaussianFilter
 from cryoseg_ext.crf.grid import BilateralGridFilter

@@ -12,8 +12,8 @@ from cryoseg_ext.cryosparc.opening import enter_project, exposure_input, open_jo
 from cryoseg_ext.cryosparc.pick import pick_exposures
 from cryoseg_ext.cryosparc.running import running
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.job.diameter import STORED_NAME
 from cryoseg_ext.size.estimate import Measurement
-from cryoseg_ext.size.sample import STORED_NAME
 from tests.cryoseg_ext.cryosparc.conftest import DIAMETER_A, Server
 from tests.cryoseg_ext.cryosparc.instance import EMAIL, Instance
 from tests.cryoseg_ext.cryosparc.rest import TOKEN

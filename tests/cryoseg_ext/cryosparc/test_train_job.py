@@ -11,7 +11,7 @@ import pytest
 
 from cryoseg_ext.cryosparc import train_on_exposures
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.network import load_model
+from cryoseg_ext.model.checkpoint import load_model
 from cryoseg_ext.training import FineTuningOptions
 from tests.cryoseg_ext.cryosparc.conftest import CENTRES_PX, DIAMETER_A, PIXEL_SIZE_A, Finished, Site
 from tests.cryoseg_ext.cryosparc.instance import Instance

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
-from cryoseg_ext.extract import Calibration, Maps
-from cryoseg_ext.normalise import WORKING_DIAMETER_PX, WorkingMicrograph
+from cryoseg_ext.extract.candidates import Maps
+from cryoseg_ext.extract.score import Calibration
+from cryoseg_ext.image.scale import WORKING_DIAMETER_PX, WorkingMicrograph
 
 DIAMETER_PX = float(WORKING_DIAMETER_PX)
 # So that a working pixel is 10 Å and an Å on the micrograph is a fifth of a pixel.

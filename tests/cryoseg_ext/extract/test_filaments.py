@@ -10,8 +10,10 @@ from scipy.spatial.distance import cdist
 from scipy.spatial.transform import Rotation
 
 import cryoseg_ext
-from cryoseg_ext.extract import ExtractionOptions, Maps, extract
-from cryoseg_ext.extract.tubes import tube_ends
+from cryoseg_ext.extract.candidates import Maps
+from cryoseg_ext.extract.extraction import extract
+from cryoseg_ext.formats.tubes import tube_ends
+from cryoseg_ext.options.extraction import ExtractionOptions
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.simulation import Specimen, draw_conditions, simulate_micrograph
 from tests.cryoseg_ext.extract.drawn import (

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.extract import METHODS, ExtractionOptions, Maps, Method, extract
+from cryoseg_ext.extract.candidates import Maps
+from cryoseg_ext.extract.extraction import extract
+from cryoseg_ext.options.extraction import METHODS, ExtractionOptions, Method
 from cryoseg_ext.picks import Picks
 from tests.cryoseg_ext.extract.drawn import (
     CALIBRATION,

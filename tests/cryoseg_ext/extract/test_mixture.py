@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 from scipy.spatial import cKDTree
 
-from cryoseg_ext.extract import ExtractionOptions, merge_sizes
-from cryoseg_ext.network import load_model
-from cryoseg_ext.options import PickingOptions
+from cryoseg_ext.extract.mixture import merge_sizes
+from cryoseg_ext.model.checkpoint import load_model
+from cryoseg_ext.options.extraction import ExtractionOptions
+from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.pipeline import pick_micrograph
 from cryoseg_ext.simulation import Conditions, draw_specimen

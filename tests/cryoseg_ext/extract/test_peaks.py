@@ -2,8 +2,11 @@
 
 import numpy as np
 
-from cryoseg_ext.extract import CANDIDATE_THRESHOLD, Calibration, Maps, extract_picks, find_candidates
-from cryoseg_ext.normalise import WorkingMicrograph
+from cryoseg_ext.extract.candidates import Maps
+from cryoseg_ext.extract.peaks import find_candidates
+from cryoseg_ext.extract.score import Calibration
+from cryoseg_ext.extract.selection import CANDIDATE_THRESHOLD, extract_picks
+from cryoseg_ext.image.scale import WorkingMicrograph
 
 CALIBRATION = Calibration(0.0, (1.0, 0.0, 0.0))
 

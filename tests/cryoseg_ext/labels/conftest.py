@@ -92,7 +92,7 @@ def write_particles_star(path: Path, fields: list[Field]) -> None:
     import pandas as pd
     import starfile
 
-    from cryoseg_ext.simulation.poses import to_relion_angles
+    from cryoseg_ext.formats.poses import to_relion_angles
 
     rng = np.random.default_rng(11)
     parts = []

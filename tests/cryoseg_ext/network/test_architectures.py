@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 import cryoseg_ext
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.extract import Calibration
-from cryoseg_ext.network import Model, load_model, save_model
+from cryoseg_ext.extract.score import Calibration
+from cryoseg_ext.model.checkpoint import Model, load_model, save_model
 from cryoseg_ext.network.architectures import ARCHITECTURES, build_network, parse_architecture, stride_of
 from cryoseg_ext.training.losses import parse_loss, training_loss
 

@@ -16,9 +16,9 @@ from scipy.ndimage import gaussian_filter
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
-from cryoseg_ext.options import PickingOptions
+from cryoseg_ext.image.areas import AreaShares, assess
+from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.picks import Picks
-from cryoseg_ext.quality import AreaShares, assess
 from cryoseg_ext.report.pdf import Overlay, Report, overlay_of_picks
 from cryoseg_ext.report.preview import Preview
 from cryoseg_ext.report.review import write_review

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cryoseg_ext.repair import repair
+from cryoseg_ext.image.repair import repair
 from cryoseg_ext.simulation import SimulatedMicrograph
 from cryoseg_ext.simulation.defects import Defects
 from cryoseg_ext.simulation.session import SessionOptions, load_specimens, simulate_session_micrograph

@@ -16,9 +16,9 @@ from click.testing import CliRunner
 
 from cryoseg_ext.cli import main
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.micrograph import read_micrograph
+from cryoseg_ext.formats.poses import from_relion_angles
+from cryoseg_ext.image.reading import read_micrograph
 from cryoseg_ext.simulation.defects import Defects
-from cryoseg_ext.simulation.poses import from_relion_angles
 from cryoseg_ext.simulation.session import SessionOptions, load_specimens, simulate_session_micrograph
 from cryoseg_ext.simulation.session_files import as_stored, write_session
 from cryoseg_ext.training.inputs import find_masks, find_tasks

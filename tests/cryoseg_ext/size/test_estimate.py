@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.network import load_model
-from cryoseg_ext.repair import repair
+from cryoseg_ext.image.repair import repair
+from cryoseg_ext.model.checkpoint import load_model
 from cryoseg_ext.simulation.session import SessionOptions, load_specimens, simulate_session_micrograph
 from cryoseg_ext.size.estimate import Measurement, estimate_diameter
 from cryoseg_ext.size.measure import LADDER_A, measure

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cryoseg_ext.normalise import WORKING_DIAMETER_PX, WorkingMicrograph, normalise
+from cryoseg_ext.image.scale import WORKING_DIAMETER_PX, WorkingMicrograph, normalise
 from cryoseg_ext.simulation import draw_conditions, draw_specimen, simulate_micrograph
 from cryoseg_ext.training.micrographs import LabelledMicrograph
 

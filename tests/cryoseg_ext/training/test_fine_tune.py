@@ -14,8 +14,9 @@ import torch
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.evaluation import score_picks
-from cryoseg_ext.extract import Calibration, extract_picks
-from cryoseg_ext.network import load_model
+from cryoseg_ext.extract.score import Calibration
+from cryoseg_ext.extract.selection import extract_picks
+from cryoseg_ext.model.checkpoint import load_model
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.training import Epoch, FineTuningOptions, Watch, fine_tune, fine_tuning_options
 from cryoseg_ext.training.blend import blend

@@ -5,10 +5,10 @@ from pathlib import Path
 import mrcfile
 import numpy as np
 
-from cryoseg_ext.batch import MicrographTask
-from cryoseg_ext.normalise import to_working_scale
+from cryoseg_ext.image.repair import RepairedMicrograph
+from cryoseg_ext.image.scale import to_working_scale
+from cryoseg_ext.job.batch import MicrographTask
 from cryoseg_ext.picks import Picks
-from cryoseg_ext.repair import RepairedMicrograph
 from cryoseg_ext.training.micrographs import read_labelled, rescale_classes
 
 PIXEL_SIZE_A, DIAMETER_A, SHAPE = 3.1, 180.0, (300, 412)

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 
-from cryoseg_ext.network import load_model
+from cryoseg_ext.model.checkpoint import load_model
 from cryoseg_ext.training.completeness import unpicked_probability
 from cryoseg_ext.training.crops import cut
 from cryoseg_ext.training.dataset import IGNORE

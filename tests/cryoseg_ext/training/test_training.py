@@ -10,7 +10,7 @@ from scipy.special import expit
 from torch.optim.swa_utils import AveragedModel
 
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.network import load_model
+from cryoseg_ext.model.checkpoint import load_model
 from cryoseg_ext.training import TrainingOptions, Watch, calibrate, train
 from cryoseg_ext.training.calibrate import fit_calibration
 from cryoseg_ext.training.dataset import SimulatedFields, centre_map

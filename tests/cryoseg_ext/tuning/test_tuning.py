@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from cryoseg_ext.evaluation import score_picks
-from cryoseg_ext.extract import ExtractionOptions
-from cryoseg_ext.network import load_model
-from cryoseg_ext.options import PickingOptions
+from cryoseg_ext.image.repair import RepairedMicrograph, repair
+from cryoseg_ext.model.checkpoint import load_model
+from cryoseg_ext.options.extraction import ExtractionOptions
+from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.pipeline import pick_repaired
-from cryoseg_ext.repair import RepairedMicrograph, repair
 from cryoseg_ext.simulation.session import SessionOptions, load_specimens, simulate_session_micrograph
 from cryoseg_ext.tuning.choose import THRESHOLDS, Counts, choose, count_micrograph
 from cryoseg_ext.tuning.consistency import agreement, expected_f1, noise_halves, surest_agreement

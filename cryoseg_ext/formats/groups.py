@@ -1,0 +1,273 @@
+"""CryoSPARC's results groups on disk (``.csg`` and ``.cs``), read and written without a server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.files import replace_text, replacing
+from cryoseg_ext.formats.paths import folder_above
+
+if TYPE_CHECKING:
+    from cryosparc.dataset import Dataset
+
+PARTICLE_SLOTS = ("location", "pick_stats")
+EXPOSURE_SLOT = "micrograph_blob"
+# Import Result Group wants some version; a lone .cs file has none to copy.
+_VERSION_OF_NO_GROUP = "v4.7.1"
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """A micrograph as CryoSPARC knows it, and the image of it that is picked.
+
+    Parameters
+    ----------
+    uid : int
+        The exposure's ``uid``.
+    path : str
+        ``micrograph_blob/path``, from the project folder, without CryoSPARC's leading ``>``. Picks refer to
+        this micrograph, whichever image they were found on.
+    shape : tuple[int, int]
+        Its ``(ny, nx)``.
+    pixel_size_A : float
+        Its pixel size in Å/px.
+    exp_group_id : int
+        ``mscope_params/exp_group_id``; 0 where the file has none.
+    image_path : str
+        The image that is picked, from the project folder: the micrograph itself or a copy of it, such as a
+        denoised one.
+    image_shape : tuple[int, int]
+        Its ``(ny, nx)``.
+    image_pixel_size_A : float
+        Its pixel size in Å/px.
+    """
+
+    uid: int
+    path: str
+    shape: tuple[int, int]
+    pixel_size_A: float
+    exp_group_id: int
+    image_path: str
+    image_shape: tuple[int, int]
+    image_pixel_size_A: float
+
+
+@dataclass(frozen=True)
+class ExposureGroup:
+    """The exposures of a results group.
+
+    Parameters
+    ----------
+    exposures : tuple[Exposure, ...]
+        The exposures, in the group's order.
+    project : Path
+        The project folder, from which their paths start.
+    version : str
+        The CryoSPARC version that wrote the group, such as ``v4.7.1``.
+    """
+
+    exposures: tuple[Exposure, ...]
+    project: Path
+    version: str
+
+
+def read_exposure_group(path: Path, slot: str = EXPOSURE_SLOT) -> ExposureGroup:
+    """Read the exposures of a results group (``.csg``) or of a single ``.cs`` file.
+
+    Parameters
+    ----------
+    path : Path
+        The file, in its job folder or in the project's ``exports``.
+    slot : str
+        The images to pick: ``micrograph_blob`` or the slot of a copy, such as ``micrograph_blob_denoised``.
+
+    Raises
+    ------
+    CryosegError
+        If a file cannot be read, or there are no micrographs in it.
+    """
+    # The user may have linked the file to somewhere; what it lists lies around the file itself.
+    path = path.resolve() if path.is_symlink() else path.absolute()
+    found = exposures(path, read_results(path, (EXPOSURE_SLOT, slot, "mscope_params")), slot)
+    if not found:
+        raise CryosegError(f"{path} lists no exposures: give the output of a job that has some")
+    version = str(_read_group(path).get("version", "")) if _is_group(path) else ""
+    return ExposureGroup(
+        tuple(found), project_folder(path, found[0].image_path), version or _VERSION_OF_NO_GROUP
+    )
+
+
+def exposures(source: object, results: Dataset, slot: str = EXPOSURE_SLOT) -> list[Exposure]:
+    """Return the exposures in a data set.
+
+    Parameters
+    ----------
+    source : object
+        Where it comes from, for messages.
+    results : Dataset
+        With ``micrograph_blob``, the slot of the images to pick, and perhaps ``mscope_params``.
+    slot : str
+        The slot of the images to pick.
+
+    Raises
+    ------
+    CryosegError
+        If a slot is missing.
+    """
+    names = [f"{each}/{name}" for each in (EXPOSURE_SLOT, slot) for name in ("path", "shape", "psize_A")]
+    missing = next((name for name in names if name not in results), None)
+    if missing:
+        raise CryosegError(f"{source} has no {missing}: give the exposures (.csg) of a job that makes it")
+    group_ids = "mscope_params/exp_group_id"
+    groups = results[group_ids] if group_ids in results else [0] * len(results)
+    return [
+        Exposure(
+            int(uid),
+            _path(path),
+            _shape(shape),
+            float(size_A),
+            int(group),
+            _path(copy),
+            _shape(copy_shape),
+            float(copy_size_A),
+        )
+        for uid, group, path, shape, size_A, copy, copy_shape, copy_size_A in zip(
+            results["uid"], groups, *(results[name] for name in names), strict=True
+        )
+    ]
+
+
+def read_results(path: Path, slots: Sequence[str]) -> Dataset:
+    """Read some slots of a results group or of a single ``.cs`` file.
+
+    Parameters
+    ----------
+    path : Path
+        A ``.csg`` file, whose slots lie in one or several ``.cs`` files and are joined on ``uid``, or a
+        ``.cs`` file.
+    slots : Sequence[str]
+        The slots wanted, such as ``location``.
+
+    Returns
+    -------
+    Dataset
+        The columns ``uid`` and ``SLOT/...`` of those slots that are there.
+
+    Raises
+    ------
+    CryosegError
+        If a file is missing or not what its name says.
+    """
+    from cryosparc.dataset import Dataset
+
+    if not _is_group(path):
+        return _load(path, slots)
+    slots_of: dict[Path, list[str]] = {}
+    for slot, metafile in _metafiles(path).items():
+        if slot in slots:
+            slots_of.setdefault(metafile, []).append(slot)
+    parts = [_load(metafile, wanted) for metafile, wanted in slots_of.items()]
+    joined: Dataset = Dataset.innerjoin_many(*parts)
+    return joined
+
+
+def write_particle_group(path: Path, particles: Dataset, title: str, version: str) -> None:
+    """Write particles for CryoSPARC's "Import Result Group".
+
+    Parameters
+    ----------
+    path : Path
+        The ``.csg`` file to write; its ``.cs`` file is put beside it. Both belong into the project folder.
+    particles : Dataset
+        With the slots ``location`` and ``pick_stats``.
+    title : str
+        What the user reads.
+    version : str
+        The CryoSPARC version of the exposures' group.
+    """
+    import yaml
+
+    metafile = path.with_suffix(".cs")
+    with replacing(metafile) as temporary:
+        particles.save(temporary)
+    results = {
+        slot: {"metafile": f">{metafile.name}", "num_items": len(particles), "type": f"particle.{slot}"}
+        for slot in PARTICLE_SLOTS
+    }
+    group = {"description": "", "name": path.stem, "title": title, "type": "particle"}
+    # Local time without a zone is what CryoSPARC writes.
+    created = datetime.now()
+    content = {"created": created, "group": group, "results": results, "version": version}
+    replace_text(path, yaml.safe_dump(content))
+
+
+def project_folder(path: Path, inside: str) -> Path:
+    """Return the project folder of a results file: the nearest folder above it that holds `inside`.
+
+    Parameters
+    ----------
+    path : Path
+        The results file.
+    inside : str
+        A path from the project folder, as it stands in a ``.cs`` file.
+
+    Returns
+    -------
+    Path
+        Where there is no such file: the parent of the job folder, so that messages name a likely place.
+    """
+    return folder_above(path, inside) or path.absolute().parent.parent
+
+
+def _is_group(path: Path) -> bool:
+    return path.suffix.lower() == ".csg"
+
+
+def _path(name: str) -> str:
+    return name.removeprefix(">")
+
+
+def _shape(shape: Sequence[int]) -> tuple[int, int]:
+    ny, nx = map(int, shape)
+    return ny, nx
+
+
+def _load(path: Path, slots: Sequence[str]) -> Dataset:
+    from cryosparc.dataset import Dataset
+    from cryosparc.errors import DatasetLoadError
+
+    if not path.is_file():
+        raise CryosegError(f"{path} does not exist: copy it together with the other files of its job")
+    try:
+        return Dataset.load(path, prefixes=list(slots))
+    except DatasetLoadError as error:
+        reason = error.__cause__ or error
+        raise CryosegError(f"{path} is not a readable CryoSPARC file ({reason}): copy it again") from None
+
+
+def _metafiles(path: Path) -> dict[str, Path]:
+    """Return the file of each slot; ``>`` in front means the folder of the group, else the project's."""
+    files: dict[str, Path] = {}
+    for slot, result in _read_group(path)["results"].items():
+        name = str(result["metafile"])
+        files[slot] = path.parent / name[1:] if name.startswith(">") else project_folder(path, name) / name
+    return files
+
+
+def _read_group(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        group = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if all("metafile" in result for result in group["results"].values()):
+            return dict(group)
+    except OSError as error:
+        raise CryosegError(f"{path} cannot be read ({error.strerror}): check the path") from None
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
+        pass
+    raise CryosegError(f"{path} is not a results group of CryoSPARC: give the .csg file of a job's output")

@@ -1,0 +1,174 @@
+"""From a repaired micrograph to the one scale and the one contrast that the network knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+from torch_fourier_rescale import fourier_rescale_2d
+
+from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.image.repair import RepairedMicrograph
+
+Image = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+WORKING_DIAMETER_PX = 24
+"""Every micrograph is rescaled so that the stated particle diameter spans this many pixels."""
+MIN_DIAMETER_PX = 6
+"""A smaller particle cannot be picked, and magnifying it would only fill the memory."""
+BACKGROUND_SIGMA = 2.0
+"""The background is what a Gaussian of this many particle diameters leaves."""
+CLIP_SIGMA = 6.0
+_COARSE_PX = 8
+_PLANE_SAMPLES = 128
+
+
+@dataclass(frozen=True)
+class WorkingMicrograph:
+    """A micrograph at the working scale.
+
+    Parameters
+    ----------
+    image : NDArray[np.float32]
+        ``(y, x)`` background-free, unit robust standard deviation, clipped; 0 where invalid.
+    valid : NDArray[np.bool_]
+        ``(y, x)``, False in dead borders and patches.
+    source_shape : tuple of int
+        ``(ny, nx)`` of the micrograph on disk.
+    diameter_px : float
+        Stated particle diameter in working pixels.
+    """
+
+    image: Image
+    valid: Mask
+    source_shape: tuple[int, int]
+    diameter_px: float = WORKING_DIAMETER_PX
+
+    @property
+    def step_px(self) -> tuple[float, float]:
+        """Micrograph pixels per working pixel, (y, x): the two differ slightly on oblong fields."""
+        ny, nx = self.source_shape
+        return ny / self.image.shape[0], nx / self.image.shape[1]
+
+    def to_source_px(
+        self, x_px: NDArray[np.float64], y_px: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return working coordinates in pixels of the micrograph on disk (0 is the first pixel's centre).
+
+        Fourier rescaling keeps the pixel ``_fixed_px(n)`` of each axis in place.
+        """
+        (ny, nx), (wy, wx), (step_y, step_x) = self.source_shape, self.image.shape, self.step_px
+        return (
+            (x_px - _fixed_px(wx)) * step_x + _fixed_px(nx),
+            (y_px - _fixed_px(wy)) * step_y + _fixed_px(ny),
+        )
+
+    def from_source_px(
+        self, x_px: NDArray[np.float64], y_px: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return pixels of the micrograph on disk in working coordinates: the inverse of `to_source_px`."""
+        (ny, nx), (wy, wx), (step_y, step_x) = self.source_shape, self.image.shape, self.step_px
+        return (
+            (x_px - _fixed_px(nx)) / step_x + _fixed_px(wx),
+            (y_px - _fixed_px(ny)) / step_y + _fixed_px(wy),
+        )
+
+
+def _fixed_px(length: int) -> int:
+    """Return the pixel that `fourier_rescale_2d` maps onto itself, (n + 1) // 2 because it uses fftshift."""
+    return (length + 1) // 2
+
+
+def to_working_scale(
+    repaired: RepairedMicrograph, pixel_size_A: float, particle_diameter_A: float
+) -> WorkingMicrograph:
+    """Fourier-rescale a repaired micrograph to the working scale and normalise it.
+
+    Parameters
+    ----------
+    repaired : RepairedMicrograph
+        The micrograph.
+    pixel_size_A : float
+        Its Å/px.
+    particle_diameter_A : float
+        Stated diameter in Å.
+
+    Raises
+    ------
+    CryosegError
+        If the field is smaller than one particle, or a particle has too few pixels to be seen.
+    """
+    image, valid = repaired.image, repaired.valid
+    ny, nx = image.shape
+    if min(ny, nx) * pixel_size_A < particle_diameter_A:
+        raise CryosegError(
+            f"the field of {nx} x {ny} px at {pixel_size_A:g} Å/px is smaller than one particle of "
+            f"{particle_diameter_A:g} Å: check the pixel size and the particle diameter"
+        )
+    if particle_diameter_A < MIN_DIAMETER_PX * pixel_size_A:
+        raise CryosegError(
+            f"a particle of {particle_diameter_A:g} Å is less than {MIN_DIAMETER_PX} px wide at "
+            f"{pixel_size_A:g} Å/px: check the pixel size and the particle diameter"
+        )
+    working_spacing_A = particle_diameter_A / WORKING_DIAMETER_PX
+    # Fourier space joins opposite rims: a slope from one to the other would ring there.
+    level = image - _plane(image, valid)
+    rescaled, _ = fourier_rescale_2d(torch.from_numpy(level), pixel_size_A, working_spacing_A)
+    shape = rescaled.shape
+    if valid.all():
+        working_valid = np.ones(shape, np.bool_)
+    else:
+        rows, columns = (
+            np.clip(np.round((np.arange(m) - _fixed_px(m)) * n / m + _fixed_px(n)).astype(int), 0, n - 1)
+            for n, m in zip(image.shape, shape, strict=True)
+        )
+        working_valid = valid[np.ix_(rows, columns)]
+    return WorkingMicrograph(normalise(rescaled.numpy(), working_valid), working_valid, (ny, nx))
+
+
+def normalise(image: Image, valid: Mask) -> Image:
+    """Return `image` without its background, in robust standard deviations, clipped, 0 where not `valid`.
+
+    Parameters
+    ----------
+    image : NDArray[np.float32]
+        ``(y, x)`` at the working scale.
+    valid : NDArray[np.bool_]
+        ``(y, x)``.
+    """
+    flat = image - _background(image, valid, BACKGROUND_SIGMA * WORKING_DIAMETER_PX)
+    low, middle, high = np.percentile(flat[valid], [15.87, 50, 84.13])
+    flat = (flat - middle) / max((high - low) / 2, 1e-12)
+    clipped: Image = np.where(valid, np.clip(flat, -CLIP_SIGMA, CLIP_SIGMA), 0).astype(np.float32)
+    return clipped
+
+
+def _plane(image: Image, valid: Mask) -> Image:
+    """Return the least-squares plane through a sample of the valid pixels."""
+    step = max(min(image.shape) // _PLANE_SAMPLES, 1)
+    y, x = (np.linspace(-1, 1, n, dtype=np.float32) for n in image.shape)
+    sample = np.s_[::step, ::step]
+    rows, columns = (grid[valid[sample]] for grid in np.meshgrid(y[::step], x[::step], indexing="ij"))
+    design = np.stack([np.ones_like(rows), rows, columns], axis=1)
+    (level, slope_y, slope_x), *_ = np.linalg.lstsq(design, image[sample][valid[sample]], rcond=None)
+    plane: Image = (level + slope_y * y)[:, None] + slope_x * x
+    return plane
+
+
+def _background(image: Image, valid: Mask, sigma_px: float) -> Image:
+    """Return the valid pixels' Gaussian mean, computed on blocks because it is smooth."""
+    pad = [(0, -n % _COARSE_PX) for n in image.shape]
+    weight = np.pad(valid.astype(np.float32), pad)
+    blocks = (weight.shape[0] // _COARSE_PX, _COARSE_PX, weight.shape[1] // _COARSE_PX, _COARSE_PX)
+    block_weight = weight.reshape(blocks).mean(axis=(1, 3))
+    block_sum = (np.pad(image, pad) * weight).reshape(blocks).mean(axis=(1, 3))
+    sigma = sigma_px / _COARSE_PX
+    mean = gaussian_filter(block_sum, sigma) / np.maximum(gaussian_filter(block_weight, sigma), 1e-3)
+    grid = torch.from_numpy(mean)[None, None]
+    smooth = torch.nn.functional.interpolate(grid, scale_factor=_COARSE_PX, mode="bilinear")[0, 0].numpy()
+    background: Image = smooth[: image.shape[0], : image.shape[1]]
+    return background

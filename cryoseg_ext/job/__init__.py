@@ -1,0 +1,1 @@
+"""One picking job, whichever program asked for it."""

@@ -1,0 +1,105 @@
+"""The particle diameter of a job: estimated once from a few of its micrographs, then kept in its folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.files import replace_text
+from cryoseg_ext.job.batch import MicrographTask, prepare
+from cryoseg_ext.job.finished import settings_key
+from cryoseg_ext.options.picking import PickingOptions
+from cryoseg_ext.size.estimate import DiameterEstimate, estimate_diameter
+
+if TYPE_CHECKING:
+    from cryoseg_ext.model.checkpoint import Model
+
+N_SAMPLE = 6
+STORED_NAME = "particle_diameter.json"
+
+
+def sampled_diameter(
+    tasks: Sequence[MicrographTask],
+    digest: str,
+    folder: Path,
+    load: Callable[[], Model],
+    before_each: Callable[[], None] = lambda: None,
+    *,
+    invert: bool = False,
+) -> DiameterEstimate:
+    """Return the particle diameter of a job, the stored one where the sample it was made from is still there.
+
+    Parameters
+    ----------
+    tasks : Sequence[MicrographTask]
+        The micrographs of the job; a few, evenly spread, are looked at.
+    digest : str
+        Of the model.
+    folder : Path
+        Of the job, for the file `STORED_NAME`.
+    load : Callable[[], Model]
+        Called for the model where it is needed.
+    before_each : Callable[[], None]
+        Called before each micrograph; may raise to stop.
+    invert : bool
+        Whether protein is bright.
+
+    Raises
+    ------
+    CryosegError
+        If none of the sampled micrographs can be read, or too few particles are found on them.
+    """
+    # The estimate depends on no other option of the user.
+    key = settings_key(PickingOptions(0.0, invert=invert), digest=digest, pixel_size_A=None)
+    stored = folder / STORED_NAME
+    if (earlier := _read(stored, key, tasks)) is not None:
+        return earlier
+    sample = [tasks[len(tasks) * k // N_SAMPLE] for k in range(N_SAMPLE)] if len(tasks) > N_SAMPLE else tasks
+    estimate = _estimated(sample, load(), before_each, invert=invert)
+    named = [_named(task) for task in sample]
+    content = {"settings": key, "estimate": asdict(estimate), "sample": named}
+    replace_text(stored, json.dumps(content, indent=1) + "\n")
+    return estimate
+
+
+def _named(task: MicrographTask) -> list[str | float | None]:
+    return [task.path.as_posix(), task.pixel_size_A]
+
+
+def _read(path: Path, key: str, tasks: Sequence[MicrographTask]) -> DiameterEstimate | None:
+    """Return a stored estimate; None when there is none that was made in this way of these micrographs.
+
+    That there are more micrographs now does not count: the picks of all would change with the diameter.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        present = [_named(task) for task in tasks]
+        if content["settings"] != key or any(one not in present for one in content["sample"]):
+            return None
+        return DiameterEstimate(**content["estimate"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _estimated(
+    sample: Sequence[MicrographTask], model: Model, before_each: Callable[[], None], *, invert: bool
+) -> DiameterEstimate:
+    from cryoseg_ext.size.measure import measure
+
+    measured, errors = [], []
+    for task in sample:
+        before_each()
+        try:
+            prepared = prepare(task, invert=invert)
+        except CryosegError as error:
+            # The picking says so too, and skips it.
+            errors.append(error)
+            continue
+        measured.append(measure(prepared.repaired, prepared.pixel_size_A, model))
+    if not measured:
+        raise CryosegError(f"no particle diameter can be estimated: {errors[0]}")
+    return estimate_diameter(measured)

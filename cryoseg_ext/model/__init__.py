@@ -1,0 +1,1 @@
+"""A trained model: network, random field, calibration and threshold, on disk and at work."""

@@ -1,0 +1,140 @@
+"""A trained network on disk: safetensors weights with a JSON description in the same file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import nn
+
+from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.extract.score import FEATURES, Calibration
+from cryoseg_ext.files import replacing
+from cryoseg_ext.image.scale import WORKING_DIAMETER_PX
+from cryoseg_ext.model.weights import DEFAULT_MODEL
+from cryoseg_ext.network.architectures import build_network
+from cryoseg_ext.options.crf import CrfOptions
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network with all that is needed to use it.
+
+    Parameters
+    ----------
+    network : nn.Module
+        In evaluation mode, on `device`.
+    architecture : dict
+        Name and arguments the network was built from.
+    calibration : Calibration
+        From a candidate's features to its score.
+    threshold : float
+        Default score from which a candidate counts as a pick.
+    training : dict
+        What it was trained on; for people, not read by the program.
+    device : str
+        Torch device.
+    fingerprint : str
+        Hexadecimal digest of the file, empty for a model that was never saved.
+    crf : CrfOptions
+        The conditional random field that the calibration counts on.
+    """
+
+    network: nn.Module
+    architecture: dict[str, Any]
+    calibration: Calibration
+    threshold: float
+    training: dict[str, Any] = field(default_factory=dict)
+    device: str = "cpu"
+    fingerprint: str = ""
+    crf: CrfOptions = CrfOptions()
+
+
+def save_model(model: Model, path: Path) -> None:
+    """Write `model` to `path`, which appears only when it is complete."""
+    description = {
+        "format": FORMAT_VERSION,
+        "architecture": model.architecture,
+        "working_diameter_px": WORKING_DIAMETER_PX,
+        "features": FEATURES,
+        "calibration": asdict(model.calibration),
+        "threshold": model.threshold,
+        "training": model.training,
+        "crf": model.crf.as_dict(),
+    }
+    weights = {name: value.contiguous() for name, value in model.network.state_dict().items()}
+    with replacing(path) as temporary:
+        temporary.write_bytes(save(weights, metadata={"cryoseg": json.dumps(description)}))
+
+
+def load_model(path: Path | None = None, device: str = "cpu", architecture: str | None = None) -> Model:
+    """Read a model; nothing in the file is executed, and nothing that it names is imported.
+
+    Parameters
+    ----------
+    path : Path, optional
+        A file written by `save_model`; the shipped default model when not given.
+    device : str
+        Torch device the network is put on.
+    architecture : str, optional
+        The user's own class ``package.module:Class``, for a model that was trained with it.
+
+    Raises
+    ------
+    CryosegError
+        If the file is missing, is no cryoseg model, or does not fit this version.
+    """
+    path = path or DEFAULT_MODEL
+    if not path.is_file():
+        raise CryosegError(f"{path}: no such model file; give --model a file that `cryoseg train` wrote")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        description = json.loads(metadata["cryoseg"])
+        _check_fit(description)
+        network = build_network(description["architecture"], allowed=architecture)
+        network.load_state_dict(weights)
+        calibration = Calibration.from_dict(description["calibration"])
+        threshold = float(description["threshold"])
+        # Models of version 0.1 have none and were calibrated with the default one.
+        crf = CrfOptions.from_dict(description["crf"]) if "crf" in description else CrfOptions()
+    except CryosegError as error:
+        raise CryosegError(f"{path}: {error}") from error
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CryosegError(
+            f"{path}: not a model that this version of cryoseg can use ({reason}); train it again with "
+            "`cryoseg train` or leave --model out"
+        ) from error
+    # A third faster on CPUs.
+    network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Model(
+        network,
+        description["architecture"],
+        calibration,
+        threshold,
+        description["training"],
+        device,
+        hashlib.sha256(path.read_bytes()).hexdigest()[:16],
+        crf,
+    )
+
+
+def _check_fit(description: dict[str, Any]) -> None:
+    expected = {
+        "format": FORMAT_VERSION,
+        "working_diameter_px": WORKING_DIAMETER_PX,
+        "features": list(FEATURES),
+    }
+    for key, value in expected.items():
+        if description[key] != value:
+            raise ValueError(f"its {key} is {description[key]}, expected {value}")

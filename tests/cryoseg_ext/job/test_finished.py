@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.image.areas import AreaShares
+from cryoseg_ext.job.finished import (
+    FinishedMicrograph,
+    as_stored,
+    model_digest,
+    read_finished,
+    settings_key,
+    write_finished,
+)
+from cryoseg_ext.options.crf import CrfOptions
+from cryoseg_ext.options.extraction import ExtractionOptions
+from cryoseg_ext.options.picking import PickingOptions
+from cryoseg_ext.picks import Picks
+
+AREAS = AreaShares(contaminated=0.2, film=0.1234, dead=0.08)
+OPTIONS = PickingOptions(180.0, ExtractionOptions(), CrfOptions())
+SETTINGS: dict[str, Any] = {"options": OPTIONS, "digest": "abc", "pixel_size_A": 1.5}
+
+
+@given(
+    st.integers(0, 20).flatmap(
+        lambda n: st.tuples(
+            arrays(np.float64, n, elements=st.floats(-50, 9000)),
+            arrays(np.float64, n, elements=st.floats(-50, 9000)),
+            arrays(np.float64, n, elements=st.floats(0, 1)),
+            st.none() | arrays(np.float64, n, elements=st.floats(1, 5000)),
+            st.none() | arrays(np.float64, n, elements=st.floats(-180, 180) | st.just(np.nan)),
+            st.none() | arrays(np.float64, n, elements=st.integers(1, 99).map(float)),
+        )
+    )
+)
+def test_a_stored_result_reads_back(
+    tmp_path_factory: pytest.TempPathFactory, columns: tuple[Any, ...]
+) -> None:
+    path = tmp_path_factory.mktemp("job") / "Movies/a_candidates.star"
+    candidates = as_stored(Picks(*columns))
+    write_finished(path, FinishedMicrograph("key", 0.31, candidates, AREAS))
+    back = read_finished(path)
+    assert back is not None
+    assert (back.settings, back.default_threshold, back.areas) == ("key", 0.31, AREAS)
+    assert back.candidates.columns().keys() == candidates.columns().keys()
+    for name, column in candidates.columns().items():
+        np.testing.assert_array_equal(back.candidates.columns()[name], column)
+
+
+@pytest.mark.parametrize("content", [None, "", "data_\n\nloop_\n_rlnCoordinateX #1\n1\n"])
+def test_what_is_no_stored_result_counts_as_unfinished(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "a_candidates.star"
+    if content is not None:
+        path.write_text(content)
+    assert read_finished(path) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"options": replace(OPTIONS, particle_diameter_A=181.0)},
+        {"options": replace(OPTIONS, extraction=ExtractionOptions(min_distance_A=90.0))},
+        {"options": replace(OPTIONS, extraction=ExtractionOptions("watershed"))},
+        {"options": replace(OPTIONS, crf=None)},
+        {"options": replace(OPTIONS, invert=True)},
+        {"options": replace(OPTIONS, crf=CrfOptions(iterations=1))},
+        {"digest": "abd"},
+        {"pixel_size_A": 1.51},
+    ],
+    ids=str,
+)
+def test_the_key_changes_with_everything_that_changes_candidates(change: dict[str, Any]) -> None:
+    assert settings_key(**SETTINGS) == settings_key(**SETTINGS)
+    assert settings_key(**(SETTINGS | change)) != settings_key(**SETTINGS)
+
+
+def test_a_missing_model_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(CryosegError, match=r"nothing\.safetensors"):
+        model_digest(tmp_path / "nothing.safetensors")
