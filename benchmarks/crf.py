@@ -51,11 +51,12 @@ from cryoseg_ext.options.crf import (
 )
 from cryoseg_ext.simulation import SimulatedMicrograph, draw_conditions, simulate_micrograph
 from cryoseg_ext.simulation.structures import specimen_from_file, structure_files
-from cryoseg_ext.training.calibrate import fit_scores, rightness
+from cryoseg_ext.training.calibrate import fit_scores
+from cryoseg_ext.training.correctness import label_candidates
 from cryoseg_ext.training.crf import crf_example
-from cryoseg_ext.training.crf_learning import LEARNABLE, CrfExample, learn_crf
+from cryoseg_ext.training.crf_learning import LEARNABLE, CrfExample, GradientDescent, learn_crf
 from cryoseg_ext.training.dataset import TRUE_OVER_STATED, load_library, simulate_field
-from cryoseg_ext.training.simulated import finished
+from cryoseg_ext.training.simulated import fit_crf_and_scores
 
 FIELD_PX, LEARN_FIELD_PX = 512, 256
 LEARN_SEED, CHOOSE_SEED, TEST_SEED, JUDGE_SEED = 7001, 7002, 7003, 7004
@@ -103,7 +104,7 @@ def main() -> None:
     model = load_model(args.model)
     if args.command == "learn":
         seed = int(model.training.get("seed", LEARN_SEED))
-        learned = finished(model, LEARN_FIELD_PX, seed, load_library(args.structures, HELD_OUT))
+        learned = fit_crf_and_scores(model, LEARN_FIELD_PX, seed, load_library(args.structures, HELD_OUT))
         print(json.dumps(learned.crf.as_dict(), indent=1))
         save_model(learned, args.out or Path("model.safetensors"))
         return
@@ -135,8 +136,8 @@ def parts(crf: CrfOptions) -> Iterator[Variant]:
 def searched(examples: Sequence[CrfExample]) -> Iterator[Variant]:
     """Yield the variants of the search, each with weights learned on `examples`."""
 
-    def learned(options: CrfOptions, epochs: int = 0) -> CrfOptions:
-        return learn_crf(examples, WORKING_DIAMETER_PX, options, epochs=epochs)
+    def learned(options: CrfOptions, descent: GradientDescent | None = None) -> CrfOptions:
+        return learn_crf(examples, WORKING_DIAMETER_PX, options, descent)
 
     default = learned(PAIRWISE)
     unary = learned(LEARNABLE)
@@ -144,7 +145,7 @@ def searched(examples: Sequence[CrfExample]) -> Iterator[Variant]:
     yield "the default: unary terms, candidates", unary, True
     yield "unary terms", unary, False
     yield "learned, mean_field", default, False
-    yield "learned, 3 iterations", learned(replace(PAIRWISE, iterations=3), epochs=1), False
+    yield "learned, 3 iterations", learned(replace(PAIRWISE, iterations=3), GradientDescent(epochs=1)), False
     for regulariser in REGULARISERS:
         for step in STEPS:
             solver = replace(default, solver="frank_wolfe", regulariser=regulariser, step=step, steps=(0.5,))
@@ -227,7 +228,7 @@ def evaluate(crf: CrfOptions, joined: bool, choose: Sequence[Field], judge: Sequ
     for field in choose:
         maps = refined(field, crf)
         overlap.append(overlaps(maps.particle, field.maps.particle))
-        found.append(rightness(candidates(field, maps), field.maps.xy_px, MATCH_PX))
+        found.append(label_candidates(candidates(field, maps), field.maps.xy_px, MATCH_PX))
     threshold = THRESHOLDS[np.nanmean(overlap, axis=0).argmax()]
     calibration = fit_scores(found)
     if not joined:

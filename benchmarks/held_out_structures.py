@@ -36,11 +36,11 @@ from numpy.typing import NDArray
 from cryoseg_ext.evaluation import match_picks, score_picks
 from cryoseg_ext.evaluation.pixels import count_pixels, score_class
 from cryoseg_ext.model.checkpoint import Model, load_model
+from cryoseg_ext.network.classes import CONTAMINANT, PARTICLE
 from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.pipeline import pick_micrograph
 from cryoseg_ext.simulation import SimulatedMicrograph
-from cryoseg_ext.simulation.micrograph import CONTAMINANT, PARTICLE
 from cryoseg_ext.simulation.session import SessionOptions, load_specimens, simulate_session_micrograph
 from cryoseg_ext.simulation.specimens import FAMILIES
 from cryoseg_ext.training.dataset import simulate_field

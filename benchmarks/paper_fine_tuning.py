@@ -19,9 +19,8 @@ from fine_tuning import command
 from cryoseg_ext.model.checkpoint import load_model
 from cryoseg_ext.options.crf import CrfChoice
 from cryoseg_ext.training.compare import Row, score
-from cryoseg_ext.training.inputs import find_masks, find_tasks
-from cryoseg_ext.training.micrographs import read_labelled
-from cryoseg_ext.training.targets import Lesson
+from cryoseg_ext.training.labelled import TrainingFiles, read_training_set
+from cryoseg_ext.training.targets import TrainingExample
 
 SEED = "20"
 _COLUMNS = ("accuracy", "particle_precision", "particle_recall", "particle_iou", "particle_f1", "pick_f1")
@@ -65,10 +64,10 @@ def run(args: argparse.Namespace) -> list[Row]:
     arguments += ["--simulated_share", "0"]
     arguments += ["--initial", str(args.initial)] if args.initial else []
     command(*arguments, "--out", str(training), "--j", args.threads)
-    tasks = find_tasks(names[args.train :], None)
-    lessons = [
-        Lesson(one, one.classes)
-        for one in read_labelled(tasks, find_masks(labels, tasks), diameter_A, print)
+    files = TrainingFiles(names[args.train :], in_labels=labels)
+    examples = [
+        TrainingExample(one, one.classes)
+        for one in read_training_set(files, diameter_A, print)
         if one.classes is not None
     ]
     rows: list[Row] = []
@@ -76,7 +75,7 @@ def run(args: argparse.Namespace) -> list[Row]:
         model = load_model(path)
         for name, crf in (("no", None), ("yes", CrfChoice())):
             row: Row = {"model": label, "crf": name}
-            rows.append(row | score(model, lessons, crf))
+            rows.append(row | score(model, examples, crf))
     return rows
 
 

@@ -25,8 +25,8 @@ import cryoseg_ext
 from cryoseg_ext.evaluation import score_picks
 from cryoseg_ext.files import write_mrc
 from cryoseg_ext.formats.poses import to_relion_angles
+from cryoseg_ext.network.classes import PARTICLE
 from cryoseg_ext.simulation import SimulatedMicrograph, Specimen
-from cryoseg_ext.simulation.micrograph import PARTICLE
 from cryoseg_ext.simulation.paper import PAPER_PARTICLES, PAPER_PIXEL_SIZE_A, PAPER_SHAPE
 from cryoseg_ext.simulation.session import SessionOptions, load_specimens, simulate_session_micrograph
 from cryoseg_ext.simulation.session_files import density_map

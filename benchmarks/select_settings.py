@@ -22,15 +22,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from cryoseg_ext.evaluation.matching import MATCH_DIAMETERS
+from cryoseg_ext.formats.micrographs import ListedMicrograph
 from cryoseg_ext.formats.reading import read_picks
-from cryoseg_ext.job.batch import MicrographTask, prepare
+from cryoseg_ext.job.batch import prepare
 from cryoseg_ext.model.checkpoint import Model, load_model
+from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.simulation.session import SessionOptions
 from cryoseg_ext.simulation.session_files import write_session
 from cryoseg_ext.tuning.choose import Counts, choose
 from cryoseg_ext.tuning.effects import nearest_threshold
-from cryoseg_ext.tuning.grid import DEFAULT
-from cryoseg_ext.tuning.search import GRID, count_settings
+from cryoseg_ext.tuning.grid import grid_of
+from cryoseg_ext.tuning.search import Sample, Trial, count_settings
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 DIAMETER_A = 180.0
@@ -71,13 +74,14 @@ def main() -> None:
 
 def compare(counts: Sequence[Counts], model_threshold: float, n_draws: int) -> dict[str, float]:
     """Return the mean F1 on the micrographs that were not drawn, over draws of three."""
-    default = GRID.index(DEFAULT), nearest_threshold(model_threshold)
+    grid = grid_of(PickingOptions(DIAMETER_A))
+    default = grid.settings.index(grid.default), nearest_threshold(model_threshold)
     triples = list(combinations(range(len(counts)), 3))
     order = np.random.default_rng(0).permutation(len(triples))[:n_draws]
     scores = []
     for drawn in (triples[number] for number in order):
         few = Counts.joined([counts[index] for index in drawn])
-        choice = choose(few, default, [one.n_changes for one in GRID])
+        choice = choose(few, default, grid.n_changes)
         f1 = Counts.joined([one for index, one in enumerate(counts) if index not in drawn]).f1()
         scores.append((f1[default], f1[choice.setting, choice.threshold], f1.max()))
     of_default, chosen, best = np.array(scores).T
@@ -114,10 +118,11 @@ def _count(
     inside: tuple[float, float, float, float] | None = None,
 ) -> list[Counts]:
     counts = []
+    trial = Trial(model, PickingOptions(diameter_A), MATCH_DIAMETERS, inside=inside)
     for path in sorted(micrographs.iterdir()):
         (truth,) = read_picks(coordinates / f"{path.stem}.csv").values()
-        prepared = prepare(MicrographTask(path.stem, path))
-        counts.append(count_settings(prepared, truth, diameter_A, model, 0.3, inside))
+        sample = Sample(prepare(ListedMicrograph(path.stem, path)))
+        counts.append(count_settings(sample, truth, trial, grid_of(trial.base)))
     return counts
 
 

@@ -2,21 +2,52 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.image.reading import read_micrograph
+from cryoseg_ext.image.repair import repair
+from cryoseg_ext.image.scale import to_working_scale
 from cryoseg_ext.model.checkpoint import Model, load_model
+from cryoseg_ext.model.inference import run_network
 from cryoseg_ext.options.crf import CrfChoice, CrfOptions
 from cryoseg_ext.options.extraction import ExtractionOptions
 from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.picks import Picks
-from cryoseg_ext.pipeline import PickedMicrograph, pick_micrograph
+from cryoseg_ext.pipeline import pick_micrograph, refined_maps
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Segmentation of one micrograph, at the working scale of about 24 pixels to a particle.
+
+    Parameters
+    ----------
+    probability : NDArray[np.float32]
+        ``(y, x)`` probability of particle, after the conditional random field.
+    network_probability : NDArray[np.float32]
+        ``(y, x)`` the same before it.
+    contaminant : NDArray[np.float32]
+        ``(y, x)`` probability of contamination, such as ice or carbon.
+    step_px : tuple of float
+        (y, x) micrograph pixels per pixel of the maps.
+    """
+
+    probability: NDArray[np.float32]
+    network_probability: NDArray[np.float32]
+    contaminant: NDArray[np.float32]
+    step_px: tuple[float, float]
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """``(y, x)`` where a particle is more likely than not."""
+        return self.probability >= 0.5
 
 
 @dataclass(frozen=True)
@@ -51,7 +82,6 @@ def pick(
     particle_diameter_A: float,
     pixel_size_A: float | None = None,
     threshold: float | None = None,
-    min_distance_A: float | None = None,
     extraction: ExtractionOptions = ExtractionOptions(),
     crf: CrfChoice | CrfOptions | None = CrfChoice(),
     invert: bool = False,
@@ -64,13 +94,11 @@ def pick(
     image : array or path
         ``(y, x)`` grey values, protein dark unless `invert`, or an MRC or TIFF file.
     particle_diameter_A : float
-        Largest extent of the particle in Å.
+        Longest extent of the particle in Å.
     pixel_size_A : float, optional
         Å/px; from the file's header by default.
     threshold : float, optional
-        Lowest score of a pick; the model's own by default.
-    min_distance_A : float, optional
-        Smallest distance between two picks in Å; that of `extraction` by default.
+        Lowest score of a pick, 0 to 1; the model's own by default.
     extraction : ExtractionOptions
         How picks are made of the network's maps.
     crf : CrfChoice, CrfOptions or None
@@ -89,26 +117,79 @@ def pick(
     ------
     CryosegError
         If the file or its content cannot be used, or no pixel size is known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cryoseg_ext import pick
+    >>> noise = np.random.default_rng(0).normal(size=(400, 600)).astype(np.float32)
+    >>> result = pick(noise, particle_diameter_A=160, pixel_size_A=4.0)
+    >>> len(result.picks) <= len(result.candidates)
+    True
     """
-    model = model or _default_model()
-    if min_distance_A is not None:
-        extraction = replace(extraction, min_distance_A=min_distance_A)
+    network = model or _default_model()
     options = PickingOptions(particle_diameter_A, extraction, crf, invert=invert)
-    picked = _picked(image, pixel_size_A, model, options)
-    threshold = model.threshold if threshold is None else threshold
+    array, size_A = _read(image, pixel_size_A)
+    try:
+        picked = pick_micrograph(array, size_A, network, options)
+    except CryosegError as error:
+        raise error.about(_name(image)) from error
+    least = network.threshold if threshold is None else threshold
     return PickResult(
-        picked.candidates.above(threshold),
+        picked.candidates.above(least),
         picked.candidates,
-        threshold,
+        least,
         picked.probability,
         picked.mask,
         picked.working.step_px,
     )
 
 
-def _picked(
-    image: ArrayLike | str | Path, pixel_size_A: float | None, model: Model, options: PickingOptions
-) -> PickedMicrograph:
+def segment(
+    image: ArrayLike | str | Path,
+    *,
+    particle_diameter_A: float,
+    pixel_size_A: float | None = None,
+    crf: CrfChoice | CrfOptions | None = CrfChoice(),
+    invert: bool = False,
+    model: Model | None = None,
+) -> Segmentation:
+    """Mark the particle pixels of one micrograph.
+
+    Parameters
+    ----------
+    image, particle_diameter_A, pixel_size_A, crf, invert, model
+        As in `pick`.
+
+    Raises
+    ------
+    CryosegError
+        If the file or its content cannot be used, or no pixel size is known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cryoseg_ext import segment
+    >>> noise = np.random.default_rng(0).normal(size=(400, 600)).astype(np.float32)
+    >>> result = segment(noise, particle_diameter_A=160, pixel_size_A=4.0)
+    >>> result.probability.shape == result.mask.shape
+    True
+    >>> [round(float(step), 1) for step in result.step_px]
+    [1.7, 1.7]
+    """
+    network = model or _default_model()
+    array, size_A = _read(image, pixel_size_A)
+    try:
+        working = to_working_scale(repair(array, invert=invert), size_A, particle_diameter_A)
+    except CryosegError as error:
+        raise error.about(_name(image)) from error
+    output = run_network(working.image, network)
+    maps = refined_maps(output, working, network, crf)
+    return Segmentation(maps.particle, expit(output.particle_logit), maps.contaminant, working.step_px)
+
+
+def _read(image: ArrayLike | str | Path, pixel_size_A: float | None) -> tuple[NDArray[np.float32], float]:
+    """Return grey values and Å/px."""
     if isinstance(image, (str, Path)):
         micrograph = read_micrograph(Path(image))
         array, pixel_size_A = micrograph.image, pixel_size_A or micrograph.pixel_size_A
@@ -116,10 +197,7 @@ def _picked(
         array = np.asarray(image, dtype=np.float32)
     if pixel_size_A is None:
         raise CryosegError(f"{_name(image)}: no pixel size is known; give pixel_size_A")
-    try:
-        return pick_micrograph(array, pixel_size_A, model, options)
-    except CryosegError as error:
-        raise CryosegError(f"{_name(image)}: {error}") from error
+    return array, pixel_size_A
 
 
 def _name(image: ArrayLike | str | Path) -> str:

@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees the whole new file or the old one, whatever interrupts the writer."""
+"""Atomic writing of files: a reader sees the whole new file or the old one, never a part of it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, which takes its place when the body ends without an error.
+    """Yield a temporary path that replaces `path` when the body ends without an error.
 
-    The temporary name keeps the extension, from which some writers take the format. Missing folders are
-    made.
+    It lies in the same folder, which is made if it is missing, and has the same extension, from which some
+    writers take the format.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".tmp-{path.name}")
@@ -34,20 +34,20 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def write_mrc(path: Path, data: NDArray[Any], pixel_size_A: float | tuple[float, float, float]) -> None:
-    """Write an MRC file in one step, the same bytes whenever it is written.
+    """Write an MRC file in one step; equal data give equal bytes.
 
     Parameters
     ----------
     path : Path
-        The file.
+        Path of the file to write.
     data : NDArray
-        ``(y, x)`` or ``(z, y, x)``, of a type that MRC knows.
+        ``(y, x)`` or ``(z, y, x)`` values of a type that MRC supports.
     pixel_size_A : float or tuple of float
-        Å/px, also one for each of x, y and z.
+        Pixel size in Å/px, for all axes or as (x, y, z).
     """
     import mrcfile
 
     with replacing(path) as temporary, mrcfile.new(temporary, data, overwrite=True) as mrc:
         mrc.voxel_size = pixel_size_A
-        # mrcfile puts the date here.
+        # mrcfile writes the date into this label.
         mrc.header.label[0] = "written by cryoseg"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+
+from cryoseg_ext.arrays import FloatArray, Mask
 
 
 @dataclass(frozen=True)
 class Picks:
-    """Particle centres on one micrograph, in falling order of score.
+    """Particle centres on one micrograph, in descending order of score.
 
     Parameters
     ----------
@@ -20,40 +22,40 @@ class Picks:
         ``(n,)`` centres in pixels of the micrograph on disk; 0 is the centre of the first stored column or
         row, and y grows with the stored row.
     score : NDArray[np.float64]
-        ``(n,)`` calibrated probability that the pick is a particle, in [0, 1] (the figure of merit); on
-        filaments the mean particle probability along them.
+        ``(n,)`` calibrated probability that the pick is a particle, in [0, 1] (the figure of merit); for
+        segments of filaments the mean particle probability along the filament.
     diameter_A : NDArray[np.float64], optional
-        ``(n,)`` longest extent of each particle in Å; None where sizes were not measured.
+        ``(n,)`` longest extent of each particle in Å; None if sizes were not measured.
     psi_deg : NDArray[np.float64], optional
-        ``(n,)`` RELION's in-plane angle of the long axis; nan for a particle without one. A particle whose
-        long axis points along (dx, dy) in stored pixels has ``psi = -degrees(arctan2(dy, dx))``, and a
-        rotation by psi lays it along x. An axis has no direction: psi lies in (-90, 90], except on filaments.
-        This is the sign and zero of RELION's helical picker (``autopicker.cpp``: psi prior = -1 times the
-        tube's angle) and of its Extract job, whose priors are compared in the tests with a drawn filament.
+        ``(n,)`` RELION's in-plane angle of the long axis in degrees; NaN for a particle without one. A
+        particle whose long axis points along (dx, dy) in stored pixels has
+        ``psi = -degrees(arctan2(dy, dx))``, and a rotation by psi lays it along x. An axis has no direction,
+        so psi lies in (-90, 90], except on filaments. Sign and zero are those of RELION's helical picker
+        (``autopicker.cpp``: psi prior = -1 times the tube's angle) and of its Extract job.
     tube_id : NDArray[np.float64], optional
-        ``(n,)`` number of the filament, from 1, of a segment; the segments of one are in order along it.
+        ``(n,)`` number of the segment's filament, from 1; the segments of a filament are in order along it.
     track_length_A : NDArray[np.float64], optional
         ``(n,)`` length along the filament from its first segment in Å.
     """
 
-    x_px: NDArray[np.float64]
-    y_px: NDArray[np.float64]
-    score: NDArray[np.float64]
-    diameter_A: NDArray[np.float64] | None = None
-    psi_deg: NDArray[np.float64] | None = None
-    tube_id: NDArray[np.float64] | None = None
-    track_length_A: NDArray[np.float64] | None = None
+    x_px: FloatArray
+    y_px: FloatArray
+    score: FloatArray
+    diameter_A: FloatArray | None = None
+    psi_deg: FloatArray | None = None
+    tube_id: FloatArray | None = None
+    track_length_A: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.score)
 
-    def columns(self) -> dict[str, NDArray[np.float64]]:
-        """Return what is known of each pick, by name."""
+    def columns(self) -> dict[str, FloatArray]:
+        """Return the columns that are present, by name."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in values.items() if value is not None}
 
     def at(self, index: NDArray[Any]) -> Picks:
-        """Return the picks at `index`, which may also be a mask."""
+        """Return the picks at `index`, an array of positions or a boolean mask."""
         return Picks(**{name: value[index] for name, value in self.columns().items()})
 
     def above(self, threshold: float) -> Picks:
@@ -61,22 +63,51 @@ class Picks:
         return self.at(self.score >= threshold)
 
     def inside(self, x0_px: float, y0_px: float, x1_px: float, y1_px: float) -> Picks:
-        """Return the picks in a rectangle or on its rim."""
+        """Return the picks in a rectangle or on its edge.
+
+        Parameters
+        ----------
+        x0_px, y0_px : float
+            Corner of the smallest coordinates.
+        x1_px, y1_px : float
+            Corner of the largest coordinates.
+        """
         return self.at(
             (self.x_px >= x0_px) & (self.y_px >= y0_px) & (self.x_px <= x1_px) & (self.y_px <= y1_px)
         )
 
 
-def apart(x_px: NDArray[np.float64], y_px: NDArray[np.float64], min_distance_px: float) -> NDArray[np.bool_]:
-    """Return which points survive when each, in the order given, removes the later ones too near to it."""
-    xy_px = np.stack([x_px, y_px], axis=1)
-    alive = np.ones(len(xy_px), np.bool_)
-    if len(xy_px) == 0:
+def concatenate(parts: Sequence[Picks]) -> Picks:
+    """Return the picks of all parts in the order given, with the columns of the first part."""
+    columns = [part.columns() for part in parts]
+    return Picks(**{name: np.concatenate([part[name] for part in columns]) for name in columns[0]})
+
+
+def apart(x: FloatArray, y: FloatArray, min_distance: float | FloatArray) -> Mask:
+    """Return which points remain when each one, in the order given, removes later points too close to it.
+
+    Parameters
+    ----------
+    x, y : NDArray[np.float64]
+        ``(n,)`` coordinates, in the unit of `min_distance`.
+    min_distance : float or NDArray[np.float64]
+        Distance up to which two points are too close, or ``(n,)`` that of each point: the larger one of a
+        pair counts.
+    """
+    from scipy.spatial import cKDTree
+
+    xy = np.stack([x, y], axis=1)
+    alive = np.ones(len(xy), np.bool_)
+    if len(xy) == 0:
         return alive
-    neighbours = cKDTree(xy_px)
-    for first, near in enumerate(neighbours.query_ball_tree(neighbours, min_distance_px)):
+    tree = cKDTree(xy)
+    for first, near in enumerate(tree.query_ball_tree(tree, np.max(min_distance))):
         if alive[first]:
-            alive[[other for other in near if other > first]] = False
+            later = np.array([index for index in near if index > first], np.int64)
+            if isinstance(min_distance, np.ndarray):
+                distance = np.linalg.norm(xy[later] - xy[first], axis=1)
+                later = later[distance <= np.maximum(min_distance[later], min_distance[first])]
+            alive[later] = False
     return alive
 
 
@@ -86,7 +117,7 @@ def instance_centres(instances: NDArray[np.generic]) -> Picks:
     Parameters
     ----------
     instances : NDArray[np.generic]
-        ``(y, x)``: 0 background, else the number of the particle.
+        ``(y, x)`` labels: 0 for background, otherwise the number of the particle.
     """
     rows, columns = np.nonzero(instances)
     _, number, count = np.unique(instances[rows, columns], return_inverse=True, return_counts=True)

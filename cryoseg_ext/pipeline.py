@@ -16,7 +16,7 @@ from cryoseg_ext.image.areas import AreaShares, measure_areas
 from cryoseg_ext.image.repair import RepairedMicrograph, repair
 from cryoseg_ext.image.scale import WorkingMicrograph, to_working_scale
 from cryoseg_ext.model.checkpoint import Model
-from cryoseg_ext.model.inference import VIEWS, View, run_network
+from cryoseg_ext.model.inference import VIEWS, NetworkOutput, View, run_network
 from cryoseg_ext.options.crf import CrfChoice, CrfOptions, chosen_crf
 from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.picks import Picks
@@ -34,6 +34,8 @@ class PickedMicrograph:
         The normalised micrograph at the working scale; of a mixture of sizes, at that of a middle one.
     probability : NDArray[np.float32]
         ``(y, x)`` probability of particle at the working scale, after the CRF.
+    particle_logit : NDArray[np.float32]
+        ``(y, x)`` log odds of particle at the working scale, before the CRF.
     contaminated : NDArray[np.bool_]
         ``(y, x)`` where a contaminant is more likely than not, at the working scale.
     """
@@ -41,6 +43,7 @@ class PickedMicrograph:
     candidates: Picks
     working: WorkingMicrograph
     probability: NDArray[np.float32]
+    particle_logit: NDArray[np.float32]
     contaminated: NDArray[np.bool_]
 
     @property
@@ -81,7 +84,15 @@ def pick_micrograph(
 def pick_repaired(
     repaired: RepairedMicrograph, pixel_size_A: float, model: Model, options: PickingOptions
 ) -> PickedMicrograph:
-    """Pick the particles of a repaired micrograph, its contrast repaired too; see `pick_micrograph`."""
+    """Pick the particles of a repaired micrograph.
+
+    Parameters
+    ----------
+    repaired : RepairedMicrograph
+        The micrograph, its contrast repaired too.
+    pixel_size_A, model, options
+        As in `pick_micrograph`.
+    """
     diameters_A = options.diameters_A
     picked = [_pick_at(one_A, repaired, pixel_size_A, model, options) for one_A in diameters_A]
     if len(picked) == 1:
@@ -100,9 +111,10 @@ def _pick_at(
 ) -> PickedMicrograph:
     """Pick the particles of about one size."""
     working = to_working_scale(repaired, pixel_size_A, diameter_A)
-    maps = maps_of(working, model, options.crf)
+    output = run_network(working.image, model)
+    maps = refined_maps(output, working, model, options.crf)
     picks = extract(maps, working, diameter_A, calibration_of(model, options.crf), options.extraction)
-    return PickedMicrograph(picks, working, maps.particle, maps.contaminant >= 0.5)
+    return PickedMicrograph(picks, working, maps.particle, output.particle_logit, maps.contaminant >= 0.5)
 
 
 def calibration_of(model: Model, crf: CrfChoice | CrfOptions | None = CrfChoice()) -> Calibration:
@@ -118,8 +130,37 @@ def maps_of(
     crf: CrfChoice | CrfOptions | None = CrfChoice(),
     views: tuple[View, ...] = VIEWS,
 ) -> Maps:
-    """Return what the network and the CRF say of a micrograph, from which picks are extracted."""
-    output = run_network(working.image, model, views)
+    """Return the maps that picks are extracted from: what the network predicts, refined by the CRF.
+
+    Parameters
+    ----------
+    working : WorkingMicrograph
+        The micrograph at the working scale.
+    model : Model
+        Network and CRF.
+    crf : CrfChoice, CrfOptions or None
+        Changes of the model's CRF, another one, or none.
+    views : tuple of View
+        How the network looks at the micrograph.
+    """
+    return refined_maps(run_network(working.image, model, views), working, model, crf)
+
+
+def refined_maps(
+    output: NetworkOutput,
+    working: WorkingMicrograph,
+    model: Model,
+    crf: CrfChoice | CrfOptions | None = CrfChoice(),
+) -> Maps:
+    """Return the maps of the network after the CRF.
+
+    Parameters
+    ----------
+    output : NetworkOutput
+        What the network predicts.
+    working, model, crf
+        As in `maps_of`.
+    """
     refined = refine_maps(
         output.particle_logit,
         output.centre,

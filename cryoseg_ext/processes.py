@@ -1,4 +1,4 @@
-"""Threads and memory of this process, and work spread over others that Ctrl-C does not tear down."""
+"""Threads and memory of this process, and work in other processes that ends in order after Ctrl-C."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
-"""Parameters of glibc's `mallopt`."""
+"""Numbers of two parameters of glibc's `mallopt`."""
 
 
 def use_threads(n: int) -> None:
-    """Let torch compute on `n` threads, and this process keep the memory that it frees.
+    """Let torch compute on `n` threads, and let this process keep the memory that it frees.
 
-    Without that glibc gives every large array back to the system, which has to clear the pages of the next
-    one: a quarter of the time of a network over a micrograph.
+    By default glibc returns every large array to the system, which then clears the pages of the next one: a
+    large part of the time of inference.
     """
     import torch
 
@@ -32,16 +32,16 @@ def use_threads(n: int) -> None:
 
 
 def in_processes(function: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Iterator[Result]:
-    """Yield ``function(item)`` for each item, in the order in which they are ready.
+    """Yield ``function(item)`` for each item, in the order in which the results are ready.
 
     Parameters
     ----------
     function : callable
-        Can be pickled, as a function of a module or a partial of one.
+        Function of one item that can be pickled, such as a function of a module or a partial of one.
     items : Sequence
-        What it is called with, one by one.
+        Arguments of the calls.
     workers : int
-        Processes; with 1, all is done in this one.
+        Number of processes; with 1 everything runs in this one.
     """
     if workers == 1 or len(items) < 2:
         yield from map(function, items)
@@ -56,7 +56,7 @@ def in_processes(function: Callable[[Item], Result], items: Sequence[Item], work
 
 
 def _start() -> None:
-    # Ctrl-C reaches every process: the workers finish what they are at, and the main one starts nothing new.
-    # This stands before any long import, and is the reason for a module without one.
+    # Ctrl-C reaches every process: the workers finish their item, and the main process starts nothing new.
+    # A worker must get here before any long import, so this module has none at its top.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     use_threads(1)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
-from cryoseg_ext.errors import CryosegError
-from relion_wrapper.arguments import help_text, output_directory, parse_arguments
-from relion_wrapper.job import FAILURE_CODE, relion_job
+from relion_wrapper.command import PICK, main_of, parse_picking
+from relion_wrapper.job import RelionJob
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -15,7 +13,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     Parameters
     ----------
-    argv : Sequence[str], optional
+    argv : Sequence of str, optional
         The arguments without the program's name; those of the process when not given.
 
     Raises
@@ -23,18 +21,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     SystemExit
         With RELION's exit code, when the job did not succeed.
     """
-    argv = sys.argv[1:] if argv is None else argv
-    if not argv or "--help" in argv or "-h" in argv:
-        sys.stdout.write(help_text())
-        return
-    try:
-        directory = output_directory(argv)
-    except CryosegError as error:
-        sys.stderr.write(f"cryoseg-relion: {error}\n")
-        raise SystemExit(FAILURE_CODE) from None
-    with relion_job(directory) as job:
-        arguments = parse_arguments(argv)
-        # Imported inside the job: whatever fails here must leave its exit file, and --help stays quick.
-        from relion_wrapper.run import run
+    main_of(PICK, _run, argv)
 
-        run(arguments, job)
+
+def _run(argv: Sequence[str], job: RelionJob) -> None:
+    arguments = parse_picking(argv)
+    # Imported inside the job: whatever fails here must leave its exit file, and --help stays quick.
+    from relion_wrapper.run import run
+
+    run(arguments, job)

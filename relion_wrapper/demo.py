@@ -9,11 +9,10 @@ from pathlib import Path
 
 import click
 import numpy as np
-import pandas as pd
-import starfile
 
 from cryoseg_ext.evaluation import score_picks
-from cryoseg_ext.picks import Picks
+from cryoseg_ext.evaluation.matching import MATCH_DIAMETERS
+from cryoseg_ext.formats.reading import read_picks
 from cryoseg_ext.simulation.session import SessionOptions
 from cryoseg_ext.simulation.session_files import write_session
 
@@ -40,19 +39,6 @@ def make_project(folder: Path) -> Truth:
     }
 
 
-def read_picks(path: Path) -> Picks:
-    """Return the picks of a RELION coordinate file."""
-    table = starfile.read(path, always_dict=False)
-    if not isinstance(table, pd.DataFrame) or table.empty:
-        return Picks(*np.zeros((3, 0)))
-    x, y, score = (
-        table[f"rln{column}"].to_numpy(float)
-        for column in ("CoordinateX", "CoordinateY", "AutopickFigureOfMerit")
-    )
-    order = np.argsort(-score, kind="stable")
-    return Picks(x[order], y[order], score[order])
-
-
 def main() -> int:
     """Make the project in the folder given, run ``cryoseg-relion`` in it and print how well it picked."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "demo").resolve()
@@ -63,27 +49,20 @@ def main() -> int:
         shutil.rmtree(folder)
     click.echo(f"Simulating {N_MICROGRAPHS} micrographs of {SHAPE[1]} x {SHAPE[0]} px in {folder} ...")
     truth = make_project(folder)
-    arguments = [
-        "--in_mics",
-        "micrographs.star",
-        "--o",
-        JOB,
-        "--particle_diameter",
-        f"{DIAMETER_A:g}",
-        "--j",
-        "2",
-    ]
+    arguments = ["--in_mics", "micrographs.star", "--o", JOB]
+    arguments += ["--particle_diameter", f"{DIAMETER_A:g}", "--j", "2"]
     click.echo("Running: cryoseg-relion " + " ".join(arguments))
     command = [sys.executable, "-m", "relion_wrapper", *arguments]
     if (status := subprocess.run(command, cwd=folder, check=False).returncode) != 0:
         return status
-    picked = [
-        (xy, read_picks(folder / JOB / name.replace(".mrc", "_autopick.star"))) for name, xy in truth.items()
-    ]
-    scores = score_picks(picked, 0.3 * DIAMETER_A / PIXEL_SIZE_A)
+    picks = read_picks(folder / JOB / "autopick.star")
+    scores = score_picks(
+        [(xy, picks[name]) for name, xy in truth.items()], MATCH_DIAMETERS * DIAMETER_A / PIXEL_SIZE_A
+    )
     click.echo(
         f"\nAgainst the truth: {scores.n_truth} particles, {scores.n_picks} picks, "
-        f"precision {scores.precision:.3f}, recall {scores.recall:.3f} (centres within 0.3 of the diameter)"
+        f"precision {scores.precision:.3f}, recall {scores.recall:.3f} "
+        f"(centres within {MATCH_DIAMETERS} of the diameter)"
     )
     click.echo(f"Overlays and histograms: {folder / JOB / 'logfile.pdf'}")
     click.echo(f"Picks for RELION:        {folder / JOB / 'autopick.star'}")

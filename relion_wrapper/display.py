@@ -7,29 +7,28 @@ size; these commands say it all. The flags are those of 3.1.3, and 4.0 and 5.0 k
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
 
-from relion_wrapper.outputs import JobResult
-from relion_wrapper.paths import PICK_NAME
+from cryoseg_ext.job.result import JobResult
+from relion_wrapper.host import RelionHost
+from relion_wrapper.outputs import PICK_NAME
 
 _PARTICLE_ON_SCREEN_PX = 25
 _LOWPASS_PER_DIAMETER = 0.1
 
 
-def display_commands(job_directory: Path, result: JobResult) -> list[str]:
-    """Return the commands that show all micrographs, per pixel size, and the first one with its picks.
+def display_commands(host: RelionHost, result: JobResult) -> list[str]:
+    """Return the commands that show all micrographs, and the first one with its picks.
 
     Parameters
     ----------
-    job_directory : Path
-        The picking job's folder.
+    host : RelionHost
+        The picking job.
     result : JobResult
         What was picked.
     """
-    first = result.planned[0]
-    diameter_A = result.options.particle_diameter_A
-    pixel_size_A = first.pixel_size_A
-    folder = f"{job_directory.as_posix()}/"
+    name, first = next(iter(result.finished.items()))
+    diameter_A, pixel_size_A = result.options.particle_diameter_A, first.pixel_size_A
+    folder = f"{host.directory.as_posix()}/"
     shown = [
         *("--scale", f"{min(1.0, _PARTICLE_ON_SCREEN_PX * pixel_size_A / diameter_A):.2g}"),
         *("--lowpass", f"{diameter_A * _LOWPASS_PER_DIAMETER:.3g}"),
@@ -37,12 +36,13 @@ def display_commands(job_directory: Path, result: JobResult) -> list[str]:
         # From blue, surely a particle, to red, hardly one.
         *("--color_label", "rlnAutopickFigureOfMerit", "--blue", "1", "--red", f"{result.threshold:g}"),
     ]
-    everything = [
+    all_of_them = [
         *("relion_manualpick", "--i", f"{folder}micrographs.star", "--odir", folder, "--pickname", PICK_NAME),
         *("--particle_diameter", f"{diameter_A:g}", *shown),
     ]
-    one = [
-        *("relion_display", "--pick", "--i", first.name, "--coords", first.files.coordinates.as_posix()),
+    coordinates = host.coordinates(name, PICK_NAME).as_posix()
+    first_one = [
+        *("relion_display", "--pick", "--i", name, "--coords", coordinates),
         *("--particle_radius", f"{diameter_A / pixel_size_A / 2:.0f}", *shown),
     ]
-    return [shlex.join(everything), shlex.join(one)]
+    return [shlex.join(all_of_them), shlex.join(first_one)]

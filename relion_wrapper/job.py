@@ -82,11 +82,11 @@ def relion_job(directory: Path) -> Iterator[RelionJob]:
     try:
         yield RelionJob(directory)
     except (JobAborted, KeyboardInterrupt):
-        _tell("the job was aborted; what is finished is kept, Continue goes on from there")
+        warn("the job was aborted; what is finished is kept, Continue goes on from there")
         _finish(directory, ABORTED_FILE)
         raise SystemExit(ABORTED_CODE) from None
     except BaseException as error:
-        _tell(_explain(error))
+        warn(_explain(error))
         _finish(directory, FAILURE_FILE)
         raise SystemExit(FAILURE_CODE) from None
     else:
@@ -100,7 +100,7 @@ def _open_directory(directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         _remove_exit_files(directory)
     except OSError as error:
-        _tell(f"the job folder {directory} cannot be written ({error.strerror}): give another --o")
+        warn(f"the job folder {directory} cannot be written ({error.strerror}): give another --o")
         raise SystemExit(FAILURE_CODE) from None
 
 
@@ -129,12 +129,19 @@ def _explain(error: BaseException) -> str:
         return "the job was stopped by SIGTERM (a queue's time limit?): press Continue to go on from there"
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror or error}; mend this and press Continue"
+        return f"{where}{error.strerror or error}; correct this and press Continue"
     if isinstance(error, MemoryError):
         return "the memory is not enough: give the job more memory, or run fewer jobs at a time"
     return f"an error in cryoseg itself, please report it:\n{''.join(traceback.format_exception(error))}"
 
 
-def _tell(sentence: str) -> None:
+def say(line: str) -> None:
+    """Write a line to standard output, which RELION keeps in ``run.out``."""
+    sys.stdout.write(f" {line}\n")
+    sys.stdout.flush()
+
+
+def warn(sentence: str) -> None:
+    """Write a sentence to standard error, which RELION keeps in ``run.err``."""
     sys.stderr.write(f"cryoseg-relion: {sentence}\n")
     sys.stderr.flush()

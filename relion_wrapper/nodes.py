@@ -44,7 +44,7 @@ _NODE_TYPES: dict[RelionVersion, dict[str, str | int]] = {
 
 
 def detect_relion_version(job_directory: Path) -> RelionVersion:
-    """Tell which RELION made the job folder, from the ``job.star`` it wrote before it started the job.
+    """Return which RELION made the job folder, from the ``job.star`` it wrote before it started the job.
 
     A folder without one (a run from the command line) is taken for the newest RELION.
     """
@@ -65,7 +65,14 @@ def write_output_nodes(
 ) -> None:
     """Write ``RELION_OUTPUT_NODES.star``, which RELION reads when the job has succeeded.
 
-    The nodes are those of a picking job, or only the files called `names`.
+    Parameters
+    ----------
+    job_directory : Path
+        The folder of the job.
+    version : RelionVersion
+        The RELION that reads it.
+    names : container of str, optional
+        The files that are nodes; all of those of a picking job by default.
     """
     column = "_rlnPipeLineNodeType" if version is RelionVersion.V3_1 else "_rlnPipeLineNodeTypeLabel"
     rows = "".join(

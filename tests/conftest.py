@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.engine import Engine
 
 os.environ["MPLBACKEND"] = "Agg"
 
@@ -19,6 +25,14 @@ PROGRAMS = {
     "relion": ("relion_pipeliner", "relion_preprocess", "relion_star_handler"),
     "chromium": ("chromium", "chromedriver"),
 }
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """Put an engine that finds dark blobs in the place of the network."""
+    from tests.engine import replace_network
+
+    return replace_network(tmp_path / "model.safetensors", monkeypatch)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -1,39 +1,60 @@
-"""Options that mean the same in several commands."""
+"""Options that mean the same in several commands; those of the table are made from it."""
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
+from typing import Any
 
 import click
 
-POSITIVE = click.FloatRange(min=0, min_open=True)
+from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.options.commands import Command, table_option
+from cryoseg_ext.options.kinds import LENGTH
 
 out_option = click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to."
+    "--out",
+    "--o",
+    "out",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder to write to.",
 )
-pixel_size_option = click.option(
-    "--pixel_size", type=POSITIVE, metavar="Å/px", help="Pixel size; default: from the list or the files."
+diameter_option = click.option(
+    "--particle_diameter", type=LENGTH, metavar="Å", help="Longest extent of the particle."
 )
-threshold_option = click.option(
-    "--threshold", type=click.FloatRange(0, 1), metavar="P", help="Lowest score; default: the model's own."
-)
-invert_option = click.option(
-    "--invert", is_flag=True, help="Protein is bright on these micrographs: invert their contrast."
-)
-model_option = click.option(
-    "--model", type=click.Path(path_type=Path), help="Model file; default: the one in the package."
-)
-architecture_option = click.option(
-    "--architecture",
-    metavar="MODULE:CLASS",
-    help="Your own network class, for a --model that was trained with it.",
-)
-threads_option = click.option(
-    "--j", "threads", type=click.IntRange(min=1), default=1, help="Processor threads."
-)
-device_option = click.option(
-    "--device", default="cpu", show_default=True, help="Torch device: cpu, cuda, cuda:1 ..."
-)
-workers_option = click.option(
-    "--workers", default=1, show_default=True, help="Processes that prepare fields beside it."
-)
+pixel_size_option = table_option("pixel_size")
+invert_option = table_option("invert")
+threads_option = table_option("j", "threads")
+device_option = table_option("device")
+workers_option = click.option("--workers", default=1, help="Processes that prepare fields beside it.")
+
+
+def micrograph_inputs(command: Command) -> Command:
+    """Add MICROGRAPHS, ``--in_mics``, which means the same, and ``--image_slot``.
+
+    The command gets them as `sources` and `image_slot`.
+    """
+
+    @click.argument("micrographs", nargs=-1)
+    @click.option(
+        "--in_mics",
+        multiple=True,
+        metavar="STAR|CSG|DIR|PATTERN",
+        help="The same as MICROGRAPHS; repeatable.",
+    )
+    @click.option(
+        "--image_slot",
+        default="micrograph_blob",
+        metavar="SLOT",
+        help="CryoSPARC only: the image of each exposure to pick, such as micrograph_blob_denoised.",
+    )
+    @functools.wraps(command)
+    def packed(*args: Any, micrographs: tuple[str, ...], in_mics: tuple[str, ...], **kwargs: Any) -> Any:
+        if not (sources := (*micrographs, *in_mics)):
+            raise CryosegError(
+                "no micrographs are given: name files, patterns, a folder or a list as MICROGRAPHS"
+            )
+        return command(*args, sources=sources, **kwargs)
+
+    return packed

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cryoseg_ext.cli.common_options import POSITIVE
+from cryoseg_ext.cli.common_options import diameter_option
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.options.kinds import LEAST_ZERO, PIXEL_SIZE, SCORE, Number
 
 if TYPE_CHECKING:
     from cryoseg_ext.evaluation.matching import Matching
-    from cryoseg_ext.evaluation.picks import FixedScores
+    from cryoseg_ext.evaluation.pairs import PickPairs
     from cryoseg_ext.evaluation.summary import PickSummary, PixelSummary
+
+_DISTANCE = Number("X", "a positive distance in diameters", above=True)
+_DIAMETER = Number("PX", "a positive length in pixels", above=True)
 
 
 class ValuesAfterOption(click.Command):
@@ -33,31 +35,63 @@ class ValuesAfterOption(click.Command):
         return super().parse_args(ctx, expanded)
 
 
+@dataclass(frozen=True)
+class _Options:
+    """The values of the options of `evaluate`."""
+
+    truth: str
+    picks: Path | None
+    masks: str | None
+    particle_diameter: float | None
+    diameter: float | None
+    pixel_size: float | None
+    match: tuple[float, ...]
+    threshold: float | None
+    matching: Matching
+    inside: tuple[float, float, float, float] | None
+    ignore_extra: bool
+    per_micrograph: bool
+    boundary_tolerance: float
+    json_file: Path | None
+    pdf: Path | None
+
+
 @click.command(cls=ValuesAfterOption)
 @click.option(
     "--truth",
     required=True,
     metavar="FILE|FOLDER",
-    help="True centres: STAR, .cs, .csg, CSV, or masks with numbered particles (labels.star, or a folder "
-    "with NAME_instances.mrc). For --masks: labels.star or a folder with NAME_labels.mrc.",
+    help="True centres: picks in any format that cryoseg reads, or masks with numbered particles "
+    "(labels.star, or a folder with NAME_instances.mrc). For --masks: labels.star or a folder with "
+    "NAME_labels.mrc.",
 )
 @click.option("--picks", type=click.Path(path_type=Path), help="Picks, in any format that cryoseg reads.")
 @click.option("--masks", metavar="FOLDER|PATTERN", help="Masks of `cryoseg segment`, or labels.star.")
-@click.option("--diameter", type=POSITIVE, metavar="PX", help="Of the particle, in pixels of --truth.")
+@diameter_option
+@click.option(
+    "--pixel_size",
+    type=PIXEL_SIZE,
+    metavar="Å/px",
+    help="Pixel size of --truth. Default: what its file says, else that of --picks.",
+)
+@click.option(
+    "--diameter",
+    type=_DIAMETER,
+    metavar="PX",
+    help="In place of --particle_diameter: the diameter in pixels of --truth.",
+)
 @click.option(
     "--match",
-    type=POSITIVE,
+    type=_DISTANCE,
     multiple=True,
     default=(0.3, 0.5),
-    show_default=True,
     help="Largest distance of pick and particle, in diameters; several after one another.",
 )
-@click.option("--threshold", type=float, help="Count only picks of this score or more; the curves use all.")
+@click.option("--threshold", type=SCORE, help="Count only picks of this score or more; the curves use all.")
 @click.option(
     "--matching",
     type=click.Choice(["hungarian", "greedy"]),
     default="hungarian",
-    show_default=True,
     help="hungarian: most pairs, whatever the scores; greedy: best pick first, each takes the nearest.",
 )
 @click.option(
@@ -66,37 +100,19 @@ class ValuesAfterOption(click.Command):
     metavar="X0 Y0 X1 Y1",
     help="Only particles and picks in this rectangle, pixels of --truth.",
 )
+@click.option("--ignore_extra", is_flag=True, help="Ignore picks on micrographs without truth.")
+@click.option("--per_micrograph", is_flag=True, help="Print a line per micrograph too.")
 @click.option(
-    "--ignore-extra", "--ignore_extra", is_flag=True, help="Ignore picks on micrographs without truth."
-)
-@click.option("--per-micrograph", "--per_micrograph", is_flag=True, help="Print a line per micrograph too.")
-@click.option(
-    "--boundary-tolerance",
     "--boundary_tolerance",
-    type=click.FloatRange(min=0),
+    type=LEAST_ZERO,
     default=2.0,
-    show_default=True,
     metavar="PX",
     help="How far apart two boundaries may be, in pixels of the smaller of two masks.",
 )
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write a JSON.")
 @click.option("--pdf", type=click.Path(dir_okay=False, path_type=Path), help="Write curves and a table.")
-def evaluate(
-    truth: str,
-    picks: Path | None,
-    masks: str | None,
-    diameter: float | None,
-    match: tuple[float, ...],
-    threshold: float | None,
-    matching: Matching,
-    inside: tuple[float, float, float, float] | None,
-    ignore_extra: bool,
-    per_micrograph: bool,
-    boundary_tolerance: float,
-    json_file: Path | None,
-    pdf: Path | None,
-) -> None:
-    """Compare picks (--picks, --diameter) or masks (--masks) with the truth.
+def evaluate(**values: Any) -> None:
+    """Compare picks (--picks, --particle_diameter) or masks (--masks) with the truth.
 
     Counts are summed over micrographs. A micrograph with truth but without picks has zero picks. Curves,
     average precision, best F1 and calibration take the best pick first, each the nearest free particle. The
@@ -107,121 +123,66 @@ def evaluate(
     Masks of two sizes are compared on the pixels of the smaller one. Where no mask says contaminant (2),
     contaminants in the truth count as background (0).
     """
-    report: dict[str, Any] = {}
-    summaries: dict[str, PickSummary] = {}
-    pixels: PixelSummary | None = None
-    if picks:
-        if diameter is None:
-            raise CryosegError("--diameter is missing: give the particle diameter in pixels of --truth")
-        from cryoseg_ext.evaluation.pairs import read_pairs
-        from cryoseg_ext.evaluation.summary import summarise_picks
-
-        micrographs, scored = read_pairs(Path(truth), picks, inside, ignore_extra=ignore_extra)
-        if threshold is not None and not scored:
-            raise CryosegError(f"{picks} has no scores: leave out --threshold")
-        for fraction in match:
-            one = summarise_picks(micrographs, fraction * diameter, threshold, matching, scored=scored)
-            report[f"{fraction:g}"] = pick_report(one)
-            summaries[f"{fraction:g} x diameter = {one.radius_px:.1f} px"] = one
-            for line in _lines(fraction, one, threshold, matching, each=per_micrograph):
-                click.echo(line)
-    if masks:
-        from cryoseg_ext.evaluation.pairs import MaskPairs
-        from cryoseg_ext.evaluation.summary import summarise_pixels
-        from cryoseg_ext.report.evaluation import pixel_lines
-
-        pairs = MaskPairs(truth, masks, ignore_extra=ignore_extra)
-        pixels = summarise_pixels(pairs, pairs.n_classes, boundary_tolerance)
-        report["pixels"] = _without_nan(asdict(pixels))
-
-        click.echo(f"pixels of {pixels.n_micrographs} micrographs: accuracy {pixels.accuracy:.4f}")
-        for row in pixel_lines(pixels):
-            click.echo("  " + row[0].ljust(12) + "".join(cell.rjust(12) for cell in row[1:]))
-    if not report:
-        raise CryosegError("there is nothing to compare: give --picks with --diameter, or --masks")
-    _write(report, summaries, pixels, json_file, pdf)
-
-
-def pick_report(one: PickSummary) -> dict[str, Any]:
-    """Return what JSON says about picks: the keys of the usual scorer, and more."""
-    report: dict[str, Any] = {"fixed": asdict(one.fixed)}
-    if one.curve and one.at_best:
-        curve, best = one.curve, one.curve.best
-        report |= {
-            "best_threshold": float(curve.threshold[best]),
-            "best_f1": float(curve.f1[best]),
-            "best_precision": float(curve.precision[best]),
-            "best_recall": float(curve.recall[best]),
-            "average_precision": curve.average_precision,
-            "max_recall": float(curve.recall[-1]),
-            "f1_at_best": asdict(one.at_best),
-        }
-    more: dict[str, Any] = {"count_error": one.fixed.count_error, "confidence_95": one.intervals}
-    if one.calibration:
-        bins = {name: values.tolist() for name, values in asdict(one.calibration).items()}
-        more["calibration"] = bins | {"expected_error": one.calibration.expected_calibration_error}
-    more["micrographs"] = {name: asdict(each) for name, each in one.micrographs.items()}
-    # The usual keys stay as the scorer writes them.
-    return {**report, **_without_nan(more)}
-
-
-def _without_nan(value: Any) -> Any:
-    """Return null for what is not a number, which JSON does not have."""
-    if isinstance(value, Mapping):
-        return {name: _without_nan(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(one) for one in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def _lines(
-    fraction: float, one: PickSummary, threshold: float | None, matching: Matching, *, each: bool
-) -> Iterator[str]:
-    yield (
-        f"match distance {fraction:g} x diameter = {one.radius_px:.1f} px, {len(one.micrographs)} "
-        f"micrographs, {matching} matching"
-    )
-    if each:
-        yield from (_line(name, scores) for name, scores in one.micrographs.items())
-    yield _line("all picks" if threshold is None else f"score >= {threshold:g}", one.fixed)
-    if one.curve and one.at_best:
-        curve, best = one.curve, one.curve.best
-        yield (
-            f"  best F1 {curve.f1[best]:.4f} at score >= {curve.threshold[best]:.4g}  precision "
-            f"{curve.precision[best]:.4f} recall {curve.recall[best]:.4f}  "
-            f"(greedy; {matching} there: F1 {one.at_best.f1:.4f})"
-        )
-        yield (
-            f"  average precision {curve.average_precision:.4f}  "
-            f"highest recall reached {curve.recall[-1]:.4f}"
-        )
-    if one.calibration:
-        yield f"  calibration error {one.calibration.expected_calibration_error:.4f}"
-    if one.intervals:
-        words = (f"{name} {low:.3f} to {high:.3f}" for name, (low, high) in one.intervals.items())
-        yield "  95 % of draws of the micrographs: " + ", ".join(words)
-
-
-def _line(name: str, scores: FixedScores) -> str:
-    return (
-        f"  {name:16s} truth {scores.truth} picks {scores.picks} TP {scores.tp}  precision "
-        f"{scores.precision:.4f} recall {scores.recall:.4f} F1 {scores.f1:.4f}  median distance "
-        f"{scores.median_distance:.1f} px  count error {scores.count_error:+.3f}"
-    )
-
-
-def _write(
-    report: Mapping[str, Any],
-    picks: Mapping[str, PickSummary],
-    pixels: PixelSummary | None,
-    json_file: Path | None,
-    pdf: Path | None,
-) -> None:
     from cryoseg_ext.files import replace_text
     from cryoseg_ext.report.evaluation import write_evaluation_report
+    from cryoseg_ext.report.scores import pick_report, pixel_report
 
-    if json_file:
-        replace_text(json_file, json.dumps(report, indent=1) + "\n")
-    if pdf:
-        write_evaluation_report(pdf, picks, pixels)
-        click.echo(f"Curves and tables: {pdf}")
+    options = _Options(**values)
+    if not options.picks and not options.masks:
+        raise CryosegError("there is nothing to compare: give --picks with --particle_diameter, or --masks")
+    summaries = _compare_picks(options, options.picks) if options.picks else {}
+    report = {f"{fraction:g}": pick_report(summary) for fraction, summary in summaries.items()}
+    pixels = _compare_masks(options, options.masks) if options.masks else None
+    if pixels:
+        report["pixels"] = pixel_report(pixels)
+    if options.json_file:
+        replace_text(options.json_file, json.dumps(report, indent=1) + "\n")
+    if options.pdf:
+        titled = {f"{at:g} x diameter = {one.radius_px:.1f} px": one for at, one in summaries.items()}
+        write_evaluation_report(options.pdf, titled, pixels)
+        click.echo(f"Curves and tables: {options.pdf}")
+
+
+def _compare_picks(options: _Options, picks: Path) -> dict[float, PickSummary]:
+    """Return the scores of picks by the match distance in diameters, and show them."""
+    from cryoseg_ext.evaluation.pairs import read_pairs
+    from cryoseg_ext.evaluation.summary import summarise_picks
+    from cryoseg_ext.report.scores import pick_lines
+
+    if (options.diameter is None) == (options.particle_diameter is None):
+        raise CryosegError("give either --particle_diameter in Å or --diameter in pixels of --truth")
+    pairs = read_pairs(Path(options.truth), picks, options.inside, ignore_extra=options.ignore_extra)
+    if options.threshold is not None and not pairs.scored:
+        raise CryosegError(f"{picks} has no scores: leave out --threshold")
+    diameter_px = _diameter_px(options, pairs)
+    summaries: dict[float, PickSummary] = {}
+    for fraction in options.match:
+        summaries[fraction] = summary = summarise_picks(
+            pairs.by_name, fraction * diameter_px, options.threshold, options.matching, scored=pairs.scored
+        )
+        for line in pick_lines(
+            fraction, summary, options.threshold, options.matching, each=options.per_micrograph
+        ):
+            click.echo(line)
+    return summaries
+
+
+def _diameter_px(options: _Options, pairs: PickPairs) -> float:
+    if options.particle_diameter is None:
+        assert options.diameter is not None
+        return options.diameter
+    return pairs.to_px(options.particle_diameter, options.pixel_size)
+
+
+def _compare_masks(options: _Options, masks: str) -> PixelSummary:
+    """Return the scores of masks, and show them."""
+    from cryoseg_ext.evaluation.pairs import MaskPairs
+    from cryoseg_ext.evaluation.summary import summarise_pixels
+    from cryoseg_ext.report.evaluation import pixel_lines
+
+    pairs = MaskPairs(options.truth, masks, ignore_extra=options.ignore_extra)
+    pixels = summarise_pixels(pairs, pairs.n_classes, options.boundary_tolerance)
+    click.echo(f"pixels of {pixels.n_micrographs} micrographs: accuracy {pixels.accuracy:.4f}")
+    for row in pixel_lines(pixels):
+        click.echo("  " + row[0].ljust(12) + "".join(cell.rjust(12) for cell in row[1:]))
+    return pixels

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cryoseg_ext.cli.common_options import POSITIVE, out_option, threads_option
+from cryoseg_ext.cli.common_options import out_option, pixel_size_option, threads_option
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.options.kinds import LEAST_ZERO, LENGTH
+from cryoseg_ext.words import counted
 
 if TYPE_CHECKING:
     from cryoseg_ext.labels.batch import LabelTask
@@ -44,34 +46,31 @@ def _threshold(
 )
 @click.option(
     "--in_mics",
-    metavar="STAR|PATTERN",
-    help="The micrographs, a STAR file or '*.mrc', where they are not found by the names in the particles.",
+    metavar="STAR|CSG|DIR|PATTERN",
+    help="The micrographs, where they are not found by the names in the particles.",
 )
 @out_option
 @click.option(
-    "--particle_diameter", type=POSITIVE, metavar="Å", help="Longest extent; default: measured in the map."
+    "--particle_diameter", type=LENGTH, metavar="Å", help="Longest extent; default: measured in the map."
 )
-@click.option(
-    "--pixel_size", type=POSITIVE, metavar="Å/px", help="Of the micrographs; default: from the files."
-)
+@pixel_size_option
 @click.option(
     "--threshold",
     callback=_threshold,
     metavar="auto|li|otsu|VALUE",
     default="auto",
-    show_default=True,
     help="Of the projected density: a VALUE is a fraction of its median inside particles; auto is 0.3.",
 )
 @click.option(
     "--min_object",
-    type=click.FloatRange(min=0),
+    type=LEAST_ZERO,
     default=0.0,
     metavar="Å²",
     help="Remove smaller objects; below 1: as a fraction of the disc of the diameter.",
 )
 @click.option(
     "--closing",
-    type=click.FloatRange(min=0),
+    type=LEAST_ZERO,
     default=0.0,
     metavar="Å",
     help="Close gaps and holes up to twice this.",
@@ -80,25 +79,10 @@ def _threshold(
     "--shape",
     type=click.Choice(["disc", "soft"]),
     default="disc",
-    show_default=True,
     help="With --in_coords.",
 )
 @threads_option
-def labels(
-    in_parts: Path | None,
-    in_map: Path | None,
-    in_mask: Path | None,
-    in_coords: Path | None,
-    in_mics: str | None,
-    out: Path,
-    particle_diameter: float | None,
-    pixel_size: float | None,
-    threshold: Any,
-    min_object: float,
-    closing: float,
-    shape: str,
-    threads: int,
-) -> None:
+def labels(out: Path, threads: int, **given: Any) -> None:
     """Label the pixels of particles on micrographs, as truth to train on or to compare with.
 
     From a 3D map and refined particles (--in_parts and --in_map), or discs around coordinates (--in_coords
@@ -107,24 +91,31 @@ def labels(
     an interruption: finished files are kept.
     """
     from cryoseg_ext.labels import MaskOptions
-    from cryoseg_ext.labels.tasks import disc_tasks, projection_tasks
+    from cryoseg_ext.labels.tasks import disc_tasks, projection_drawer, projection_tasks
     from cryoseg_ext.processes import use_threads
 
     use_threads(threads)
-    options = MaskOptions(threshold, min_object, closing)
+    in_parts, in_map, in_mask, in_coords = (
+        given[f"in_{name}"] for name in ("parts", "map", "mask", "coords")
+    )
+    in_mics, diameter_A, pixel_size_A = (
+        given[name] for name in ("in_mics", "particle_diameter", "pixel_size")
+    )
+    options = MaskOptions(given["threshold"], given["min_object"], given["closing"])
     if in_parts and in_map and not in_coords:
-        tasks = projection_tasks(in_parts, in_map, in_mask, in_mics, particle_diameter, pixel_size, options)
-    elif in_coords and particle_diameter and not in_parts:
-        tasks = disc_tasks(in_coords, in_mics, particle_diameter, pixel_size, soft=shape == "soft")
+        drawer = projection_drawer(in_map, in_mask, diameter_A, options)
+        tasks = projection_tasks(in_parts, drawer, in_mics, pixel_size_A)
+    elif in_coords and diameter_A and not in_parts:
+        tasks = disc_tasks(in_coords, in_mics, diameter_A, pixel_size_A, soft=given["shape"] == "soft")
     else:
         raise CryosegError("give either --in_parts with --in_map, or --in_coords with --particle_diameter")
     settings = {
         "inputs": [_identity(path) for path in (in_parts, in_coords, in_map, in_mask) if path],
         "micrographs": in_mics,
-        "diameter_A": particle_diameter,
-        "pixel_size_A": pixel_size,
+        "diameter_A": diameter_A,
+        "pixel_size_A": pixel_size_A,
         "masks": asdict(options),
-        "shape": shape,
+        "shape": given["shape"],
     }
     _run(tasks, out, settings)
 
@@ -145,7 +136,7 @@ def _run(tasks: Sequence[LabelTask], out: Path, settings: Mapping[str, Any]) -> 
             click.echo(f"Skipped: {error}", err=True)
         else:
             done.append(task)
-            click.echo(f"{task.name}: {task.n_particles} particles")
+            click.echo(f"{task.name}: {counted(task.n_particles, 'particle')}")
     if not done:
         raise CryosegError(f"none of the {len(tasks)} micrographs could be labelled; see above")
     write_labels_star(out, done)

@@ -8,11 +8,12 @@ from typing import Any
 import click
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.options.commands import CONTEXT, version_option
 
 # The help stands here too: taking it from the sub-commands would import them.
 _COMMANDS = {
     "compare": "Train and score architectures and losses on the same data.",
-    "convert": "Convert picks between RELION, CryoSPARC and CSV.",
+    "convert": "Convert picks between RELION, CryoSPARC, CSV, EMAN, crYOLO and Topaz.",
     "cryosparc": "Jobs in a CryoSPARC workspace.",
     "evaluate": "Compare picks and masks with the truth.",
     "labels": "Label the pixels of particles: from a 3D map and poses, or from coordinates.",
@@ -44,14 +45,14 @@ class LazyGroup(click.Group):
             formatter.write_dl(sorted(_COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a sub-command; a problem the user can mend ends it with one sentence."""
+        """Run a sub-command; a problem the user can fix ends it with one sentence."""
         try:
             return super().invoke(ctx)
         except CryosegError as error:
             raise click.ClickException(str(error)) from None
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, context_settings=CONTEXT, params=[version_option()])
 def main() -> None:
     """Find particles in cryo-EM micrographs.
 

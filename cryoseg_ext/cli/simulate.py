@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from cryoseg_ext.cli.common_options import POSITIVE, out_option
+from cryoseg_ext.cli.common_options import out_option
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.options.kinds import ABOVE_ZERO, Number
 
 if TYPE_CHECKING:
     from cryoseg_ext.simulation.session import SessionOptions
@@ -19,20 +20,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @out_option
-@click.option("--n", type=click.IntRange(min=1), default=20, show_default=True, help="How many.")
+@click.option("--n", type=click.IntRange(min=1), default=20, help="How many.")
 @click.option(
     "--size",
     type=(click.IntRange(min=64), click.IntRange(min=64)),
     default=(4096, 4096),
-    show_default=True,
     metavar="X Y",
     help="Of a micrograph in pixels.",
 )
 @click.option(
     "--pixel_size",
-    type=POSITIVE,
+    type=ABOVE_ZERO,
     default=1.2,
-    show_default=True,
     metavar="Å/px",
     help="Pixel size.",
 )
@@ -46,7 +45,7 @@ if TYPE_CHECKING:
 @click.option("--family", metavar="NAME", help="Kind of made-up molecule, such as shell; default: any.")
 @click.option(
     "--particle_diameter",
-    type=POSITIVE,
+    type=ABOVE_ZERO,
     metavar="Å",
     help="Longest extent of the made-up molecule; default: 180.",
 )
@@ -54,17 +53,16 @@ if TYPE_CHECKING:
     "--preset",
     type=click.Choice(["typical", "varied", "paper"]),
     default="typical",
-    show_default=True,
     help="A usual 300 kV session; one drawn from all that users bring; or the paper's protocol.",
 )
 @click.option(
     "--snr",
-    type=POSITIVE,
+    type=ABOVE_ZERO,
     help="Signal over noise inside particles, as standard deviations in pixels of 1/24 of the diameter.",
 )
 @click.option(
     "--dose",
-    type=POSITIVE,
+    type=ABOVE_ZERO,
     metavar="e/Å²",
     help="Decides the signal over noise in place of --snr; default: 40 in a usual session.",
 )
@@ -81,7 +79,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--gain_error",
-    type=click.FloatRange(0, 0.5),
+    type=Number("SHARE", "between 0 and 0.5", high=0.5),
     default=0.0,
     metavar="SHARE",
     help="Error of the gain of rows, columns and readouts, such as 0.02.",
@@ -99,91 +97,66 @@ if TYPE_CHECKING:
     "extension",
     type=click.Choice(["mrc", "tif"]),
     default="mrc",
-    show_default=True,
     help="Of the micrographs; the truth is always MRC.",
 )
 @click.option(
     "--file_mode",
     type=click.Choice(["float32", "float16", "int16", "int8"]),
     default="float32",
-    show_default=True,
     help="Type of the micrographs' grey values.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
     default=1,
-    show_default=True,
     help="Another seed, other micrographs.",
 )
 @click.option("--j", "workers", type=click.IntRange(min=1), default=1, help="Processes.")
 @click.pass_context
-def simulate(
-    ctx: click.Context,
-    out: Path,
-    n: int,
-    size: tuple[int, int],
-    pixel_size: float,
-    structures: tuple[Path, ...],
-    family: str | None,
-    particle_diameter: float | None,
-    preset: str,
-    snr: float | None,
-    dose: float | None,
-    defocus: tuple[float, float] | None,
-    particles: int | None,
-    contaminants: bool | None,
-    gain_error: float,
-    hot_pixels: int,
-    dead_border: tuple[str, int] | None,
-    inverted: bool,
-    extension: str,
-    file_mode: str,
-    seed: int,
-    workers: int,
-) -> None:
+def simulate(ctx: click.Context, /, out: Path, n: int, workers: int, **given: Any) -> None:
     """Simulate micrographs with exact truth: labels, outlines of each particle, centres, poses and CTF.
 
     --out becomes a small RELION project. Run the same command again after an interruption, or with a larger
     --n: finished micrographs are kept. --preset paper writes 58, 9 and 17 micrographs of 4096 x 4096 at
     1.77 Å/px to the folders train, val and test; with --n, only so many and no folders.
     """
-    from cryoseg_ext.simulation.defects import Defects
     from cryoseg_ext.simulation.paper import PAPER_PIXEL_SIZE_A, PAPER_SHAPE, PAPER_SPLIT
-    from cryoseg_ext.simulation.session import SessionOptions
 
-    if snr is not None and dose is not None:
-        raise CryosegError("--snr and --dose decide the same: leave one out")
-    if extension == "tif" and file_mode == "float16":
-        raise CryosegError("--format tif: RELION reads no float16 in TIFF: give another --file_mode")
-    border, border_px = dead_border or ("striped", 0)
-    if 2 * border_px > min(size):
-        raise CryosegError(f"--dead_border {border_px} px is more than half of the micrograph: give less")
-    options = SessionOptions(
-        shape=(size[1], size[0]),
-        pixel_size_A=pixel_size,
-        structures=structures,
-        family=family,
-        preset=preset,
-        snr=snr,
-        dose_e_A2=dose,
-        defocus_um=defocus,
-        contaminants=contaminants,
-        n_particles=particles,
-        defects=Defects(gain_error, hot_pixels, border_px, border, inverted),
-        seed=seed,
-    )
-    if particle_diameter is not None:
-        options = replace(options, diameter_A=particle_diameter)
-    parts = {"": n}
-    if preset == "paper":
+    options, parts = _session_options(**given), {"": n}
+    if options.preset == "paper":
         _refuse_given(ctx, "the paper's protocol", *_FIXED_BY_THE_PAPER)
         options = replace(options, shape=PAPER_SHAPE, pixel_size_A=PAPER_PIXEL_SIZE_A)
         if ctx.get_parameter_source("n") is ParameterSource.DEFAULT:
             parts = PAPER_SPLIT
-    if structures:
+    if options.structures:
         _refuse_given(ctx, "a structure", "family", "particle_diameter")
-    _simulate_parts(out, options, parts, extension, file_mode, workers)
+    _simulate_parts(out, options, parts, workers)
+
+
+def _session_options(**given: Any) -> SessionOptions:
+    from cryoseg_ext.simulation.defects import Defects
+    from cryoseg_ext.simulation.session import SessionOptions
+
+    if given["snr"] is not None and given["dose"] is not None:
+        raise CryosegError("--snr and --dose decide the same: leave one out")
+    if given["extension"] == "tif" and given["file_mode"] == "float16":
+        raise CryosegError("--format tif: RELION reads no float16 in TIFF: give another --file_mode")
+    nx, ny = given["size"]
+    border, border_px = given["dead_border"] or ("striped", 0)
+    if 2 * border_px > min(nx, ny):
+        raise CryosegError(f"--dead_border {border_px} px is more than half of the micrograph: give less")
+    alike = ("structures", "family", "preset", "snr", "contaminants", "seed", "extension", "file_mode")
+    options = SessionOptions(
+        shape=(ny, nx),
+        pixel_size_A=given["pixel_size"],
+        dose_e_A2=given["dose"],
+        defocus_um=given["defocus"],
+        n_particles=given["particles"],
+        defects=Defects(given["gain_error"], given["hot_pixels"], border_px, border, given["inverted"]),
+        **{name: given[name] for name in alike},
+    )
+    diameter_A = given["particle_diameter"]
+    return options if diameter_A is None else replace(options, diameter_A=diameter_A)
 
 
 _FIXED_BY_THE_PAPER = ("size", "pixel_size", "snr", "dose", "defocus", "particles", "contaminants")
@@ -195,14 +168,7 @@ def _refuse_given(ctx: click.Context, decider: str, *names: str) -> None:
         raise CryosegError(f"{decider} decides {' and '.join(given)}: leave that out")
 
 
-def _simulate_parts(
-    out: Path,
-    options: SessionOptions,
-    parts: Mapping[str, int],
-    extension: str,
-    file_mode: str,
-    workers: int,
-) -> None:
+def _simulate_parts(out: Path, options: SessionOptions, parts: Mapping[str, int], workers: int) -> None:
     import tqdm
 
     from cryoseg_ext.simulation.session_files import write_session
@@ -214,16 +180,7 @@ def _simulate_parts(
             def report(done: int, before: int = first) -> None:
                 bar.update(before + done - bar.n)
 
-            write_session(
-                out / part,
-                options,
-                n,
-                first=first,
-                extension=extension,
-                file_mode=file_mode,
-                workers=workers,
-                report=report,
-            )
+            write_session(out / part, options, n, first=first, workers=workers, report=report)
             first += n
     click.echo(f"Micrographs and truth are in {out}: {', '.join(_lists(parts))}")
 

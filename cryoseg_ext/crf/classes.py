@@ -1,48 +1,38 @@
-"""The solvers for any number of classes: the textbook form, for three classes and as a check."""
+"""Frank-Wolfe for any number of classes: the textbook form, for three classes and as a check."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from cryoseg_ext.crf.solvers import Kernels, lowest_step
-from cryoseg_ext.options.crf import Regulariser, StepRule
+from cryoseg_ext.crf.solvers import FrankWolfe, Kernels, lowest_step
 
 
 def frank_wolfe_classes(
-    unary: Tensor,
-    kernels: Kernels,
-    compatibility: Tensor,
-    iterations: int,
-    *,
-    regulariser: Regulariser,
-    strength: float = 1.0,
-    step: StepRule = "fixed",
-    steps: Sequence[float] = (1.0,),
+    unary: Tensor, kernels: Kernels, compatibility: Tensor, settings: FrankWolfe
 ) -> tuple[Tensor, list[float]]:
     """Minimise ``E(x) = -<u, x> + 1/2 <x, P x>`` over class probabilities.
 
-    ``P x = sum_k w_k K_k (M x)``; for the Potts model `M` is minus the identity. See
-    `cryoseg_ext.crf.solvers.frank_wolfe` for the rest; "entropy" with strength and steps of 1 is parallel
-    mean field.
+    ``P x = sum_k w_k K_k (M x)``; for the Potts model `M` is minus the identity. "entropy" with strength and
+    steps of 1 is parallel mean field. See `cryoseg_ext.crf.solvers.frank_wolfe` for the algorithm.
 
     Parameters
     ----------
     unary : Tensor
-        ``(c, y, x)`` logits.
+        ``(c, y, x)`` logits of the classes.
     kernels : sequence of (weight, PairwiseFilter)
-        The pairwise terms.
+        Pairwise terms; a negative weight repels.
     compatibility : Tensor
-        ``(c, c)``, what a pixel of the row's class pays for neighbours of the column's class.
-    iterations, regulariser, strength, step, steps
-        As in `cryoseg_ext.crf.solvers.frank_wolfe`.
+        ``(c, c)`` penalty for a pixel of the row's class next to pixels of the column's class.
+    settings : FrankWolfe
+        Iterations, regulariser and step rule.
 
     Returns
     -------
-    tuple of (Tensor, list of float)
-        ``(c, y, x)`` probabilities and the energy before each iteration and after the last.
+    probabilities : Tensor
+        ``(c, y, x)``.
+    energies : list of float
+        Energy before each iteration and after the last.
     """
 
     def pairwise(x: Tensor) -> Tensor:
@@ -58,11 +48,11 @@ def frank_wolfe_classes(
     x = torch.softmax(unary, dim=0)
     px = pairwise(x)
     energies = [energy(x, px)]
-    for k in range(iterations):
-        d = _vertex(unary - px, regulariser, strength) - x
+    for iteration in range(settings.iterations):
+        d = _vertex(unary - px, settings) - x
         pd = pairwise(d)
-        size = 2 / (k + 2) if step == "harmonic" else steps[min(k, len(steps) - 1)]
-        if step == "line_search":
+        size = settings.step_size(iteration)
+        if settings.step == "line_search":
             curvature = float((d * pd).sum())
             slope = float((0.5 * (d * px + x * pd) - unary * d).sum())
             size = lowest_step(slope, curvature)
@@ -71,13 +61,13 @@ def frank_wolfe_classes(
     return x, energies
 
 
-def _vertex(logits: Tensor, regulariser: Regulariser, strength: float) -> Tensor:
+def _vertex(logits: Tensor, settings: FrankWolfe) -> Tensor:
     """Return the minimiser of the linear sub-problem on the simplex of each pixel."""
-    if regulariser == "none":
+    if settings.regulariser == "none":
         return torch.zeros_like(logits).scatter_(0, logits.argmax(0, keepdim=True), 1.0)
-    if regulariser == "entropy":
-        return torch.softmax(logits / strength, dim=0)
-    return _sparsemax(logits / strength)
+    if settings.regulariser == "entropy":
+        return torch.softmax(logits / settings.strength, dim=0)
+    return _sparsemax(logits / settings.strength)
 
 
 def _sparsemax(logits: Tensor) -> Tensor:

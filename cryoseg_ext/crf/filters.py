@@ -10,22 +10,22 @@ from torch import Tensor
 
 
 class PairwiseFilter(ABC):
-    """A row-normalised pairwise kernel K: built once per reference, applied to many maps.
+    """A row-normalised pairwise kernel K, built once per reference and applied to many maps.
 
-    Calling it is differentiable in the map; a constant map stays as it is. `K` and its transpose are all a
-    new filter has to bring.
+    Calling it is differentiable with respect to the map, and a constant map stays as it is. A new filter only
+    needs to implement the products with K and with its transpose.
     """
 
     @abstractmethod
     def apply(self, values: Tensor) -> Tensor:
-        """Return K `values` for one map ``(y, x)``, without a gradient."""
+        """Return the product of K and a map ``(y, x)``, without a gradient."""
 
     @abstractmethod
     def apply_transposed(self, values: Tensor) -> Tensor:
-        """Return Kᵀ `values` for one map ``(y, x)``, without a gradient."""
+        """Return the product of Kᵀ and a map ``(y, x)``, without a gradient."""
 
     def __call__(self, values: Tensor) -> Tensor:
-        """Return K `values`, ``(..., y, x)``, each map on its own."""
+        """Return the product of K and each of the maps ``(..., y, x)``."""
         if not (values.requires_grad and torch.is_grad_enabled()):
             return _each_map(self.apply, values)
         filtered: Tensor = _Apply.apply(values, self)  # type: ignore[no-untyped-call]
@@ -33,21 +33,27 @@ class PairwiseFilter(ABC):
 
 
 class SymmetricFilter(PairwiseFilter):
-    """A filter ``K = diag(1 / G 1) G`` from a symmetric kernel `G`; `norm` is ``G 1``."""
+    """A filter ``K = diag(1 / G 1) G`` with a symmetric kernel G.
+
+    Parameters
+    ----------
+    norm : Tensor
+        ``(y, x)`` row sums ``G 1``.
+    """
 
     def __init__(self, norm: Tensor) -> None:
         self._norm = norm
 
     @abstractmethod
     def gather(self, values: Tensor) -> Tensor:
-        """Return G `values` for one map ``(y, x)``."""
+        """Return the product of G and a map ``(y, x)``."""
 
     def apply(self, values: Tensor) -> Tensor:
-        """Return K `values`."""
+        """Return the product of K and a map ``(y, x)``."""
         return self.gather(values) / self._norm
 
     def apply_transposed(self, values: Tensor) -> Tensor:
-        """Return Kᵀ `values`."""
+        """Return the product of Kᵀ and a map ``(y, x)``."""
         return self.gather(values / self._norm)
 
 
@@ -69,4 +75,4 @@ def _each_map(function: Any, values: Tensor) -> Tensor:
         result: Tensor = function(values)
         return result
     maps = values.reshape(-1, *values.shape[-2:])
-    return torch.stack([function(one) for one in maps]).reshape(values.shape)
+    return torch.stack([function(single) for single in maps]).reshape(values.shape)

@@ -11,32 +11,42 @@ from torch import Tensor
 from cryoseg_ext.crf.filters import SymmetricFilter
 
 TRUNCATE_SIGMAS = 4.0
-
-# Rows of one dense product: long enough for the BLAS, short enough that the zeros off the band cost little.
+"""Distance at which the kernel is cut, in standard deviations."""
 BLOCK = 64
-
-
-# A wider kernel works on a grid with this many cells to a standard deviation: many times faster, and the
-# largest weight is less than 1 % off.
+"""Rows of one dense product: enough for the BLAS, few enough that the zeros off the band cost little."""
 COARSE_FROM_PX = 16.0
+"""Standard deviation in pixels above which the kernel works on a coarser grid, which is much faster."""
 CELLS_PER_SIGMA = 2.0
+"""Cells of that grid per standard deviation."""
 
 
 @lru_cache(maxsize=32)
 def gaussian_filter(
     shape: tuple[int, int], dtype: torch.dtype, device: torch.device, sigma_px: float
 ) -> GaussianFilter:
-    """Return a filter, the same one for all maps of a shape: most micrographs of a session share theirs."""
+    """Return a cached filter: most micrographs of a session have the same shape.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        ``(ny, nx)`` of the maps to filter.
+    dtype : torch.dtype
+        Type of the maps.
+    device : torch.device
+        Device of the maps.
+    sigma_px : float
+        Standard deviation in pixels.
+    """
     return GaussianFilter(torch.empty(shape, dtype=dtype, device=device), sigma_px)
 
 
 class GaussianFilter(SymmetricFilter):
-    """Gaussian smoothing whose weights sum to one at every pixel, at the rim too.
+    """Gaussian smoothing whose weights sum to one at every pixel, also at the edge.
 
     Parameters
     ----------
     like : Tensor
-        ``(y, x)`` map of the shape, type and device of those to filter.
+        ``(y, x)`` map of the shape, type and device of the maps to filter.
     sigma_px : float
         Standard deviation in pixels.
     """
@@ -44,14 +54,13 @@ class GaussianFilter(SymmetricFilter):
     def __init__(self, like: Tensor, sigma_px: float) -> None:
         step = max(1.0, sigma_px / CELLS_PER_SIGMA) if sigma_px > COARSE_FROM_PX else 1.0
         self._to_cells = [_interpolation(n, step, like) for n in like.shape] if step > 1 else None
-        cells = [len(one.T) for one in self._to_cells] if self._to_cells else like.shape
-        # A linear interpolation widens a kernel by 1/6 cell² on average; down and up make two of them.
+        cells = [weights.shape[1] for weights in self._to_cells] if self._to_cells else like.shape
+        # A linear interpolation widens a kernel by 1/6 cell² on average, and there are two: down and up.
         sigma = (sigma_px**2 / step**2 - (2 / 6 if step > 1 else 0)) ** 0.5
         self._blur = [BandedGaussian(n, sigma, like) for n in cells]
         along_y, along_x = self._blur
         ones = torch.ones_like(like)
-        # Without cells the sum of the weights is a product of one factor for each axis, which saves half of
-        # the time to build.
+        # Without cells the sum of the weights is a product of one factor per axis, which is faster to build.
         super().__init__(
             self.gather(ones) if self._to_cells else along_y(ones[:, :1], 0) * along_x(ones[:1], 1)
         )
@@ -76,17 +85,16 @@ def _interpolation(length: int, step: float, like: Tensor) -> Tensor:
 class BandedGaussian:
     """A Gaussian Toeplitz matrix of peak 1 along one axis, applied block by block.
 
-    A dense product of short blocks runs at the speed of the BLAS, many times faster than a sliding-window
-    convolution of the same length.
+    Dense products of short blocks run at the speed of the BLAS, which a convolution does not reach.
 
     Parameters
     ----------
     length : int
         Number of samples along the axis.
     sigma : float
-        Standard deviation in samples; the kernel is cut at four of them.
+        Standard deviation in samples; the kernel is cut at `TRUNCATE_SIGMAS` of them.
     like : Tensor
-        Whose type and device the matrix has.
+        Any tensor of the type and device of the values to filter.
     """
 
     def __init__(self, length: int, sigma: float, like: Tensor) -> None:

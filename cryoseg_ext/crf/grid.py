@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
 from itertools import pairwise, product
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -14,12 +16,11 @@ from cryoseg_ext.crf.filters import SymmetricFilter
 from cryoseg_ext.crf.gaussian import BandedGaussian
 
 CELLS_PER_SIGMA = 2.0
-
-# Stripes of rows handled side by side, one thread each.
+"""Grid cells per standard deviation."""
 STRIPES = 2
-
-# A linear interpolation widens a kernel by 1/6 cell² on average; splat and slice make two of them.
+"""Stripes of rows processed in parallel, one thread each."""
 BLUR_SIGMA_CELLS = float(np.sqrt(CELLS_PER_SIGMA**2 - 2 / 6))
+"""Blur in cells; splat and slice are linear interpolations, which widen it by 1/6 cell² each on average."""
 
 
 class BilateralGridFilter(SymmetricFilter):
@@ -56,7 +57,7 @@ class BilateralGridFilter(SymmetricFilter):
 
     def gather(self, values: Tensor) -> Tensor:
         """Return the unnormalised filtered map."""
-        # Sparse products release the interpreter lock, so stripes of the map run side by side.
+        # Sparse products release the interpreter lock, so stripes of the map run in parallel.
         with ThreadPoolExecutor(STRIPES) as threads:
             splats = threads.map(
                 lambda part, rows: part.splat(values[rows].reshape(-1)), self._parts, self._stripes
@@ -69,7 +70,7 @@ class BilateralGridFilter(SymmetricFilter):
 
 
 class _Cells:
-    """Lower grid cell and linear weight of every coordinate, the coordinates starting at zero."""
+    """Lower grid cell and linear weight of every coordinate; the smallest coordinate is zero."""
 
     def __init__(self, coordinate: Tensor, sigma: float) -> None:
         scaled = coordinate * (CELLS_PER_SIGMA / sigma)
@@ -95,10 +96,7 @@ def _corners(cells: list[_Cells], rows: slice, nx: int) -> tuple[Tensor, Tensor,
     index = torch.empty((n_rows, nx, len(corners)), dtype=torch.int32, device=like.device)
     for number, corner in enumerate(corners):
         share = [f if upper else 1 - f for (_, f), upper in zip(parts, corner, strict=True)]
-        factor = share[0]
-        for one in share[1:]:
-            factor = factor * one
-        weight[..., number] = factor
+        weight[..., number] = reduce(mul, share)
         index[..., number] = base + sum(u * s for u, s in zip(corner, strides, strict=True))
     size = int(np.prod([axis.count for axis in cells]))
     return index.reshape(-1, len(corners)), weight.reshape(-1, len(corners)), size

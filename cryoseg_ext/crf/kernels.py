@@ -1,4 +1,4 @@
-"""From the options to the filters of one micrograph."""
+"""The filters of one micrograph, built from the options."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from cryoseg_ext.options.crf import CrfOptions, FilterName, Kernel
 
 
 class KernelBank:
-    """The filters of one micrograph, each built once, however many terms use it.
+    """The filters of one micrograph, each built once even if several terms use it.
 
     Parameters
     ----------
     options : CrfOptions
         Kernels, filter and reference.
     micrograph, particle_logit, centre_logit : Tensor
-        ``(y, x)``, from which the reference is made; no gradient goes into it.
+        ``(y, x)`` maps that the reference is made of; no gradient flows into it.
     diameter_px : float
         Particle diameter in pixels.
     """
@@ -34,7 +34,7 @@ class KernelBank:
         diameter_px: float,
     ) -> None:
         terms = (options.mask, options.centre)
-        kernels = [kernel for one in terms for kernel in (*one.support, *one.kernels)]
+        kernels = [kernel for energy in terms for kernel in (*energy.support, *energy.kernels)]
         reference = None
         if any(kernel.reference_sigma for kernel in kernels):
             reference = reference_map(
@@ -64,7 +64,19 @@ class KernelBank:
 def build_filter(
     name: FilterName, reference: Tensor, sigma_px: float, reference_sigma: float
 ) -> PairwiseFilter:
-    """Return the appearance kernel on a reference ``(c, y, x)``."""
+    """Return an appearance kernel.
+
+    Parameters
+    ----------
+    name : {"grid", "window", "permutohedral"}
+        Kind of filter, see `cryoseg_ext.options.crf.CrfOptions`.
+    reference : Tensor
+        ``(c, y, x)`` maps that steer the kernel, finite.
+    sigma_px : float
+        Spatial standard deviation in pixels.
+    reference_sigma : float
+        Standard deviation on each channel, in units of `reference`.
+    """
     if name == "window":
         return WindowFilter(reference, sigma_px, reference_sigma)
     if name == "permutohedral":

@@ -9,25 +9,25 @@ import torch
 from torch import Tensor, nn
 
 from cryoseg_ext.crf.kernels import KernelBank
-from cryoseg_ext.crf.solvers import Kernels, Solution, frank_wolfe, mean_field
+from cryoseg_ext.crf.solvers import FrankWolfe, Kernels, Solution, frank_wolfe, mean_field
 from cryoseg_ext.options.crf import CrfOptions, Kernel, Terms
 
-# Below this confidence a micrograph counts as empty: nothing in it is lifted any further.
 LOWEST_CONFIDENCE = 0.05
+"""Lower limit of the confidence: below it a micrograph counts as empty."""
 
 
 class CrfLayer(nn.Module):
-    """Two coupled two-class dense CRFs: the mask, which the centre map supports, then the other way round.
+    """Two coupled two-class dense CRFs: the mask, supported by the centre map, and then vice versa.
 
     All weights of `CrfOptions` are parameters: scale (inverse temperature), bias (asymmetric compatibility),
-    context, the weights of the kernels, and Frank-Wolfe's steps. The sigmas are not; a bank of several widths
-    with learned, signed weights shapes the kernel instead, attractive inside and repulsive at the rim if that
-    is what serves. A CRF as a recurrent layer: Zheng et al. 2015, arXiv:1502.03240.
+    context, the weights of the kernels, and Frank-Wolfe's steps. The sigmas are fixed; several widths with
+    learned, signed weights shape the kernel instead, for example attractive inside the particle and repulsive
+    at its edge. A CRF as a recurrent layer: Zheng et al. 2015, arXiv:1502.03240.
 
     Parameters
     ----------
     options : CrfOptions
-        The model and its first weights.
+        Form of the field and its initial weights.
     """
 
     def __init__(self, options: CrfOptions) -> None:
@@ -45,9 +45,9 @@ class CrfLayer(nn.Module):
         Parameters
         ----------
         particle_logit, centre_logit : Tensor
-            ``(y, x)`` of the network.
+            ``(y, x)`` maps of the network.
         bank : KernelBank
-            The filters for this micrograph.
+            Filters of this micrograph.
         """
         if self._options.solver == "none":
             return Solution(particle_logit, []), Solution(centre_logit, [])
@@ -58,7 +58,7 @@ class CrfLayer(nn.Module):
         return mask, self._solve(unary, centre_logit, self.centre.pairwise(bank))
 
     def options(self) -> CrfOptions:
-        """Return the options with the present weights."""
+        """Return the options with the current weights."""
         steps = tuple(self.steps.detach().clamp(0, 1).tolist())
         return replace(self._options, steps=steps, mask=self.mask.terms(), centre=self.centre.terms())
 
@@ -68,16 +68,9 @@ class CrfLayer(nn.Module):
             return Solution(unary, [])
         if options.solver == "mean_field":
             return mean_field(unary, kernels, options.iterations, start=start)
-        return frank_wolfe(
-            unary,
-            kernels,
-            options.iterations,
-            regulariser=options.regulariser,
-            strength=options.strength,
-            step=options.step,
-            steps=list(self.steps.clamp(0, 1)),
-            start=start,
-        )
+        steps = tuple(self.steps.clamp(0, 1))
+        settings = FrankWolfe(options.iterations, options.regulariser, options.strength, options.step, steps)
+        return frank_wolfe(unary, kernels, settings, start=start)
 
 
 class _TermsLayer(nn.Module):
@@ -112,21 +105,21 @@ class _TermsLayer(nn.Module):
 
 
 def with_weights(kernels: Sequence[Kernel], weights: Tensor) -> tuple[Kernel, ...]:
-    """Return kernels with other weights."""
+    """Return the kernels with these weights instead of their own."""
     return tuple(replace(k, weight=w) for k, w in zip(kernels, weights.tolist(), strict=True))
 
 
 def confidence(logit: Tensor) -> Tensor:
-    """Return how sure the network is of the particles of this micrograph, ``sum p^2 / sum p``, in [0.05, 1].
+    """Return the network's confidence in the particles of a micrograph, ``sum p^2 / sum p``, in [0.05, 1].
 
-    It is the mean height of the centre map where that is not zero. The mask of best expected overlap takes
-    every pixel above about half the overlap that can be reached (Lipton, Elkan & Naryanaswamy 2014,
-    arXiv:1402.1892), so a faint micrograph wants a lower threshold than a clear one.
+    It is the mean height of the centre map where that is not zero. The mask of best expected overlap consists
+    of the pixels above about half the overlap that can be reached (Lipton, Elkan & Naryanaswamy 2014,
+    arXiv:1402.1892), so a faint micrograph needs a lower threshold than a clear one.
 
     Parameters
     ----------
     logit : Tensor
-        ``(y, x)`` of the centre map.
+        ``(y, x)`` logit of the centre map.
     """
     p = torch.sigmoid(logit)
     return ((p * p).sum() / p.sum().clamp(min=1e-6)).clamp(LOWEST_CONFIDENCE, 1)

@@ -1,4 +1,4 @@
-"""The appearance kernel on the permutohedral lattice of pydensecrf: the oracle, far slower than the grid."""
+"""The appearance kernel on the permutohedral lattice of pydensecrf, much slower than the grid."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ class PermutohedralFilter(PairwiseFilter):
         return crf
 
     def apply(self, values: Tensor) -> Tensor:
-        """Return K `values`."""
+        """Return the product of K and a map ``(y, x)``."""
         return _step(self._normal, values)
 
     def apply_transposed(self, values: Tensor) -> Tensor:
-        """Return Kᵀ `values`."""
+        """Return the product of Kᵀ and a map ``(y, x)``."""
         return _step(self._transposed, values)
 
 
 def _step(crf: densecrf.DenseCRF, values: Tensor) -> Tensor:
-    # Scaled to 1, because a small argument would drown in the rounding of the softmax.
+    # Scaled to 1, because a small argument would be lost in the rounding of the softmax.
     scale = max(float(values.abs().max()), 1e-30)
     state, *scratch = crf.startInference()
     q = np.asarray(state)

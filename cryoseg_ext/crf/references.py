@@ -9,15 +9,15 @@ from cryoseg_ext.crf.gaussian import GaussianFilter
 from cryoseg_ext.options.crf import ReferenceName
 
 LOW_PASS_SIGMA = 0.08
-"""Standard deviation of the low-pass filter in particle diameters; it keeps the rim of the particle."""
+"""Standard deviation of the low-pass filter in particle diameters; it keeps the edge of the particle."""
 
 TV_WEIGHT = 1.0
 """Weight of the total variation, in units of the noise."""
 TV_ITERATIONS = 30
-
-# Values further from the median count as this far: a few bright grains must not blow up the grid.
 LIMIT = 6.0
+"""Limit of a reference in noise units, because a few bright grains would enlarge the bilateral grid."""
 _NOISE_SAMPLES = 65536
+"""Pixels that median and noise are computed from."""
 
 
 def reference_map(
@@ -25,17 +25,17 @@ def reference_map(
 ) -> Tensor:
     """Return the ``(c, y, x)`` reference in robust noise units.
 
-    "micrograph" is the normalised micrograph; "low_pass" is that after a Gaussian of 0.08 particle diameters;
-    "denoised" after total-variation denoising (Chambolle 2004), which needs no training and flattens noise
-    while it keeps edges; "logit" and "centre" are the network's own maps; "stack" is the low-passed
+    "micrograph" is the normalised micrograph; "low_pass" the micrograph after a Gaussian of 0.08 particle
+    diameters; "denoised" the micrograph after total-variation denoising (Chambolle 2004), which keeps edges
+    and needs no training; "logit" and "centre" are the maps of the network; "stack" is the low-passed
     micrograph and the logit together.
 
     Parameters
     ----------
     name : str
-        Which one.
+        Name of the reference.
     micrograph, particle_logit, centre_logit : Tensor
-        ``(y, x)``.
+        ``(y, x)`` normalised micrograph and maps of the network.
     diameter_px : float
         Particle diameter in pixels.
     """
@@ -57,7 +57,7 @@ def in_noise_units(reference: Tensor) -> Tensor:
     """Return `reference` minus its median, in units of its robust noise, clipped at ±6.
 
     The unit is 1.4826 times the median absolute deviation, which is the standard deviation for Gaussian
-    noise; a reference more than half constant keeps its own unit.
+    noise; a reference of which more than half is constant keeps its own unit.
     """
     sample = reference.reshape(-1)[:: max(1, reference.numel() // _NOISE_SAMPLES)]
     median = sample.median()

@@ -1,18 +1,15 @@
-"""The refinement stage: the network's maps to a cleaner particle probability and centre map."""
+"""The refinement stage: dense conditional random fields applied to the maps of the network."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from cryoseg_ext.arrays import Image
 from cryoseg_ext.crf.kernels import KernelBank
 from cryoseg_ext.crf.layer import CrfLayer
 from cryoseg_ext.options.crf import CrfOptions
-
-Image = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -22,9 +19,9 @@ class Refined:
     Parameters
     ----------
     particle, centre : NDArray[np.float32]
-        ``(y, x)`` probability of particle, and centre map, in [0, 1].
+        ``(y, x)`` particle probability and centre map, in [0, 1].
     energies : list of float
-        Of the mask's CRF, one for each iteration; see `cryoseg_ext.crf.solvers.Solution`.
+        Energies of the field of the mask, see `cryoseg_ext.crf.solvers.Solution`.
     """
 
     particle: Image
@@ -45,7 +42,7 @@ def refine_maps(
     Parameters
     ----------
     particle_logit : NDArray[np.float32]
-        ``(y, x)`` log odds of particle against everything else, finite.
+        ``(y, x)`` log odds of particle against all other classes, finite.
     centre : NDArray[np.float32]
         ``(y, x)`` centre map in [0, 1].
     micrograph : NDArray[np.float32]
@@ -53,7 +50,7 @@ def refine_maps(
     diameter_px : float
         Particle diameter in pixels of the maps.
     options : CrfOptions
-        The model and its solver.
+        Form and weights of the fields, and their solver.
     device : str
         Torch device to compute on.
 
@@ -69,11 +66,13 @@ def refine_maps(
         raise ValueError(f"diameter_px must be positive, not {diameter_px}")
     with torch.inference_mode():
         logit, centre_map, image = (
-            torch.as_tensor(one, dtype=torch.float32, device=device)
-            for one in (particle_logit, centre, micrograph)
+            torch.as_tensor(values, dtype=torch.float32, device=device)
+            for values in (particle_logit, centre, micrograph)
         )
         centre_logit = torch.logit(centre_map, eps=1e-6)
         bank = KernelBank(options, image, logit, centre_logit, diameter_px)
         mask, peaks = CrfLayer(options)(logit, centre_logit, bank)
-        particle, refined_centre = (torch.sigmoid(one.log_odds).cpu().numpy() for one in (mask, peaks))
+        particle, refined_centre = (
+            torch.sigmoid(solution.log_odds).cpu().numpy() for solution in (mask, peaks)
+        )
         return Refined(particle, refined_centre, mask.energies)

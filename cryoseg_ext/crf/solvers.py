@@ -21,18 +21,19 @@ from cryoseg_ext.crf.filters import PairwiseFilter
 from cryoseg_ext.options.crf import Regulariser, StepRule
 
 Kernels = Sequence[tuple[Tensor | float, PairwiseFilter]]
+"""Weight and filter of each pairwise term."""
 
 
 @dataclass(frozen=True)
 class Solution:
-    """What a solver found.
+    """The result of a solver.
 
     Parameters
     ----------
     log_odds : Tensor
-        ``(y, x)`` of particle against background.
+        ``(y, x)`` log odds of particle against background.
     energies : list of float
-        Energy of the state before each iteration and, for Frank-Wolfe, after the last; without its constant.
+        Energy, without its constant, before each iteration and, for Frank-Wolfe, after the last.
     """
 
     log_odds: Tensor
@@ -47,12 +48,12 @@ def mean_field(unary: Tensor, kernels: Kernels, iterations: int, *, start: Tenso
     unary : Tensor
         ``(y, x)`` log odds of particle against background.
     kernels : sequence of (weight, PairwiseFilter)
-        The pairwise terms; a negative weight repels.
+        Pairwise terms; a negative weight repels.
     iterations : int
-        Parallel updates ``h = u + Q tanh(h / 2)``; 0 returns `unary`.
+        Number of parallel updates ``h = u + Q tanh(h / 2)``; 0 returns `unary`.
     start : Tensor, optional
-        ``(y, x)`` log odds of the first state, `unary` by default: those of the network, where the unary
-        terms are not its own log odds alone.
+        ``(y, x)`` log odds of the initial state, `unary` by default: those of the network, if `unary` is the
+        sum of these and other terms.
     """
     log_odds, energies = unary if start is None or not iterations else start, []
     for _ in range(iterations):
@@ -64,26 +65,60 @@ def mean_field(unary: Tensor, kernels: Kernels, iterations: int, *, start: Tenso
 
 
 def energy(unary: Tensor, margin: Tensor, message: Tensor) -> float:
-    """Return E of the state `margin` whose pairwise message ``Q m`` is `message`."""
+    """Return the energy of a state, without its constant.
+
+    Parameters
+    ----------
+    unary : Tensor
+        ``(y, x)`` log odds of particle against background.
+    margin : Tensor
+        ``(y, x)`` state ``m``, P(particle) - P(background).
+    message : Tensor
+        ``(y, x)`` pairwise message ``Q m``.
+    """
     with torch.no_grad():
         return -0.5 * float((unary * margin).sum()) - 0.25 * float((margin * message).sum())
 
 
+@dataclass(frozen=True)
+class FrankWolfe:
+    """Settings of the Frank-Wolfe algorithm.
+
+    Parameters
+    ----------
+    iterations : int
+        Number of iterations.
+    regulariser : {"none", "entropy", "euclidean"}
+        Regulariser of the linear sub-problem.
+    strength : float
+        Factor lambda of the regulariser.
+    step : {"fixed", "harmonic", "line_search"}
+        Step rule: the values of `steps`; ``2 / (k + 2)`` in iteration k, counted from 0; or the step of
+        lowest energy in [0, 1], with which the energy never rises.
+    steps : sequence of Tensor or float
+        Fixed or learned steps; the last one is repeated.
+    """
+
+    iterations: int
+    regulariser: Regulariser
+    strength: float = 1.0
+    step: StepRule = "fixed"
+    steps: Sequence[Tensor | float] = (1.0,)
+
+    def step_size(self, iteration: int) -> Tensor | float:
+        """Return the step of an iteration, counted from 0, by the fixed or the harmonic rule."""
+        if self.step == "harmonic":
+            return 2 / (iteration + 2)
+        return self.steps[min(iteration, len(self.steps) - 1)]
+
+
 def frank_wolfe(
-    unary: Tensor,
-    kernels: Kernels,
-    iterations: int,
-    *,
-    regulariser: Regulariser,
-    strength: float = 1.0,
-    step: StepRule = "fixed",
-    steps: Sequence[Tensor | float] = (),
-    start: Tensor | None = None,
+    unary: Tensor, kernels: Kernels, settings: FrankWolfe, *, start: Tensor | None = None
 ) -> Solution:
     """Solve by (regularised) Frank-Wolfe (Lê-Huu & Alahari 2021, arXiv:2110.14759).
 
-    Each iteration moves from the state towards the minimiser of the linearised energy plus
-    `strength` times the regulariser: the better label ("none"), ``sigmoid(h / strength)`` ("entropy"), or
+    Each iteration moves from the state towards the minimiser of the linearised energy plus `strength` times
+    the regulariser: the better label ("none"), ``sigmoid(h / strength)`` ("entropy"), or
     ``clip(1/2 + h / (2 strength), 0, 1)`` ("euclidean", the sparsemax of two classes). "entropy" with
     strength and steps of 1 is mean field.
 
@@ -92,35 +127,22 @@ def frank_wolfe(
     unary : Tensor
         ``(y, x)`` log odds of particle against background.
     kernels : sequence of (weight, PairwiseFilter)
-        The pairwise terms; a negative weight repels.
-    iterations : int
-        0 returns `unary`.
-    regulariser : {"none", "entropy", "euclidean"}
-        Of the linear sub-problem.
-    strength : float
-        The factor lambda of the regulariser.
-    step : {"fixed", "harmonic", "line_search"}
-        `steps`, one for each iteration; ``2 / (k + 2)``; or the one of lowest energy in [0, 1], with which
-        the energy never rises.
-    steps : sequence of Tensor or float
-        Fixed or learned steps; the last one is repeated.
+        Pairwise terms; a negative weight repels.
+    settings : FrankWolfe
+        Iterations, regulariser and step rule; 0 iterations return `unary`.
     start : Tensor, optional
         As in `mean_field`.
     """
-    margin = torch.tanh(0.5 * (unary if start is None or not iterations else start))
-    message = _message(kernels, margin) if iterations else torch.zeros_like(margin)
+    margin = torch.tanh(0.5 * (unary if start is None or not settings.iterations else start))
+    message = _message(kernels, margin) if settings.iterations else torch.zeros_like(margin)
     energies = [energy(unary, margin, message)]
-    for k in range(iterations):
-        direction = _best_response(unary + message, regulariser, strength) - margin
-        turn = _message(kernels, direction)
-        size: Tensor | float
-        if step == "line_search":
-            size = _line_search(unary, margin, message, direction, turn)
-        elif step == "harmonic":
-            size = 2 / (k + 2)
-        else:
-            size = steps[min(k, len(steps) - 1)]
-        margin, message = margin + size * direction, message + size * turn
+    for iteration in range(settings.iterations):
+        direction = _best_response(unary + message, settings) - margin
+        change = _message(kernels, direction)
+        size = settings.step_size(iteration)
+        if settings.step == "line_search":
+            size = _line_search(unary, margin, message, direction, change)
+        margin, message = margin + size * direction, message + size * change
         energies.append(energy(unary, margin, message))
     # The rounding limit of the margin keeps the log odds finite where a label is certain.
     limit = 1 - torch.finfo(margin.dtype).eps
@@ -134,30 +156,30 @@ def _message(kernels: Kernels, margin: Tensor) -> Tensor:
     return message
 
 
-def _best_response(log_odds: Tensor, regulariser: Regulariser, strength: float) -> Tensor:
+def _best_response(log_odds: Tensor, settings: FrankWolfe) -> Tensor:
     """Return the margin of the minimiser of the linear sub-problem."""
-    if regulariser == "none":
+    if settings.regulariser == "none":
         return torch.sign(log_odds)
-    if regulariser == "entropy":
-        return torch.tanh(0.5 * log_odds / strength)
-    return (log_odds / strength).clamp(-1, 1)
+    if settings.regulariser == "entropy":
+        return torch.tanh(0.5 * log_odds / settings.strength)
+    return (log_odds / settings.strength).clamp(-1, 1)
 
 
-def _line_search(unary: Tensor, margin: Tensor, message: Tensor, direction: Tensor, turn: Tensor) -> float:
+def _line_search(unary: Tensor, margin: Tensor, message: Tensor, direction: Tensor, change: Tensor) -> float:
     """Return the step of lowest energy along `direction`.
 
-    ``E(m + a d) = E(m) + a slope + a² curvature / 2``. The kernels are not symmetric at the rim and between
-    unlike densities, so the slope takes the mean of ``<d, Q m>`` and ``<m, Q d>``.
+    ``E(m + a d) = E(m) + a slope + a² curvature / 2``, and `change` is ``Q d``. The kernels are not symmetric
+    where densities differ, as at the edge, so the slope takes the mean of ``<d, Q m>`` and ``<m, Q d>``.
     """
     with torch.no_grad():
-        curvature = -0.5 * float((direction * turn).sum())
+        curvature = -0.5 * float((direction * change).sum())
         slope = -0.5 * float((unary * direction).sum())
-        slope -= 0.25 * float((direction * message).sum() + (margin * turn).sum())
+        slope -= 0.25 * float((direction * message).sum() + (margin * change).sum())
     return lowest_step(slope, curvature)
 
 
 def lowest_step(slope: float, curvature: float) -> float:
-    """Return the lowest point of ``a slope + a² curvature / 2`` for `a` in [0, 1]."""
+    """Return the `a` in [0, 1] for which ``a slope + a² curvature / 2`` is lowest."""
     if curvature > 0:
         return min(max(-slope / curvature, 0.0), 1.0)
     return 1.0 if slope + curvature / 2 <= 0 else 0.0

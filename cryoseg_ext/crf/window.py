@@ -8,15 +8,16 @@ from torch import Tensor
 from cryoseg_ext.crf.filters import SymmetricFilter
 
 RADIUS_TAPS = 3
-# The window reaches this far along each axis, whatever its spacing.
+"""Taps from the centre of the window to its edge, along each axis."""
 REACH_SIGMAS = 2.0
+"""Distance from the centre of the window to its edge, in standard deviations."""
 
 
 class WindowFilter(SymmetricFilter):
     """Row-normalised Gaussian on position and reference over a sparse window of 7 x 7 pixels.
 
-    The local form of the dense CRF (Teichmann & Cipolla 2018, arXiv:1805.04777), its window dilated to reach
-    two standard deviations. It is exact on the pixels it visits and takes a reference of any number of
+    The local form of the dense CRF (Teichmann & Cipolla 2018, arXiv:1805.04777) with a window dilated to two
+    standard deviations. It is exact on the pixels that it visits and takes a reference of any number of
     channels, but it skips the pixels between its taps.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Connecting to CryoSPARC, and what goes wrong in asking it as one sentence."""
+"""Connecting to CryoSPARC; what goes wrong in a request becomes one sentence."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ class ServerGoneError(CryosegError):
 
 @dataclass(frozen=True)
 class Login:
-    """Where CryoSPARC is and who asks; see `find_login`.
+    """Address of CryoSPARC and credentials of the user; see `find_login`.
 
     Parameters
     ----------
     url : str
-        As in the browser, such as ``http://localhost:39000``.
+        Address as in the browser, such as ``http://localhost:39000``.
     email, password : str, optional
-        Of the user; version 5 also takes the token that ``python -m cryosparc.tools login`` saved.
+        The user's; version 5 also takes the token that ``python -m cryosparc.tools login`` saved.
     license_id : str, optional
-        Needed by version 4.
+        Licence of the instance; version 4 needs it.
     """
 
     url: str
@@ -54,7 +54,17 @@ def find_login(
     password: str | None = None,
     license_id: str | None = None,
 ) -> Login:
-    """Return a login whose missing parts are taken from the environment variables of cryosparc-tools."""
+    """Return a login whose missing parts are taken from the environment variables of cryosparc-tools.
+
+    Parameters
+    ----------
+    url : str, optional
+        Address as in the browser, such as ``http://localhost:39000``.
+    email, password : str, optional
+        Credentials of the user.
+    license_id : str, optional
+        Licence of a CryoSPARC of version 4.
+    """
     # The client reads them too, but when it is imported, and takes no host together with a URL.
     variables = os.environ
     if not url:
@@ -87,12 +97,12 @@ def connect(login: Login) -> tuple[Any, str | None]:
     from cryosparc.tools import CryoSPARC
 
     try:
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             client = CryoSPARC(**client_arguments(login.url, login.email, login.password, login.license_id))
     except Exception as error:
         raise _no_connection(login, error) from error
-    for warning in told:
+    for warning in caught:
         if found := _MISMATCH.search(str(warning.message)):
             return client, (
                 f"CryoSPARC at {login.url} is {found[1]} and the client here is cryosparc-tools "
@@ -131,14 +141,14 @@ def _install_command(version: str) -> str:
 
 
 @contextmanager
-def asking(what: str, mend: str) -> Iterator[None]:
-    """Ask the server for something; what goes wrong becomes one sentence.
+def requesting(what: str, remedy: str) -> Iterator[None]:
+    """Make requests of the server; what goes wrong becomes one sentence.
 
     Parameters
     ----------
     what : str
-        What is asked, as in "find project P3".
-    mend : str
+        What is requested, as in "find project P3".
+    remedy : str
         What the user can do when it is refused.
 
     Raises
@@ -150,7 +160,7 @@ def asking(what: str, mend: str) -> Iterator[None]:
     """
     try:
         with warnings.catch_warnings():
-            # The client tells of each attempt.
+            # The client warns at each attempt.
             warnings.simplefilter("ignore")
             yield
     except Exception as error:
@@ -158,11 +168,11 @@ def asking(what: str, mend: str) -> Iterator[None]:
             raise ServerGoneError(
                 f"CryoSPARC does not answer when asked to {what}: check that it runs (cryosparcm status)"
             ) from error
-        raise CryosegError(f"CryoSPARC could not {what} ({_reason(error)}): {mend}") from error
+        raise CryosegError(f"CryoSPARC could not {what} ({_reason(error)}): {remedy}") from error
 
 
 def _nobody_answers(error: BaseException) -> bool:
-    """Whether the connection failed, and not the request."""
+    """Return whether the connection failed, and not the request."""
     return any(
         (isinstance(cause, transport_errors()) and not isinstance(cause, HTTPError))
         # The client of version 4 keeps only the text.

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
+
 from cryoseg_ext.cryosparc import versions
-from cryoseg_ext.cryosparc.client import Login, asking, connect, find_login
+from cryoseg_ext.cryosparc.client import Login, connect, find_login, requesting
 from cryoseg_ext.cryosparc.job import EXPOSURES, LOOK, OUTPUT, ExternalJob, exposure_slots
 from cryoseg_ext.cryosparc.running import mark_failed, status
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.formats.groups import PARTICLE_SLOTS
-from cryoseg_ext.model.checkpoint import Model, load_model
+from cryoseg_ext.formats.particles import PARTICLE_SLOTS
+from cryoseg_ext.options.training import MODEL_FILE
 
 _ENDED = ("completed", "killed", "failed")
 
@@ -28,7 +30,7 @@ class Project:
     client_project : cryosparc.controllers.project.ProjectController
         The client's own project (``cryosparc.project.Project`` in version 4).
     folder : Path
-        Its folder, without symbolic links.
+        Folder of the project, without symbolic links.
     mismatch : str or None
         One sentence, if CryoSPARC and the client here are not of the same version.
     """
@@ -45,11 +47,11 @@ class JobInput:
     Parameters
     ----------
     name : str
-        Its name, which is also that of the option that names its source.
+        Name, which is also that of the option that names its source.
     type : str
         CryoSPARC's type: exposure, particle or volume.
     slots : Mapping[str, str]
-        The slots that must be there, and the data type of each.
+        Slots that must be there, and the data type of each.
     source : str, optional
         Job and output that a new job is connected with, such as ``J12:exposures_accepted``.
     """
@@ -61,12 +63,8 @@ class JobInput:
 
     @property
     def job_and_output(self) -> tuple[str, str]:
-        """The parts of `source`."""
+        """The parts of `source`; the output is empty where none is named."""
         job_uid, _, output = (self.source or "").partition(":")
-        if not job_uid or not output:
-            raise CryosegError(
-                f"--{self.name} {self.source}: give job and output, as in J12:exposures_accepted"
-            )
         return job_uid, output
 
 
@@ -75,17 +73,15 @@ def exposure_input(source: str | None, image_slot: str) -> JobInput:
     return JobInput(EXPOSURES, "exposure", exposure_slots(image_slot), source)
 
 
-def enter_project(project_uid: str, login: Login | None, tell: Callable[[str], None]) -> Project:
-    """Connect to CryoSPARC and find a project and its folder.
+def enter_project(project_uid: str, login: Login | None = None) -> Project:
+    """Connect to CryoSPARC and find a project and its folder; the terminal shows a mismatch of versions.
 
     Parameters
     ----------
     project_uid : str
-        Such as P3.
+        Number of the project, such as P3.
     login : Login, optional
         From `find_login`; the environment variables and the saved token by default.
-    tell : callable
-        Told of a mismatch of versions.
 
     Raises
     ------
@@ -94,8 +90,8 @@ def enter_project(project_uid: str, login: Login | None, tell: Callable[[str], N
     """
     instance, mismatch = connect(login or find_login())
     if mismatch:
-        tell(mismatch)
-    with asking(f"find project {project_uid}", "check --project"):
+        click.echo(mismatch, err=True)
+    with requesting(f"find project {project_uid}", "check --project"):
         project = instance.find_project(project_uid)
         folder = versions.directory(project)
     if not folder.is_dir():
@@ -107,29 +103,17 @@ def enter_project(project_uid: str, login: Login | None, tell: Callable[[str], N
 
 
 def find_model(project: Project, model: Path | str | None) -> Path | None:
-    """Return the file of a model: a training job such as ``J45`` stands for the one in its folder."""
-    if model is None or not re.fullmatch(r"J\d+", str(model)):
-        return None if model is None else Path(model)
-    from cryoseg_ext.training.fine_tune import MODEL
-
-    with asking(f"find job {model}", "check the model's job"):
-        return versions.directory(project.client_project.find_job(str(model))) / MODEL
-
-
-def load_named_model(
-    project: Project, model: Path | str | None, device: str, architecture: str | None = None
-) -> Model:
-    """Load a model that `find_model` finds.
+    """Return the file of a model: a training job such as ``J45`` stands for the one in its folder.
 
     Raises
     ------
     CryosegError
-        If it cannot be used, or there is no such device.
+        If there is no such job.
     """
-    try:
-        return load_model(find_model(project, model), device, architecture)
-    except (RuntimeError, AssertionError) as error:
-        raise CryosegError(f"--device {device}: PyTorch finds no such device here: give cpu") from error
+    if model is None or not re.fullmatch(r"J\d+", str(model)):
+        return None if model is None else Path(model)
+    with requesting(f"find job {model}", "check the model's job"):
+        return versions.directory(project.client_project.find_job(str(model))) / MODEL_FILE
 
 
 def open_job(
@@ -146,13 +130,13 @@ def open_job(
     Parameters
     ----------
     project : Project
-        From `find_project`.
+        From `enter_project`.
     workspace_uid : str
-        For a new job, such as W1.
+        Workspace for a new job, such as W1.
     title : str
-        What a new job is called.
+        Title of a new job.
     inputs : Sequence[JobInput]
-        Of a new job, with their sources.
+        Inputs of a new job, with their sources.
     picks : bool
         Whether the job gives particles.
     job_uid : str, optional
@@ -161,25 +145,26 @@ def open_job(
     Raises
     ------
     CryosegError
-        If one of them does not exist, or the earlier job is of another kind.
+        If one of them does not exist, a source is of another type, or the earlier job of another kind. No
+        job is made then.
     """
     if job_uid:
         job = _earlier_job(project, inputs, job_uid, picks=picks)
     else:
         job = _new_job(project, workspace_uid, title, inputs, picks=picks)
-    with asking(f"tell the folder of {job.uid}", LOOK):
+    with requesting(f"find the folder of {job.uid}", LOOK):
         folder = versions.directory(job)
     return ExternalJob(job, project.folder, folder.resolve())
 
 
 def ending_of(project: Project, source: JobInput) -> Callable[[], bool]:
-    """Return what asks whether no more will come from a source; never, if it has ended already."""
+    """Return a function that says whether the job of a source has ended; always False, if it has already."""
     if source.source is None:
         return lambda: False
     job_uid, _ = source.job_and_output
 
     def has_ended() -> bool:
-        with asking(f"find job {job_uid}", f"check --{source.name}"):
+        with requesting(f"find job {job_uid}", f"check --{source.name}"):
             return status(project.client_project.find_job(job_uid)) in _ENDED
 
     return (lambda: False) if has_ended() else has_ended
@@ -192,20 +177,18 @@ def _new_job(
         options = " and ".join(f"--{name}" for name in ("workspace", *(one.name for one in inputs)))
         raise CryosegError(f"give {options} for a new job, or --job to go on with one")
     for one in inputs:
-        source_uid, _ = one.job_and_output
-        with asking(f"find job {source_uid}", f"check --{one.name}"):
-            project.client_project.find_job(source_uid)
+        _check_source(project, one)
     place = f"workspace {workspace_uid} of {project.client_project.uid}"
-    with asking(f"make a job in {place}", "check --workspace"):
+    with requesting(f"make a job in {place}", "check --workspace"):
         job = project.client_project.create_external_job(workspace_uid, title=title)
     try:
         for one in inputs:
-            with asking(f"connect {one.source} with {job.uid}", f"check --{one.name}"):
+            with requesting(f"connect {one.source} with {job.uid}", f"check --{one.name}"):
                 slots = [versions.slot(name, dtype) for name, dtype in one.slots.items()]
                 job.add_input(one.type, one.name, min=1, max=1, slots=slots, title=one.name.capitalize())
                 job.connect(one.name, *one.job_and_output)
         if picks:
-            with asking(f"add an output to {job.uid}", LOOK):
+            with requesting(f"add an output to {job.uid}", LOOK):
                 job.add_output("particle", OUTPUT, slots=list(PARTICLE_SLOTS), title="Picked particles")
     except BaseException as error:
         mark_failed(job, error)
@@ -213,12 +196,27 @@ def _new_job(
     return job
 
 
+def _check_source(project: Project, wanted: JobInput) -> None:
+    """Refuse a source that is no output of the right type; CryoSPARC would do so when the job is made."""
+    job_uid, output = wanted.job_and_output
+    if not job_uid:
+        raise CryosegError(f"--{wanted.name} {wanted.source}: give job and output, as in J12:{wanted.name}")
+    with requesting(f"find job {job_uid}", f"check --{wanted.name}"):
+        types = versions.output_types(project.client_project.find_job(job_uid))
+    if types.get(output) == wanted.type:
+        return
+    fitting = [f"{job_uid}:{name}" for name, type_ in types.items() if type_ == wanted.type]
+    found = f"{output} is of type {types[output]}" if output in types else f"no output {output}".rstrip()
+    remedy = f"give {' or '.join(fitting)}" if fitting else f"{job_uid} has none of type {wanted.type}"
+    raise CryosegError(f"--{wanted.name} {wanted.source}: {found}: {remedy}")
+
+
 def _earlier_job(project: Project, inputs: Sequence[JobInput], job_uid: str, *, picks: bool) -> Any:
-    mend = "give --job the number that cryoseg told, or leave it out for a new job"
-    with asking(f"find the External job {job_uid}", mend):
+    remedy = "give --job the number that cryoseg showed, or leave it out for a new job"
+    with requesting(f"find the External job {job_uid}", remedy):
         job = project.client_project.find_external_job(job_uid)
         if picks:
             job.alloc_output(OUTPUT, 0)
     if not {one.name for one in inputs} <= versions.input_names(job):
-        raise CryosegError(f"{job_uid} is another kind of job: {mend}")
+        raise CryosegError(f"{job_uid} is another kind of job: {remedy}")
     return job

@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+import click
+
 from cryoseg_ext.cryosparc import versions
-from cryoseg_ext.cryosparc.client import ServerGoneError, asking
+from cryoseg_ext.cryosparc.client import ServerGoneError, requesting
 from cryoseg_ext.errors import CryosegError
 
 ACTIVE = ("running", "waiting")
@@ -24,39 +26,36 @@ class JobKilledError(CryosegError):
 
 
 @contextmanager
-def running(client_job: Any, tell: Callable[[str], None]) -> Iterator[None]:
+def running(client_job: Any) -> Iterator[None]:
     """Run the body as the job: completed at its end, failed after an exception, Ctrl-C or SIGTERM.
 
-    Parameters
-    ----------
-    client_job : cryosparc.controllers.job.ExternalJobController
-        The client's own job.
-    tell : Callable[[str], None]
-        Told how to go on after a failure.
+    `client_job` is the client's own job. The terminal shows how to go on after a failure.
     """
     uid = client_job.uid
     with _signals({signal.SIGTERM: _raise_exit}):
-        with asking(f"start {uid}", "leave --job out to make a new job"):
+        with requesting(f"start {uid}", "leave --job out to make a new job"):
             if status(client_job) not in ACTIVE:
                 client_job.start("running")
             else:
                 # Only a program that was killed, or lost its server, leaves a job like this.
-                tell(f"{uid} is still marked running from before and goes on: nothing else may work on it")
+                click.echo(
+                    f"{uid} is still marked running from before and goes on: nothing else may work on it"
+                )
         try:
             yield
-            with asking(f"complete {uid}", "look at the job in CryoSPARC"):
+            with requesting(f"complete {uid}", "look at the job in CryoSPARC"):
                 versions.stop(client_job)
         except BaseException as error:
             # A second Ctrl-C must not come between the job and its mark.
             with _signals({signal.SIGTERM: signal.SIG_IGN, signal.SIGINT: signal.SIG_IGN}):
                 marked = mark_failed(client_job, error)
-            tell(f"{marked}; what is finished is kept: run the same command with --job {uid} to go on")
+            click.echo(f"{marked}; what is finished is kept: run the same command with --job {uid} to go on")
             raise
 
 
 def status(client_job: Any) -> str:
     """Return the status of a job in CryoSPARC, such as running."""
-    with asking(f"tell the status of {client_job.uid}", "look at the job in CryoSPARC"):
+    with requesting(f"read the status of {client_job.uid}", "look at the job in CryoSPARC"):
         return str(client_job.refresh().status)
 
 
@@ -69,7 +68,7 @@ def mark_failed(client_job: Any, error: BaseException) -> str:
             f"{client_job.uid} could not be marked failed, so CryoSPARC shows it as running when it is back"
         )
     try:
-        with asking(f"mark {client_job.uid} failed", "mark it in CryoSPARC"):
+        with requesting(f"mark {client_job.uid} failed", "mark it in CryoSPARC"):
             if not isinstance(error, (CryosegError, KeyboardInterrupt, SystemExit)):
                 client_job.log("".join(traceback.format_exception(error)), level="error")
             versions.stop(client_job, _explain(error))

@@ -11,41 +11,58 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cryoseg_ext.cryosparc.events import log_skipped
 from cryoseg_ext.formats.convert import bring_picks
-from cryoseg_ext.formats.masks import MaskFiles
-from cryoseg_ext.formats.micrographs import KnownMicrographs, known_exposures
+from cryoseg_ext.formats.micrographs import ListedMicrograph, MicrographList
 from cryoseg_ext.formats.names import match_names
 from cryoseg_ext.formats.particles import located_picks
 from cryoseg_ext.formats.refined import CRYOSPARC_SLOTS, RefinedParticles, from_cryosparc
-from cryoseg_ext.labels import MaskOptions
 from cryoseg_ext.labels.batch import LabelTask, label_batch, label_files, start_folder
+from cryoseg_ext.labels.masks import MaskOptions
 from cryoseg_ext.labels.tasks import projection_drawer
-from cryoseg_ext.picks import Picks
 
 if TYPE_CHECKING:
     from cryoseg_ext.cryosparc.job import ExternalJob
-    from cryoseg_ext.formats.groups import Exposure
+    from cryoseg_ext.formats.masks import MaskFiles
+    from cryoseg_ext.picks import Picks
 
 PARTICLES, VOLUME = "particles", "volume"
 
 Choose = Callable[[Sequence[str]], set[str]]
-"""From the paths of exposures to those that are used."""
+"""From the names of micrographs to those that are used."""
 
 
-def read_particle_picks(job: ExternalJob, found: Sequence[Exposure], choose: Choose) -> dict[str, Picks]:
-    """Return where the job's particles lie on the images of its exposures, by the exposure's path."""
-    source = f"the {PARTICLES} of {job.uid}"
-    located = located_picks(source, job.read_input(PARTICLES, ["location"]))
-    known = KnownMicrographs(Path(f"the exposures of {job.uid}"), known_exposures(job.project_folder, found))
-    brought = bring_picks(located, known, None, flip_y=False)
-    log_skipped(job, brought.skipped)
+def images_of(listed: MicrographList) -> MicrographList:
+    """Return the images to train on as micrographs themselves, under the names of their exposures."""
+    by_name = {
+        name: replace(one, path=copy.path, pixel_size_A=copy.pixel_size_A, shape=copy.shape, copy=None)
+        if (copy := one.copy)
+        else one
+        for name, one in listed.by_name.items()
+    }
+    return replace(listed, by_name=by_name)
+
+
+def read_particle_picks(job: ExternalJob, images: MicrographList, choose: Choose) -> dict[str, Picks]:
+    """Return where the job's particles lie on its images, by name.
+
+    Parameters
+    ----------
+    job : ExternalJob
+        With particles connected.
+    images : MicrographList
+        Its exposures.
+    choose : Choose
+        Which micrographs are used.
+    """
+    located = located_picks(f"the {PARTICLES} of {job.uid}", job.read_input(PARTICLES, ["location"]))
+    brought = bring_picks(located, images, None, flip_y=False)
+    job.log_skipped(brought.skipped)
     chosen = choose(sorted(brought.picks))
-    return {path: picks for path, picks in brought.picks.items() if path in chosen}
+    return {name: picks for name, picks in brought.picks.items() if name in chosen}
 
 
 def draw_masks(
-    job: ExternalJob, found: Sequence[Exposure], particle_diameter_A: float, choose: Choose
+    job: ExternalJob, images: MicrographList, particle_diameter_A: float, choose: Choose
 ) -> dict[str, MaskFiles]:
     """Draw the job's volume at the poses of its particles, into the folder ``labels`` of the job.
 
@@ -53,8 +70,8 @@ def draw_masks(
     ----------
     job : ExternalJob
         With refined particles and a volume connected.
-    found : Sequence[Exposure]
-        Its exposures.
+    images : MicrographList
+        The images to train on.
     particle_diameter_A : float
         Largest extent of the particle in Å.
     choose : Choose
@@ -63,7 +80,7 @@ def draw_masks(
     Returns
     -------
     dict[str, MaskFiles]
-        The files of each micrograph, on the pixels of its image, by the exposure's path.
+        The files of each micrograph, on the pixels of its image, by name.
 
     Raises
     ------
@@ -71,45 +88,52 @@ def draw_masks(
         If the particles have no poses, or the volume cannot be used.
     """
     refined = from_cryosparc(f"the {PARTICLES} of {job.uid}", job.read_input(PARTICLES, CRYOSPARC_SLOTS))
-    particles = _on_images(refined, found)
+    particles = _on_images(refined, images.by_name)
     volume = job.project_folder / str(job.read_input(VOLUME, ["map"])["map/path"][0]).removeprefix(">")
     draw = projection_drawer(volume, None, particle_diameter_A, MaskOptions())
-    paths = choose(sorted(particles))
-    chosen = [one for one in found if one.path in paths]
+    names = choose(sorted(particles))
+    chosen = [one for one in images.micrographs if one.name in names]
     tasks = [
         LabelTask(
-            f"{one.uid}_{Path(one.path).name}",
-            job.project_folder / one.image_path,
-            one.image_shape,
-            one.image_pixel_size_A,
-            len(particles[one.path]),
-            partial(draw, particles[one.path]),
+            _label_name(one),
+            one.path,
+            one.shape,
+            one.pixel_size_A,
+            len(particles[one.name]),
+            partial(draw, particles[one.name]),
         )
         for one in chosen
     ]
     folder = job.folder / "labels"
-    made_of = _digest(volume, [particles[one.path] for one in chosen])
+    made_of = _digest(volume, [particles[one.name] for one in chosen])
     start_folder(folder, tasks, {"made_of": made_of, "diameter_A": particle_diameter_A})
     errors = [error for _, error in label_batch(tasks, folder)]
-    log_skipped(job, [str(error) for error in errors if error])
-    files = [label_files(folder, task.name) for task in tasks]
+    job.log_skipped([str(error) for error in errors if error])
     return {
-        one.path: MaskFiles(file.labels, file.instances)
-        for one, file, error in zip(chosen, files, errors, strict=True)
+        one.name: label_files(folder, task.name)
+        for one, task, error in zip(chosen, tasks, errors, strict=True)
         if error is None
     }
 
 
+def _label_name(micrograph: ListedMicrograph) -> str:
+    """Return a name that no other micrograph has, whatever its folder."""
+    assert micrograph.exposure is not None
+    return f"{micrograph.exposure.uid}_{Path(micrograph.name).name}"
+
+
 def _on_images(
-    refined: Mapping[str, RefinedParticles], found: Sequence[Exposure]
+    refined: Mapping[str, RefinedParticles], images: Mapping[str, ListedMicrograph]
 ) -> dict[str, RefinedParticles]:
-    """Return particles in pixels of the images of their exposures, by the exposure's path."""
-    by_path = {one.path: one for one in found}
+    """Return particles in pixels of the images, by the name of the image."""
     on_images: dict[str, RefinedParticles] = {}
-    for name, path in match_names(list(refined), list(by_path)).items():
-        particles, (ny, nx) = refined[name], by_path[path].image_shape
-        height, width = particles.shape or (ny, nx)
-        on_images[path] = replace(particles, extracted_px=particles.extracted_px * [nx / width, ny / height])
+    for source, name in match_names(list(refined), list(images)).items():
+        particles, shape = refined[source], images[name].shape
+        if shape and particles.shape:
+            (ny, nx), (height, width) = shape, particles.shape
+            scale = [nx / width, ny / height]
+            particles = replace(particles, extracted_px=particles.extracted_px * scale)
+        on_images[name] = particles
     return on_images
 
 

@@ -25,7 +25,12 @@ _REASON_LENGTH = 300
 def client_arguments(
     url: str, email: str | None, password: str | None, license_id: str | None
 ) -> dict[str, Any]:
-    """Return the arguments of ``cryosparc.tools.CryoSPARC`` for a login; see `cryoseg_ext.cryosparc.Login`.
+    """Return the arguments of ``cryosparc.tools.CryoSPARC`` for a login.
+
+    Parameters
+    ----------
+    url, email, password, license_id : str
+        As in `cryoseg_ext.cryosparc.Login`.
 
     Raises
     ------
@@ -69,16 +74,43 @@ def input_names(job: Any) -> set[str]:
     return set(job.inputs) if IS_V5 else {str(group["name"]) for group in job.doc["input_slot_groups"]}
 
 
-def show_progress(job: Any, text: str) -> None:
-    """Show how far the job is: version 5 in one line that changes, version 4 in a new one."""
+def output_types(job: Any) -> dict[str, str]:
+    """Return the type of each of a job's outputs, such as exposure, by name."""
     if IS_V5:
-        job.log(text, name="progress")
+        return {str(name): str(output.type) for name, output in job.outputs.items()}
+    return {str(group["name"]): str(group["type"]) for group in job.doc["output_result_groups"]}
+
+
+def log_in_place(job: Any, name: str, text: str) -> None:
+    """Write to the event log: version 5 replaces what has the same name, version 4 adds a line.
+
+    Parameters
+    ----------
+    job : cryosparc.controllers.job.ExternalJobController
+        The client's own job.
+    name : str
+        By which the text is replaced.
+    text : str
+        The text.
+    """
+    if IS_V5:
+        job.log(text, name=name)
     else:
         job.log(text)
 
 
 def set_images(job: Any, image: Path, output: str | None) -> None:
-    """Show a picture on the job's tile and its output, if it has one; version 4 has no way to."""
+    """Show a picture on the job's tile and its output; version 4 has no way to.
+
+    Parameters
+    ----------
+    job : cryosparc.controllers.job.ExternalJobController
+        The client's own job.
+    image : Path
+        The picture.
+    output : str or None
+        Name of the output, if the job has one.
+    """
     if IS_V5:
         job.set_tile_image(image)
         if output:

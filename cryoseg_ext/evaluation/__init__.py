@@ -1,4 +1,4 @@
-"""How good picks are, against known particle centres."""
+"""Evaluation of picks and masks against known ones."""
 
 from cryoseg_ext.evaluation.matching import match_picks
 from cryoseg_ext.evaluation.picks import PickScores, score_picks

@@ -1,4 +1,4 @@
-"""Confidence intervals: the micrographs are drawn again, with replacement (Efron 1979)."""
+"""Confidence intervals by the bootstrap over micrographs (Efron 1979)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from cryoseg_ext.arrays import FloatArray
 from cryoseg_ext.evaluation.picks import FixedScores, RankedPicks, draw_curve
 
 N_DRAWS = 1000
-# A draw of the curve costs a pass over all picks: seconds in all where there are a million.
+"""Bootstrap samples."""
 _N_CURVES = 200
+"""Bootstrap samples of the curve, fewer because each is a pass over all picks."""
 _SEED = 0
 
 Interval = tuple[float, float]
@@ -19,13 +21,13 @@ Interval = tuple[float, float]
 
 
 def draw_weights(n_micrographs: int, n_draws: int = N_DRAWS) -> NDArray[np.int64]:
-    """Return ``(n_draws, n_micrographs)`` how often each micrograph is drawn, the same in every call."""
+    """Return ``(n_draws, n_micrographs)`` numbers of times each micrograph is drawn, equal in every call."""
     rng = np.random.default_rng(_SEED)
     return rng.multinomial(n_micrographs, np.full(n_micrographs, 1 / n_micrographs), n_draws)
 
 
-def interval(values: NDArray[np.float64]) -> Interval:
-    """Return the 95 % interval of a metric over the draws that have one; NaN where none has."""
+def interval(values: FloatArray) -> Interval:
+    """Return the 95 % interval of the finite values of a metric; NaN without any."""
     values = values[np.isfinite(values)]
     if not len(values):
         return float("nan"), float("nan")
@@ -34,20 +36,20 @@ def interval(values: NDArray[np.float64]) -> Interval:
 
 
 def pick_intervals(fixed: Sequence[FixedScores], ranked: RankedPicks | None) -> dict[str, Interval]:
-    """Return the intervals of pick metrics by name; none from a single micrograph.
+    """Return the intervals of pick metrics by name; none for a single micrograph.
 
     Parameters
     ----------
     fixed : Sequence[FixedScores]
-        Of each micrograph, all at the same threshold.
+        Metrics of each micrograph, all at the same threshold.
     ranked : RankedPicks or None
-        All picks; None where they have no scores.
+        All picks; None if they have no scores.
     """
     if len(fixed) < 2:
         return {}
     weights = draw_weights(len(fixed))
     tp, picks, truth = (
-        weights @ np.array([getattr(one, name) for one in fixed]) for name in ("tp", "picks", "truth")
+        weights @ np.array([getattr(scores, name) for scores in fixed]) for name in ("tp", "picks", "truth")
     )
     with np.errstate(invalid="ignore", divide="ignore"):
         values = {

@@ -1,4 +1,4 @@
-"""Whether a score is the probability that it claims to be."""
+"""Calibration of scores: how well they agree with the observed share of correct picks."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cryoseg_ext.evaluation.matching import FloatArray
+from cryoseg_ext.arrays import FloatArray
 from cryoseg_ext.evaluation.picks import RankedPicks
 
 N_BINS = 10
+"""Bins of equal width from 0 to 1."""
 
 
 @dataclass(frozen=True)
 class Reliability:
-    """Picks in equal bins of the score.
+    """Picks in bins of equal width of the score.
 
     Parameters
     ----------
     count, mean_score, share_right : NDArray[np.float64]
-        ``(10,)``; the last two are NaN in an empty bin.
+        ``(10,)`` number, mean score and share of correct picks in each bin; NaN in empty bins.
     """
 
     count: FloatArray
@@ -28,13 +29,13 @@ class Reliability:
 
     @property
     def expected_calibration_error(self) -> float:
-        """Mean distance of score and share, each bin by its count (Naeini et al. 2015); NaN without picks."""
+        """Mean difference of score and share, weighted by count (Naeini et al. 2015); NaN without picks."""
         off = np.abs(self.mean_score - self.share_right) * self.count
         return float(np.nansum(off) / self.count.sum()) if self.count.sum() else float("nan")
 
 
 def reliability(ranked: RankedPicks) -> Reliability | None:
-    """Return the reliability of scores; None where some are no probabilities between 0 and 1."""
+    """Return the reliability of scores; None if some are not probabilities between 0 and 1."""
     score = ranked.score
     if len(score) and not 0 <= score[-1] <= score[0] <= 1:
         return None

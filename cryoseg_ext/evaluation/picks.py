@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cryoseg_ext.evaluation.matching import FloatArray, Matching, match_picks, matched_distances
+from cryoseg_ext.arrays import FloatArray, Mask
+from cryoseg_ext.evaluation.matching import Matching, match_picks, matched_distances
 from cryoseg_ext.picks import Picks
 
 TruthAndPicks = tuple[FloatArray, Picks]
@@ -22,11 +23,11 @@ class FixedScores:
     Parameters
     ----------
     tp, picks, truth : int
-        Matched pairs, picks, reference particles.
+        Numbers of matched pairs, picks and reference particles.
     precision, recall, f1 : float
-        0 where there is nothing to divide by.
+        0 if the denominator is 0.
     median_distance : float
-        Of the matched pairs, in pixels; NaN without any.
+        Median distance of the matched pairs in pixels; NaN without any.
     """
 
     tp: int
@@ -39,28 +40,28 @@ class FixedScores:
 
     @property
     def count_error(self) -> float:
-        """Too many (positive) or too few picks, in shares of the reference particles."""
+        """Surplus of picks, as a fraction of the reference particles; NaN without any."""
         return (self.picks - self.truth) / self.truth if self.truth else float("nan")
 
 
 @dataclass(frozen=True)
 class RankedPicks:
-    """All picks in falling order of score, each labelled once by the greedy matching.
+    """All picks in descending order of score, labelled by the greedy matching.
 
     Parameters
     ----------
     score : NDArray[np.float64]
-        ``(n,)``, falling.
+        ``(n,)`` scores in descending order.
     hit : NDArray[np.bool_]
-        ``(n,)`` whether the pick is right.
+        ``(n,)`` whether each pick is correct.
     micrograph : NDArray[np.intp]
-        ``(n,)`` the number of its micrograph.
+        ``(n,)`` index of the micrograph of each pick.
     n_truth : NDArray[np.int64]
-        ``(m,)`` reference particles of each micrograph.
+        ``(m,)`` number of reference particles of each micrograph.
     """
 
     score: FloatArray
-    hit: NDArray[np.bool_]
+    hit: Mask
     micrograph: NDArray[np.intp]
     n_truth: NDArray[np.int64]
 
@@ -72,7 +73,7 @@ class Curve:
     Parameters
     ----------
     threshold, precision, recall, f1 : NDArray[np.float64]
-        ``(k,)``, `k` at least 1.
+        ``(k,)`` values, at least one.
     """
 
     threshold: FloatArray
@@ -82,12 +83,12 @@ class Curve:
 
     @property
     def best(self) -> int:
-        """Where F1 is highest."""
+        """Index of the highest F1."""
         return int(self.f1.argmax())
 
     @property
     def average_precision(self) -> float:
-        """``sum_k (R_k - R_{k-1}) P_k``: what is never found lowers it."""
+        """``sum_k (R_k - R_{k-1}) P_k``; particles that are never found lower it."""
         return float(np.sum(np.diff(self.recall, prepend=0.0) * self.precision))
 
 
@@ -98,13 +99,13 @@ class PickScores:
     Parameters
     ----------
     precision, recall, f1 : float
-        Of the picks at or above the threshold asked for.
+        Metrics of the picks at or above the given threshold.
     best_f1, best_threshold : float
-        Highest F1 over all thresholds, and where it is.
+        Highest F1 over all thresholds, and its threshold.
     average_precision : float
         See `Curve`.
     n_truth, n_picks : int
-        Reference particles, and picks at or above the threshold.
+        Numbers of reference particles, and of picks at or above the threshold.
     """
 
     precision: float
@@ -123,11 +124,11 @@ def score_picks(micrographs: Iterable[TruthAndPicks], radius_px: float, threshol
     Parameters
     ----------
     micrographs : iterable of (truth, picks)
-        ``(m, 2)`` reference centres (x, y) and the picks, of each micrograph.
+        ``(m, 2)`` reference centres (x, y) in pixels and the picks of each micrograph.
     radius_px : float
-        Largest distance of a match.
+        Largest distance of a match in pixels.
     threshold : float
-        From which a score counts as a pick, for precision, recall and F1.
+        Smallest score of a pick, for precision, recall and F1.
     """
     ranked = rank_picks(micrographs, radius_px)
     curve = draw_curve(ranked)
@@ -146,11 +147,23 @@ def score_picks(micrographs: Iterable[TruthAndPicks], radius_px: float, threshol
 def score_at(
     micrographs: Iterable[TruthAndPicks], radius_px: float, threshold: float | None, matching: Matching
 ) -> FixedScores:
-    """Return the metrics of the picks whose score is at least `threshold`; of all picks when it is None."""
+    """Return the metrics at a threshold over all micrographs.
+
+    Parameters
+    ----------
+    micrographs : iterable of (truth, picks)
+        ``(m, 2)`` reference centres (x, y) in pixels and the picks of each micrograph.
+    radius_px : float
+        Largest distance of a match in pixels.
+    threshold : float or None
+        Smallest score of a pick; None for all picks.
+    matching : Matching
+        Method of matching, see `matched_distances`.
+    """
     n_picks = n_truth = 0
     distances = [np.zeros(0)]
-    for truth_xy_px, every in micrographs:
-        picks = every if threshold is None else every.above(threshold)
+    for truth_xy_px, candidates in micrographs:
+        picks = candidates if threshold is None else candidates.above(threshold)
         distances.append(matched_distances(truth_xy_px, picks, radius_px, matching))
         n_picks, n_truth = n_picks + len(picks), n_truth + len(truth_xy_px)
     distance = np.concatenate(distances)
@@ -161,24 +174,24 @@ def score_at(
 
 def rank_picks(micrographs: Iterable[TruthAndPicks], radius_px: float) -> RankedPicks:
     """Label all picks by the greedy matching, and sort them by score."""
-    every: Sequence[TruthAndPicks] = list(micrographs)
-    hits = [np.zeros(0, np.bool_)] + [match_picks(truth, picks, radius_px) for truth, picks in every]
-    score = np.concatenate([np.zeros(0)] + [picks.score for _, picks in every])
+    pairs: Sequence[TruthAndPicks] = list(micrographs)
+    hits = [np.zeros(0, np.bool_)] + [match_picks(truth, picks, radius_px) for truth, picks in pairs]
+    score = np.concatenate([np.zeros(0)] + [picks.score for _, picks in pairs])
     order = np.argsort(-score, kind="stable")
-    number = np.repeat(np.arange(len(every)), [len(picks) for _, picks in every])
-    n_truth = np.array([len(truth) for truth, _ in every], np.int64)
+    number = np.repeat(np.arange(len(pairs)), [len(picks) for _, picks in pairs])
+    n_truth = np.array([len(truth) for truth, _ in pairs], np.int64)
     return RankedPicks(score[order], np.concatenate(hits)[order], number[order], n_truth)
 
 
 def draw_curve(ranked: RankedPicks, weight: NDArray[np.int64] | None = None) -> Curve | None:
-    """Return the curve of ranked picks; None where there are no picks or no reference particles.
+    """Return the precision-recall curve; None without picks or without reference particles.
 
     Parameters
     ----------
     ranked : RankedPicks
-        The picks.
+        Picks with their labels.
     weight : NDArray[np.int64], optional
-        ``(m,)`` how often each micrograph counts; once by default.
+        ``(m,)`` number of times each micrograph counts; once by default.
     """
     weight = np.ones(len(ranked.n_truth), np.int64) if weight is None else weight
     n_truth, times = int(weight @ ranked.n_truth), weight[ranked.micrograph]

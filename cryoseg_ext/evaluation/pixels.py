@@ -1,4 +1,4 @@
-"""Accuracy of a segmentation, and the metrics of each of its classes."""
+"""Accuracy of a segmentation, and metrics of each of its classes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion, distance_transform_edt
 
+from cryoseg_ext.arrays import Mask
+
+Classes = NDArray[np.integer]
+"""``(y, x)`` class numbers, see `cryoseg_ext.network.classes`."""
+Counts = NDArray[np.int64]
+"""Numbers of pixels, such as a confusion matrix."""
+
 
 @dataclass(frozen=True)
 class ClassScores:
@@ -16,7 +23,7 @@ class ClassScores:
     Parameters
     ----------
     precision, recall, f1, iou : float
-        NaN where the class is neither there nor said to be.
+        NaN if the class is absent from truth and prediction.
     """
 
     precision: float
@@ -25,96 +32,95 @@ class ClassScores:
     iou: float
 
 
-def count_pixels(truth: NDArray[np.integer], said: NDArray[np.integer], n_classes: int) -> NDArray[np.int64]:
-    """Return the confusion matrix ``(truth, said)`` of the pixels whose truth is not negative.
+def count_pixels(truth: Classes, predicted: Classes, n_classes: int) -> Counts:
+    """Return the confusion matrix ``(truth, predicted)`` of the pixels whose truth is not negative.
 
     Parameters
     ----------
-    truth, said : NDArray[np.integer]
-        ``(y, x)`` class indices.
+    truth, predicted : NDArray[np.integer]
+        ``(y, x)`` class numbers.
     n_classes : int
         Number of classes.
     """
     known = truth >= 0
-    pairs = n_classes * truth[known].astype(np.int64) + said[known]
+    pairs = n_classes * truth[known].astype(np.int64) + predicted[known]
     return np.bincount(pairs, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
-def accuracy(confusion: NDArray[np.int64]) -> float:
-    """Return the share of the pixels that is right."""
+def accuracy(confusion: Counts) -> float:
+    """Return the fraction of the pixels whose class is predicted correctly."""
     return float(np.trace(confusion) / max(confusion.sum(), 1))
 
 
-def class_accuracy(confusion: NDArray[np.int64], index: int) -> float:
-    """Return the share of the pixels that is rightly said to be of a class, or rightly said not to be."""
+def class_accuracy(confusion: Counts, index: int) -> float:
+    """Return the fraction of the pixels that are correctly predicted to belong to a class, or not to."""
     wrong = confusion[index].sum() + confusion[:, index].sum() - 2 * confusion[index, index]
     return float(1 - wrong / max(confusion.sum(), 1))
 
 
-def score_class(confusion: NDArray[np.int64], index: int) -> ClassScores:
+def score_class(confusion: Counts, index: int) -> ClassScores:
     """Return the metrics of one class."""
-    right = int(confusion[index, index])
-    said, true = int(confusion[:, index].sum()), int(confusion[index].sum())
+    correct = int(confusion[index, index])
+    predicted, true = int(confusion[:, index].sum()), int(confusion[index].sum())
     return ClassScores(
-        _share(right, said),
-        _share(right, true),
-        _share(2 * right, said + true),
-        _share(right, said + true - right),
+        _ratio(correct, predicted),
+        _ratio(correct, true),
+        _ratio(2 * correct, predicted + true),
+        _ratio(correct, predicted + true - correct),
     )
 
 
-def count_boundary(
-    truth: NDArray[np.integer], said: NDArray[np.integer], index: int, tolerance_px: float
-) -> NDArray[np.int64]:
+def count_boundary(truth: Classes, predicted: Classes, index: int, tolerance_px: float) -> Counts:
     """Count the boundary pixels of a class that lie near the other boundary (Csurka et al. 2013).
 
     Parameters
     ----------
-    truth, said : NDArray[np.integer]
-        ``(y, x)`` class indices; where the truth is negative nothing counts.
+    truth, predicted : NDArray[np.integer]
+        ``(y, x)`` class numbers; pixels of negative truth are not counted.
     index : int
-        The class.
+        Number of the class.
     tolerance_px : float
-        How near.
+        Largest distance in pixels between two boundaries that agree.
 
     Returns
     -------
     NDArray[np.int64]
-        ``(4,)``: said near the truth, all said, true near what is said, all true.
+        ``(4,)`` numbers of boundary pixels: predicted ones near the truth, all predicted ones, true ones near
+        the prediction, all true ones.
     """
     known = truth >= 0
-    true, claimed = _boundary(truth == index) & known, _boundary(said == index) & known
+    true_rim, predicted_rim = (_boundary(classes == index) & known for classes in (truth, predicted))
     return np.array(
         [
-            _near(claimed, true, tolerance_px),
-            claimed.sum(),
-            _near(true, claimed, tolerance_px),
-            true.sum(),
+            _count_near(predicted_rim, true_rim, tolerance_px),
+            predicted_rim.sum(),
+            _count_near(true_rim, predicted_rim, tolerance_px),
+            true_rim.sum(),
         ],
         np.int64,
     )
 
 
-def boundary_f1(counts: NDArray[np.int64]) -> float:
-    """Return the F1 of the boundary pixels from their counts; NaN where there is no boundary at all."""
-    near_truth, said, near_said, true = (int(count) for count in counts)
-    if said + true == 0:
+def boundary_f1(counts: Counts) -> float:
+    """Return the F1 of the boundary pixels from the result of `count_boundary`; NaN without boundaries."""
+    near_truth, predicted, near_predicted, true = (int(count) for count in counts)
+    if predicted + true == 0:
         return float("nan")
-    precision, recall = near_truth / max(said, 1), near_said / max(true, 1)
+    precision, recall = near_truth / max(predicted, 1), near_predicted / max(true, 1)
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def _boundary(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the pixels of a mask with a neighbour outside it; the rim of the field is no boundary."""
-    inner: NDArray[np.bool_] = binary_erosion(mask, border_value=1)
+def _boundary(mask: Mask) -> Mask:
+    """Return the pixels of a mask with a neighbour outside of it; the edge of the field is not a boundary."""
+    inner: Mask = binary_erosion(mask, border_value=1)
     return mask & ~inner
 
 
-def _near(some: NDArray[np.bool_], others: NDArray[np.bool_], tolerance_px: float) -> int:
-    if not others.any():
+def _count_near(boundary: Mask, reference: Mask, tolerance_px: float) -> int:
+    if not reference.any():
         return 0
-    return int((distance_transform_edt(~others)[some] <= tolerance_px).sum())
+    return int((distance_transform_edt(~reference)[boundary] <= tolerance_px).sum())
 
 
-def _share(part: int, whole: int) -> float:
+def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else float("nan")

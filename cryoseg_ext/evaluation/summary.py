@@ -1,12 +1,11 @@
-"""All that is said about a set of picks, or of masks, in one object."""
+"""Summaries of all metrics of a set of picks, or of masks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cryoseg_ext.evaluation.bootstrap import Interval, draw_weights, interval, pick_intervals
 from cryoseg_ext.evaluation.calibration import Reliability, reliability
@@ -20,7 +19,9 @@ from cryoseg_ext.evaluation.picks import (
     score_at,
 )
 from cryoseg_ext.evaluation.pixels import (
+    Classes,
     ClassScores,
+    Counts,
     accuracy,
     boundary_f1,
     class_accuracy,
@@ -30,28 +31,29 @@ from cryoseg_ext.evaluation.pixels import (
 )
 
 CLASSES = ("background", "particle", "contaminant")
+"""Names of the classes, in the order of their numbers."""
 
 
 @dataclass(frozen=True)
 class PickSummary:
-    """Picks against the truth at one match distance.
+    """Metrics of picks against the truth at one match distance.
 
     Parameters
     ----------
     radius_px : float
-        Largest distance of a match.
+        Largest distance of a match in pixels.
     fixed : FixedScores
-        At the threshold, over all micrographs.
+        Metrics at the threshold, over all micrographs.
     micrographs : Mapping[str, FixedScores]
-        The same of each micrograph.
+        Metrics at the threshold of each micrograph.
     intervals : Mapping[str, Interval]
         95 % intervals by the name of the metric.
     curve : Curve or None
-        Over all thresholds, greedy; None without scores, picks or truth.
+        Metrics at all thresholds, by the greedy matching; None without scores, picks or truth.
     at_best : FixedScores or None
-        At the threshold of the best F1.
+        Metrics at the threshold of the best F1.
     calibration : Reliability or None
-        Of all picks, whatever the threshold; None where the scores are no probabilities.
+        Reliability of the scores of all picks; None if they are not probabilities.
     """
 
     radius_px: float
@@ -71,30 +73,30 @@ def summarise_picks(
     *,
     scored: bool,
 ) -> PickSummary:
-    """Return what there is to say about picks.
+    """Return the summary of picks.
 
     Parameters
     ----------
     micrographs : Mapping[str, TruthAndPicks]
         ``(m, 2)`` reference centres (x, y) in pixels, and the picks, by the name of the micrograph.
     radius_px : float
-        Largest distance of a match.
+        Largest distance of a match in pixels.
     threshold : float or None
-        From which a score counts as a pick; all do when None.
+        Smallest score of a pick; None for all picks.
     matching : Matching
-        Of the metrics at a threshold; curves are always greedy.
+        Method of matching for the metrics at a threshold; curves are always greedy.
     scored : bool
         Whether the picks have scores.
     """
-    every = list(micrographs.values())
-    fixed = score_at(every, radius_px, threshold, matching)
-    each = {name: score_at([one], radius_px, threshold, matching) for name, one in micrographs.items()}
-    ranked = rank_picks(every, radius_px) if scored else None
+    pairs = list(micrographs.values())
+    fixed = score_at(pairs, radius_px, threshold, matching)
+    each = {name: score_at([pair], radius_px, threshold, matching) for name, pair in micrographs.items()}
+    ranked = rank_picks(pairs, radius_px) if scored else None
     intervals = pick_intervals(list(each.values()), ranked)
     curve = draw_curve(ranked) if ranked else None
     if ranked is None or curve is None:
         return PickSummary(radius_px, fixed, each, intervals)
-    at_best = score_at(every, radius_px, float(curve.threshold[curve.best]), matching)
+    at_best = score_at(pairs, radius_px, float(curve.threshold[curve.best]), matching)
     return PickSummary(radius_px, fixed, each, intervals, curve, at_best, reliability(ranked))
 
 
@@ -105,11 +107,11 @@ class ClassSummary:
     Parameters
     ----------
     accuracy : float
-        Share of the pixels rightly said to be of the class, or not to be.
+        Fraction of the pixels correctly predicted to belong to the class, or not to.
     scores : ClassScores
         Precision, recall, F1, intersection over union.
     boundary_f1 : float
-        See `count_boundary`.
+        F1 of the boundary pixels, see `count_boundary`.
     intervals : Mapping[str, Interval]
         95 % intervals of F1, intersection over union and boundary F1.
     """
@@ -122,16 +124,16 @@ class ClassSummary:
 
 @dataclass(frozen=True)
 class PixelSummary:
-    """Masks against the truth.
+    """Metrics of masks against the truth.
 
     Parameters
     ----------
     accuracy : float
-        Over all classes.
+        Fraction of the pixels whose class is predicted correctly.
     n_micrographs : int
-        How many.
+        Number of micrographs.
     classes : Mapping[str, ClassSummary]
-        By the name of the class.
+        Metrics by the name of the class.
     """
 
     accuracy: float
@@ -140,24 +142,26 @@ class PixelSummary:
 
 
 def summarise_pixels(
-    pairs: Iterable[tuple[NDArray[np.integer], NDArray[np.integer]]], n_classes: int, tolerance_px: float
+    pairs: Iterable[tuple[Classes, Classes]], n_classes: int, tolerance_px: float
 ) -> PixelSummary:
-    """Return what there is to say about masks.
+    """Return the summary of masks.
 
     Parameters
     ----------
-    pairs : iterable of (truth, said)
-        ``(y, x)`` class indices as in `CLASSES`, of each micrograph; negative truth is not known.
+    pairs : iterable of (truth, predicted)
+        ``(y, x)`` class numbers of each micrograph; negative truth is unknown.
     n_classes : int
-        How many classes the masks can say; true pixels of another one count as background.
+        Number of classes of the masks; true pixels of other classes count as background.
     tolerance_px : float
-        Of the boundaries.
+        Largest distance in pixels between two boundaries that agree.
     """
     confusions, boundaries = [], []
-    for truth, said in pairs:
+    for truth, predicted in pairs:
         known = np.where(truth < n_classes, truth, 0)
-        confusions.append(count_pixels(known, said, n_classes))
-        boundaries.append([count_boundary(known, said, index, tolerance_px) for index in range(n_classes)])
+        confusions.append(count_pixels(known, predicted, n_classes))
+        boundaries.append(
+            [count_boundary(known, predicted, index, tolerance_px) for index in range(n_classes)]
+        )
     confusion, boundary = np.array(confusions), np.array(boundaries)
     total = confusion.sum(axis=0)
     classes = {
@@ -172,17 +176,13 @@ def summarise_pixels(
     return PixelSummary(accuracy(total), len(confusion), classes)
 
 
-def _pixel_intervals(
-    confusion: NDArray[np.int64], boundary: NDArray[np.int64], index: int
-) -> dict[str, Interval]:
+def _pixel_intervals(confusion: Counts, boundary: Counts, index: int) -> dict[str, Interval]:
     if len(confusion) < 2:
         return {}
     weights = draw_weights(len(confusion))
-    drawn: Sequence[ClassScores] = [
-        score_class(one, index) for one in np.tensordot(weights, confusion, axes=1)
-    ]
+    drawn = [score_class(counts, index) for counts in np.tensordot(weights, confusion, axes=1)]
     return {
-        "f1": interval(np.array([one.f1 for one in drawn])),
-        "iou": interval(np.array([one.iou for one in drawn])),
-        "boundary_f1": interval(np.array([boundary_f1(one) for one in weights @ boundary])),
+        "f1": interval(np.array([scores.f1 for scores in drawn])),
+        "iou": interval(np.array([scores.iou for scores in drawn])),
+        "boundary_f1": interval(np.array([boundary_f1(counts) for counts in weights @ boundary])),
     }

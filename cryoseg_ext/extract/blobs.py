@@ -7,28 +7,29 @@ import warnings
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from cryoseg_ext.arrays import Image
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.extract.candidates import Image, Points
+from cryoseg_ext.extract.candidates import Points
 
 _SIGMA, _WINDOW = 0.15, 0.5
-"""Of the smoothing and of the centroid's window, in particle diameters."""
+"""Standard deviation of the smoothing and width of the centroid's window, in particle diameters."""
 _LEAST_MASS = 0.1
-"""Sum of the probability in the window, as a share of a full window."""
+"""Smallest sum of the probability in the window, as a fraction of a full window."""
 
 
 def blob_centres(particle: Image, diameter_px: float, min_distance_px: float) -> Points:
-    """Return what `trackpy.locate` finds in the particle probability.
+    """Return the blobs that `trackpy.locate` finds in the smoothed particle probability.
 
-    The probability is smoothed: a blob to trackpy is brightest in its middle, and a mask is flat there.
+    It is smoothed because trackpy expects blobs that are brightest in the middle, where a mask is flat.
 
     Parameters
     ----------
     particle : NDArray[np.float32]
-        ``(y, x)`` probability.
+        ``(y, x)`` particle probability.
     diameter_px : float
-        Stated particle diameter.
+        Particle diameter in pixels.
     min_distance_px : float
-        Of two blobs.
+        Smallest distance between two blobs in pixels.
 
     Raises
     ------
@@ -47,7 +48,7 @@ def blob_centres(particle: Image, diameter_px: float, min_distance_px: float) ->
         return np.zeros(0), np.zeros(0)
     least_mass = _LEAST_MASS * np.pi / 4 * window**2
     with warnings.catch_warnings():
-        # trackpy 0.7 calls pandas in a way that pandas 3 deprecates; and an empty field is no news.
+        # trackpy 0.7 uses pandas in a way that pandas 3 deprecates, and it warns about empty fields.
         warnings.simplefilter("ignore")
         found = trackpy.locate(
             smooth,

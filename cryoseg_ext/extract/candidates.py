@@ -1,7 +1,7 @@
-"""Candidate particles: where they are, and the features that their score is computed from.
+"""Candidate particles: their positions, and the features that their score is computed from.
 
-Every method of extraction gives positions only. The features there are the same for all of them, so that the
-calibrated score, RELION's figure of merit, means the same whichever method found the particle.
+The methods of extraction give positions only. The features are the same for all methods, so that the
+calibrated score, RELION's figure of merit, does not depend on the method.
 """
 
 from __future__ import annotations
@@ -14,34 +14,37 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, maximum_filter, uniform_filter
 from scipy.special import logit
 
-Image = NDArray[np.float32]
-Points = tuple[NDArray[np.float64], NDArray[np.float64]]
+from cryoseg_ext.arrays import FloatArray, Image
+
+Points = tuple[FloatArray, FloatArray]
 """(x_px, y_px), each ``(n,)``, in working pixels; 0 is the first pixel's centre."""
 
 PEAK_PX = 5
-"""A peak of the centre map is the highest pixel of a square of this width."""
+"""Side of the square in which a peak of the centre map is the highest pixel."""
 _PEAK_SIGMA_PX = 1.0
+"""Standard deviation of the smoothing of the centre map."""
 _SUPPORT_PX = 9
+"""Side of the square over which the probabilities around a candidate are averaged."""
 _RINGS, _RING_PX = 12, 15 / 11
-"""Rings of a profile and the distance between them; the outermost lies beyond the rim of the particle."""
-_SURE = 1e-4
-"""Probabilities nearer to 0 or 1 count as this near."""
+"""Number of rings of a profile and distance between them; the outermost lies outside the particle."""
+_LEAST_PROBABILITY = 1e-4
+"""Probabilities are kept this far from 0 and 1, so that their log odds stay finite."""
 
 
 @dataclass(frozen=True)
 class Maps:
-    """A micrograph and what the network and the CRF say of it, all ``(y, x)`` at the working scale.
+    """A micrograph and its maps from the network and the CRF, all ``(y, x)`` at the working scale.
 
     Parameters
     ----------
     micrograph : NDArray[np.float32]
-        Normalised.
+        Normalised grey values.
     centre : NDArray[np.float32]
         Centre map in [0, 1].
     particle : NDArray[np.float32]
-        Probability of particle, after the CRF.
+        Particle probability after the CRF.
     contaminant : NDArray[np.float32]
-        Probability of contamination.
+        Contaminant probability.
     """
 
     micrograph: Image
@@ -59,15 +62,15 @@ class Candidates:
     x_px, y_px : NDArray[np.float64]
         ``(n,)`` sub-pixel working coordinates; 0 is the first pixel's centre.
     features : NDArray[np.float64]
-        ``(n, 3)``, see `cryoseg_ext.extract.score.FEATURES`.
+        ``(n, 3)`` features, see `cryoseg_ext.extract.score.FEATURES`.
     profiles : NDArray[np.float32]
-        ``(n, 2, 12)``, see `profiles_at`.
+        ``(n, 2, 12)`` radial profiles, see `profiles_at`.
     """
 
-    x_px: NDArray[np.float64]
-    y_px: NDArray[np.float64]
-    features: NDArray[np.float64]
-    profiles: NDArray[np.float32]
+    x_px: FloatArray
+    y_px: FloatArray
+    features: FloatArray
+    profiles: Image
 
     def at(self, index: NDArray[np.int64]) -> Candidates:
         """Return the candidates at `index`, in that order."""
@@ -75,13 +78,13 @@ class Candidates:
 
 
 def smooth_centres(centre: Image) -> Image:
-    """Return the centre map without its pixel noise."""
+    """Return the centre map smoothed against pixel noise."""
     smooth: Image = gaussian_filter(centre, _PEAK_SIGMA_PX)
     return smooth
 
 
 def candidates_at(points: Points, maps: Maps) -> Candidates:
-    """Return candidates at given points: their logit is that of the highest centre within two pixels."""
+    """Return candidates at `points`, each with the logit of the highest centre value within two pixels."""
     x_px, y_px = points
     rows, columns = nearest_pixels(points, maps.centre.shape)
     highest = maximum_filter(smooth_centres(maps.centre), size=PEAK_PX)[rows, columns].astype(np.float64)
@@ -92,22 +95,33 @@ def candidates_at(points: Points, maps: Maps) -> Candidates:
     return Candidates(x_px, y_px, features, profiles_at(points, maps))
 
 
-def profiles_at(points: Points, maps: Maps) -> NDArray[np.float32]:
-    """Return ``(n, 2, 12)`` means over rings, of the micrograph and of the log odds of particle."""
-    images = (maps.micrograph, logit(np.clip(maps.particle, _SURE, 1 - _SURE)))
+def profiles_at(points: Points, maps: Maps) -> Image:
+    """Return ``(n, 2, 12)`` radial profiles at points, of the micrograph and of the particle log odds."""
+    images = (maps.micrograph, logit(np.clip(maps.particle, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)))
     return np.stack([ring_means(image, points, _RINGS, _RING_PX) for image in images], axis=1)
 
 
 def ring_means(image: Image, points: Points, n_rings: int, ring_px: float) -> Image:
-    """Return ``(n, n_rings)`` means of a ``(y, x)`` image around points, over rings `ring_px` apart."""
+    """Return radial profiles: ``(n, n_rings)`` means of an image over rings around points.
+
+    Parameters
+    ----------
+    image : NDArray[np.float32]
+        ``(y, x)`` values.
+    points : tuple of NDArray
+        ``(n,)`` x and y of the centres in pixels.
+    n_rings : int
+        Number of rings; the first one is the centre itself.
+    ring_px : float
+        Distance between two rings in pixels.
+    """
     reach = round((n_rings - 1) * ring_px) + 1
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     ring = np.hypot(y, x) / ring_px - np.arange(n_rings)[:, None, None]
     weights = np.clip(1 - np.abs(ring), 0, None).astype(np.float32)
     weights /= weights.sum(axis=(1, 2), keepdims=True)
     windows = sliding_window_view(np.pad(image, reach, mode="edge"), weights.shape[1:])
-    means: Image = np.tensordot(windows[nearest_pixels(points, image.shape)], weights, ((1, 2), (1, 2)))
-    return means
+    return np.tensordot(windows[nearest_pixels(points, image.shape)], weights, ((1, 2), (1, 2)))
 
 
 def nearest_pixels(points: Points, shape: tuple[int, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -1,8 +1,8 @@
 """A fully connected conditional random field over the candidates of a micrograph.
 
-Particles of one micrograph look alike, and so does what is mistaken for them. The nodes are the candidates,
-each particle or not, and every pair of them is joined by linear kernels on how they look, which cost no more
-than the mean look of either class.
+Particles of a micrograph resemble each other, and so do the objects that are mistaken for them. The nodes are
+the candidates, each particle or not, and every pair of them is joined by linear kernels on their radial
+profiles, which cost no more than the mean profile of each class.
 """
 
 from __future__ import annotations
@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
-Array = NDArray[np.float64]
+from cryoseg_ext.arrays import FloatArray, Image
 
 ITERATIONS = 2
-"""A third one changes nothing that can be measured."""
-_FEW = 3.0
-"""The mean of a class is pulled to that of all candidates of the training as if by so many more."""
+"""Mean-field iterations; a third one has no measurable effect."""
+_PRIOR_CANDIDATES = 3.0
+"""Candidates of average profile that are added to each class, so that the mean of few stays near average."""
 
 
 @dataclass(frozen=True)
@@ -28,20 +27,19 @@ class Consensus:
     """The energy of the field and its mean-field solution (Krähenbühl & Koltun 2011, arXiv:1210.5644).
 
     With the standardised profile ``f_i`` of a candidate and the means ``m+`` and ``m-`` of the profiles,
-    weighted by the probabilities q and 1 - q of the iteration before, the log odds are
-    ``scale u_i + bias + g_i - sum(q g) / sum(q)``, where u are the unary ones and
-    ``g_i = a |f_i|^2 + b f_i m+ + c f_i m-``, summed over the maps that profiles are taken of. Taking the
-    mean off leaves the expected number of particles to the unary terms: the field ranks the candidates of one
-    micrograph, it does not say how many of them are right.
+    weighted by the probabilities q and 1 - q of the previous iteration, the log odds are
+    ``scale u_i + bias + g_i - sum(q g) / sum(q)``, where u are the unary log odds and
+    ``g_i = a |f_i|^2 + b f_i m+ + c f_i m-``, summed over the maps that have profiles. Subtracting the mean
+    leaves the expected number of particles to the unary terms: the field only ranks candidates.
 
     Parameters
     ----------
     scale, bias : float
-        Of the unary log odds.
-    weights : tuple
-        (a, b, c) for each of the maps.
-    mean, spread : tuple
-        Of the profiles, for each of the maps and rings.
+        Factor and offset of the unary log odds.
+    weights : tuple of tuple of float
+        (a, b, c) for each map.
+    mean, spread : tuple of tuple of float
+        Mean and standard deviation of the profiles, for each map and ring.
     """
 
     scale: float
@@ -50,39 +48,51 @@ class Consensus:
     mean: tuple[tuple[float, ...], ...]
     spread: tuple[tuple[float, ...], ...]
 
-    def __call__(self, log_odds: Array, profiles: NDArray[np.float32]) -> Array:
-        """Return the ``(n,)`` log odds of candidates.
+    def __call__(self, log_odds: FloatArray, profiles: Image) -> FloatArray:
+        """Return the ``(n,)`` log odds of the candidates of a micrograph.
 
         Parameters
         ----------
         log_odds : NDArray[np.float64]
-            ``(n,)``, each candidate by itself.
+            ``(n,)`` unary log odds, those of each candidate alone.
         profiles : NDArray[np.float32]
-            ``(n, maps, rings)``, see `cryoseg_ext.extract.candidates.profiles_at`.
+            ``(n, maps, rings)`` profiles, see `cryoseg_ext.extract.candidates.profiles_at`.
         """
         unary = self.scale * log_odds + self.bias
         refined = unary
         for _ in range(ITERATIONS):
-            refined = unary + self.likeness(expit(refined), profiles) @ np.ravel(self.weights)
+            refined = unary + self.similarity(expit(refined), profiles) @ np.ravel(self.weights)
         return refined
 
-    def likeness(self, q: Array, profiles: NDArray[np.float32]) -> Array:
-        """Return ``(n, 3 maps)``: what the weights multiply, where candidates are particles with odds `q`."""
-        looks = (profiles - np.asarray(self.mean)) / np.asarray(self.spread)
-        particle, other = (np.tensordot(p, looks, 1) / (p.sum() + _FEW) for p in (q, 1 - q))
-        terms = np.stack([(looks * to).mean(axis=2) for to in (looks, particle, other)], axis=2)
+    def similarity(self, q: FloatArray, profiles: Image) -> FloatArray:
+        """Return the ``(n, 3 maps)`` similarities of each candidate that the weights multiply.
+
+        Parameters
+        ----------
+        q : NDArray[np.float64]
+            ``(n,)`` probabilities that the candidates are particles.
+        profiles : NDArray[np.float32]
+            ``(n, maps, rings)`` profiles.
+        """
+        standardised = (profiles - np.asarray(self.mean)) / np.asarray(self.spread)
+        particle, background = (
+            np.tensordot(p, standardised, 1) / (p.sum() + _PRIOR_CANDIDATES) for p in (q, 1 - q)
+        )
+        terms = np.stack(
+            [(standardised * mean).mean(axis=2) for mean in (standardised, particle, background)], axis=2
+        )
         terms = terms.reshape(len(q), 3 * terms.shape[1])
-        centred: Array = terms - q @ terms / (q.sum() + _FEW)
+        centred: FloatArray = terms - q @ terms / (q.sum() + _PRIOR_CANDIDATES)
         return centred
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Consensus:
-        """Return what `dataclasses.asdict` described, also after a trip through JSON.
+        """Return the field from the result of `dataclasses.asdict`, also after a round trip through JSON.
 
         Raises
         ------
         KeyError, TypeError, ValueError
-            If it is of another version.
+            If the values come from another version.
         """
         tables = {name: tuple(map(tuple, values[name])) for name in ("weights", "mean", "spread")}
         return cls(float(values["scale"]), float(values["bias"]), **tables)

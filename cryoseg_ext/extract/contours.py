@@ -1,34 +1,34 @@
-"""Connected components of the mask: the "CV" extraction of the CRISP paper, with limits of size and shape."""
+"""Connected components of the mask: the "CV" extraction of the CRISP paper, with limits on size and shape."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from skimage.measure import label, regionprops
 from skimage.segmentation import expand_labels
 
+from cryoseg_ext.arrays import Mask
 from cryoseg_ext.extract.candidates import Points
 
 
 def contour_centres(
-    mask: NDArray[np.bool_], erosion_px: float, area_px: tuple[float, float], min_solidity: float
+    mask: Mask, erosion_px: float, area_px: tuple[float, float], min_solidity: float
 ) -> Points:
     """Return the centroids of the mask's components.
 
-    Particles that touch are one component, unless the erosion parts them: components are told apart on the
-    eroded mask and then given back what was peeled off, so that sizes are those of the mask.
+    Particles that touch are one component, unless the erosion separates them: components are labelled on the
+    eroded mask and then expanded to the mask, so that areas are those of the mask.
 
     Parameters
     ----------
     mask : NDArray[np.bool_]
-        ``(y, x)``.
+        ``(y, x)``, True on particles.
     erosion_px : float
-        Peeled off all around.
+        Depth of the erosion in pixels.
     area_px : tuple of float
         Smallest and largest area of a component in pixels.
     min_solidity : float
-        Least area over that of the convex hull.
+        Smallest ratio of the area to that of the convex hull.
     """
     core = distance_transform_edt(mask) > erosion_px
     labels = np.where(mask, expand_labels(label(core), erosion_px), 0)

@@ -1,4 +1,4 @@
-"""From the maps of a micrograph to its picks, by any of the methods."""
+"""Extraction of the picks of a micrograph from its maps, by any of the methods."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def extract(
     Parameters
     ----------
     maps : Maps
-        At the working scale.
+        Maps at the working scale.
     working : WorkingMicrograph
-        The micrograph they are of.
+        Micrograph that the maps belong to.
     particle_diameter_A : float
-        Stated diameter in Å.
+        Particle diameter in Å.
     calibration : Calibration
-        From features to score.
+        Score of the candidates.
     options : ExtractionOptions
         Method and limits.
     """
@@ -57,21 +57,31 @@ def extract(
 
 
 def min_distance_in_px(diameter_px: float, pixel_A: float, options: ExtractionOptions) -> float:
-    """Return the smallest distance between two picks in working pixels."""
+    """Return the smallest distance between two picks in working pixels.
+
+    Parameters
+    ----------
+    diameter_px : float
+        Particle diameter in working pixels.
+    pixel_A : float
+        Å per working pixel.
+    options : ExtractionOptions
+        The distance in Å, if the user gives one.
+    """
     if options.min_distance_A is None:
         return DEFAULT_MIN_DISTANCE * diameter_px
     return options.min_distance_A / pixel_A
 
 
 def find(maps: Maps, diameter_px: float, pixel_A: float, options: ExtractionOptions) -> Candidates:
-    """Return the candidates of a method with the features of each.
+    """Return the candidates that a method finds, with the features of each.
 
     Parameters
     ----------
     maps : Maps
-        At the working scale.
+        Maps at the working scale.
     diameter_px : float
-        Stated particle diameter in working pixels.
+        Particle diameter in working pixels.
     pixel_A : float
         Å per working pixel.
     options : ExtractionOptions

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
 from skimage.morphology import remove_small_holes
 
-from cryoseg_ext.extract.candidates import Image, nearest_pixels
+from cryoseg_ext.arrays import FloatArray, Image
+from cryoseg_ext.extract.candidates import nearest_pixels
 from cryoseg_ext.extract.skeleton import Axis, filament_axes
 from cryoseg_ext.image.scale import WorkingMicrograph
 from cryoseg_ext.options.extraction import ExtractionOptions
-from cryoseg_ext.picks import Picks
+from cryoseg_ext.picks import Picks, concatenate
 
 SHORTEST_TUBE = 2.0
-"""In filament widths, unless the user says otherwise."""
+"""Default smallest length of a filament, in filament widths."""
 _SMOOTHING = 0.12
-"""Standard deviation in filament widths."""
+"""Standard deviation of the smoothing of the mask, in filament widths."""
 _WIDTHS = (0.4, 2.0)
-"""Smallest and largest measured over stated width of what counts as a filament."""
+"""Smallest and largest ratio of the measured to the stated width of a filament."""
 
 
 def filament_picks(
@@ -29,21 +28,25 @@ def filament_picks(
 ) -> Picks:
     """Return segments along the filaments in the mask, ``helical_nr_asu * helical_rise_A`` apart.
 
-    The mask's skeleton gives the axes. They end where filaments cross, because a segment there shows two.
+    The skeleton of the mask gives the axes. They end where filaments cross: a segment there would show both.
     The score of a segment is the mean particle probability along its filament: a filament is kept or dropped
-    as a whole, and its middle has no peak in the centre map that the calibrated score could go by.
+    as a whole, and it has no peaks in the centre map that the calibrated score needs.
 
     Parameters
     ----------
     particle : NDArray[np.float32]
-        ``(y, x)`` probability at the working scale.
+        ``(y, x)`` particle probability at the working scale.
     working : WorkingMicrograph
-        Whose `valid` area the segments must lie in, whose stated diameter is the width of the filament, and
-        whose scale they are converted from.
+        Micrograph in whose `valid` area the segments must lie; its diameter is the width of the filament.
     pixel_A : float
         Å per working pixel.
     options : ExtractionOptions
-        With `helical_rise_A`.
+        Options with a `helical_rise_A`.
+
+    Returns
+    -------
+    Picks
+        Segments in pixels of the micrograph on disk, the filaments in descending order of score.
     """
     assert options.helical_rise_A is not None
     width_px = working.diameter_px
@@ -51,7 +54,7 @@ def filament_picks(
     shortest_px = SHORTEST_TUBE * width_px
     if options.helical_tube_length_min_A is not None:
         shortest_px = options.helical_tube_length_min_A / pixel_A
-    # Smoothed across a fraction of the width: a rough outline makes a hairy skeleton.
+    # Smoothed, because a rough outline makes a skeleton with many side branches.
     smooth = gaussian_filter(particle, _SMOOTHING * width_px)
     mask = (smooth >= options.mask_threshold) & working.valid
     mask = remove_small_holes(mask, max_size=int(np.pi / 4 * width_px**2))
@@ -62,18 +65,23 @@ def filament_picks(
             tube = _segments(axis, particle, half_width_px, step_px, pixel_A, working)
             if _WIDTHS[0] <= np.median(tube.columns()["diameter_A"]) / (width_px * pixel_A) <= _WIDTHS[1]:
                 tubes.append(tube)
-    return _joined(sorted(tubes, key=lambda tube: -tube.score[0]))
+    numbered = [
+        replace(tube, tube_id=np.full(len(tube), number))
+        for number, tube in enumerate(sorted(tubes, key=lambda tube: -tube.score[0]), start=1)
+    ]
+    # Start with an empty Picks so that concatenation also works without filaments.
+    return concatenate([Picks(*np.zeros((7, 0))), *numbered])
 
 
 def _segments(
     axis: Axis,
     particle: Image,
-    half_width_px: NDArray[np.float64],
+    half_width_px: FloatArray,
     step_px: float,
     pixel_A: float,
     working: WorkingMicrograph,
 ) -> Picks:
-    """Return the segments of one filament, as many as fit, in its middle."""
+    """Return the segments of a filament: as many as fit, centred along it."""
     n_steps = int(axis.length_px / step_px)
     track_px = (axis.length_px - n_steps * step_px) / 2 + step_px * np.arange(n_steps + 1)
     x_px, y_px, angle_deg = axis.at(track_px)
@@ -87,15 +95,3 @@ def _segments(
         psi_deg=-angle_deg,
         track_length_A=(track_px - track_px[0]) * pixel_A,
     )
-
-
-def _joined(tubes: Sequence[Picks]) -> Picks:
-    """Return the segments of all filaments, numbered from 1 in the order given."""
-    numbered = [
-        replace(tube, tube_id=np.full(len(tube), number)) for number, tube in enumerate(tubes, start=1)
-    ]
-    nothing = np.zeros(0)
-    # With nothing in front, there is something to join where no filament was found.
-    all_of_them = [Picks(nothing, nothing, nothing, nothing, nothing, nothing, nothing), *numbered]
-    names = all_of_them[0].columns()
-    return Picks(**{name: np.concatenate([one.columns()[name] for one in all_of_them]) for name in names})

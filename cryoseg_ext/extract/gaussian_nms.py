@@ -1,17 +1,19 @@
-"""Non-maximum suppression of the mask seen through a Gaussian as wide as the particle."""
+"""Non-maximum suppression of the particle probability under a Gaussian as wide as the particle."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from cryoseg_ext.extract.candidates import Image, Points, nearest_pixels
+from cryoseg_ext.arrays import Image
+from cryoseg_ext.extract.candidates import Points, nearest_pixels
 from cryoseg_ext.extract.peaks import local_maxima
 from cryoseg_ext.picks import apart
 
 _SIGMA = 0.2
 """Standard deviation of the Gaussian in particle diameters."""
 _LOWEST_SCORE = 0.1
+"""Smallest Gaussian-weighted mean probability of a maximum."""
 
 
 def gaussian_nms_centres(particle: Image, diameter_px: float, min_distance_px: float) -> Points:
@@ -20,11 +22,11 @@ def gaussian_nms_centres(particle: Image, diameter_px: float, min_distance_px: f
     Parameters
     ----------
     particle : NDArray[np.float32]
-        ``(y, x)`` probability.
+        ``(y, x)`` particle probability.
     diameter_px : float
-        Stated particle diameter.
+        Particle diameter in pixels.
     min_distance_px : float
-        Within which a higher maximum suppresses a lower one.
+        Distance in pixels within which a higher maximum suppresses a lower one.
     """
     score = gaussian_filter(particle, _SIGMA * diameter_px)
     x_px, y_px = local_maxima(score, _LOWEST_SCORE)

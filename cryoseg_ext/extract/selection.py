@@ -1,23 +1,20 @@
-"""From candidates to picks: scored, inside the area allowed, apart from each other."""
+"""Selection of picks among candidates, by score, allowed area and distance."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, label
 
-from cryoseg_ext.extract.candidates import Candidates, Image, nearest_pixels
+from cryoseg_ext.arrays import Image, Mask
+from cryoseg_ext.extract.candidates import Candidates, nearest_pixels
 from cryoseg_ext.extract.score import Calibration
+from cryoseg_ext.image.areas import smallest_film_px
 from cryoseg_ext.image.scale import WorkingMicrograph
 from cryoseg_ext.options.extraction import DEFAULT_MIN_DISTANCE, ExtractionOptions
 from cryoseg_ext.picks import Picks, apart
 
-Mask = NDArray[np.bool_]
-
 CANDIDATE_THRESHOLD = 0.02
-"""Candidates with a lower score are dropped for good."""
-CARBON_PARTICLES = 10
-"""Contamination that covers more particles than this counts as carbon film."""
+"""Smallest score of a candidate that is kept, whatever the threshold of the picks."""
 
 
 def extract_picks(
@@ -26,18 +23,18 @@ def extract_picks(
     calibration: Calibration,
     min_distance_px: float | None = None,
 ) -> Picks:
-    """Return scored picks on the micrograph on disk, best first, none closer than the minimum distance.
+    """Return scored picks in pixels of the micrograph on disk, in descending order of score.
 
     Parameters
     ----------
     candidates : Candidates
-        At the working scale.
+        Candidates at the working scale.
     working : WorkingMicrograph
-        Whose `valid` area the centres must lie in, and whose scale they are converted from.
+        Micrograph in whose `valid` area the picks must lie.
     calibration : Calibration
-        From candidates to scores.
+        Score of the candidates.
     min_distance_px : float, optional
-        In working pixels; by default two fifths of the stated diameter.
+        Smallest distance between two picks in working pixels; `DEFAULT_MIN_DISTANCE` diameters by default.
     """
     if min_distance_px is None:
         min_distance_px = DEFAULT_MIN_DISTANCE * working.diameter_px
@@ -54,30 +51,30 @@ def extract_picks(
 def allowed_area(
     valid: Mask, contaminant: Image, diameter_px: float, pixel_A: float, options: ExtractionOptions
 ) -> Mask:
-    """Return ``(y, x)`` where a particle's centre may lie.
+    """Return the ``(y, x)`` mask of the area in which picks may lie.
 
     Parameters
     ----------
     valid : NDArray[np.bool_]
         ``(y, x)``, False in dead areas.
     contaminant : NDArray[np.float32]
-        ``(y, x)`` probability of contamination.
+        ``(y, x)`` contaminant probability.
     diameter_px : float
-        Stated particle diameter in working pixels.
+        Particle diameter in working pixels.
     pixel_A : float
         Å per working pixel.
     options : ExtractionOptions
-        The distances to keep.
+        Smallest distances of a pick from the edge and from contamination.
     """
     allowed = valid
     if options.border_A:
-        # Outside the image is as dead as a dead area.
+        # Padded, because the outside of the image counts as dead.
         distance = distance_transform_edt(np.pad(valid, 1))[1:-1, 1:-1]
         allowed = allowed & (distance - 0.5 >= options.border_A / pixel_A)
     dirt = contaminant >= 0.5
     for least_A, area in (
         (options.contaminant_distance_A, dirt),
-        (options.carbon_distance_A, _larger_than(dirt, CARBON_PARTICLES * np.pi / 4 * diameter_px**2)),
+        (options.carbon_distance_A, _larger_than(dirt, smallest_film_px(diameter_px))),
     ):
         if least_A and area.any():
             allowed = allowed & (distance_transform_edt(~area) >= least_A / pixel_A)

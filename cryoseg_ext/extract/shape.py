@@ -7,38 +7,40 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from skimage.segmentation import watershed
 
+from cryoseg_ext.arrays import FloatArray, Mask
 from cryoseg_ext.extract.candidates import Points, nearest_pixels
 
 CLEAR_AXIS = 1.4
-"""A particle this many times longer than wide has an axis."""
+"""Smallest ratio of length to width of a particle that has an axis."""
 _SEED_SCORE = 0.1
+"""Smallest score of a pick that is measured, lest noise takes a part of its neighbour."""
 
 
 def measure_shapes(
-    points: Points, score: NDArray[np.float64], mask: NDArray[np.bool_], diameter_px: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    points: Points, score: FloatArray, mask: Mask, diameter_px: float
+) -> tuple[FloatArray, FloatArray]:
     """Return the longest extent of each particle and RELION's angle of its long axis.
 
-    The mask is shared out among the picks by a watershed of its distance transform, so that particles that
-    touch are measured apart; extent and axis are those of the ellipse with the part's second moments.
+    The mask is divided among the picks by a watershed of its distance transform, so that particles that touch
+    are measured separately; extent and axis are those of the ellipse with the same second moments.
 
     Parameters
     ----------
     points : tuple of NDArray
-        Picks, in pixels of the mask.
+        ``(n,)`` x and y of the picks in pixels of the mask.
     score : NDArray[np.float64]
-        ``(n,)``; a pick below 0.1 is not measured, lest it take a piece of its neighbour.
+        ``(n,)`` scores; picks below 0.1 are not measured.
     mask : NDArray[np.bool_]
-        ``(y, x)``.
+        ``(y, x)``, True on particles.
     diameter_px : float
-        Stated particle diameter; no particle reaches further than this from its pick.
+        Particle diameter in pixels; pixels further than this from a pick are not counted.
 
     Returns
     -------
     extent_px : NDArray[np.float64]
-        ``(n,)``; nan where no mask is.
+        ``(n,)`` longest extents in pixels; NaN without a mask.
     psi_deg : NDArray[np.float64]
-        ``(n,)`` in (-90, 90], see `cryoseg_ext.picks.Picks`; nan without a clear axis.
+        ``(n,)`` angles in (-90, 90], see `cryoseg_ext.picks.Picks`; NaN without a clear axis.
     """
     seeds = np.zeros(mask.shape, np.int32)
     measured = np.flatnonzero(score >= _SEED_SCORE)
@@ -53,10 +55,10 @@ def measure_shapes(
 
 def _moments(
     x: NDArray[np.int64], y: NDArray[np.int64], part: NDArray[np.int64], n: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[FloatArray, FloatArray]:
     """Return extent and angle of the parts numbered 0 to `n` - 1, to which the pixels (x, y) belong."""
 
-    def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def mean(values: FloatArray) -> FloatArray:
         return np.bincount(part, values, minlength=n) / count
 
     count = np.bincount(part, minlength=n).astype(np.float64)

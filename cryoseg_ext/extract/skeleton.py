@@ -1,4 +1,4 @@
-"""The middle lines of a mask of filaments: ordered, smooth, cut where filaments cross."""
+"""The middle lines of a mask of filaments: ordered, smooth, and cut where filaments cross."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 from skimage.morphology import skeletonize
 
-Mask = NDArray[np.bool_]
-FloatArray = NDArray[np.float64]
+from cryoseg_ext.arrays import FloatArray, Mask
 
 _EIGHT = np.ones((3, 3), np.int8)
+"""Structuring element of 8-connected pixels."""
 _STUB_PX = 3
+"""Length of the stub that a removed spur leaves in its junction."""
 _SMOOTH_PX = 1.2
-"""How far, root mean square, the smooth axis may leave the skeleton's pixels."""
-_DENSE_PX = 0.25
+"""Root mean square distance of the smooth axis from the pixels of the skeleton."""
+_SAMPLE_PX = 0.25
+"""Distance between two samples of the smooth axis."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,9 @@ class Axis:
     Parameters
     ----------
     x_px, y_px : NDArray[np.float64]
-        ``(n,)`` points.
+        ``(n,)`` points in pixels.
     track_px : NDArray[np.float64]
-        ``(n,)`` length along the line from its first point.
+        ``(n,)`` length along the line from its first point in pixels.
     """
 
     x_px: FloatArray
@@ -42,13 +44,13 @@ class Axis:
 
     @property
     def length_px(self) -> float:
-        """Length of the whole line."""
+        """Length of the line in pixels."""
         return float(self.track_px[-1])
 
     def at(self, track_px: NDArray[np.floating]) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return x, y in pixels and the direction's arctan2(dy, dx) in degrees at lengths along the line."""
+        """Return x, y in pixels and arctan2(dy, dx) of the direction in degrees at lengths along the line."""
         x_px, y_px = (np.interp(track_px, self.track_px, values) for values in (self.x_px, self.y_px))
-        # Slopes as unit vectors: an angle would jump from 180 to -180 degrees.
+        # Vectors are interpolated, because an angle would jump from 180 to -180 degrees.
         dx, dy = (
             np.interp(track_px, self.track_px, np.gradient(values, self.track_px))
             for values in (self.x_px, self.y_px)
@@ -64,12 +66,12 @@ def filament_axes(mask: Mask, shortest_spur_px: float) -> Iterator[Axis]:
     mask : NDArray[np.bool_]
         ``(y, x)``, True on filaments.
     shortest_spur_px : float
-        A side branch of the skeleton shorter than this is the outline's roughness, not a filament; about the
-        width of the filament.
+        Length in pixels below which a side branch of the skeleton is due to a rough outline; about the width
+        of the filament.
     """
     skeleton = _without_spurs(skeletonize(mask), shortest_spur_px)
     junctions = _junctions(skeleton)
-    # Near a crossing the middle line belongs to neither filament.
+    # Near a crossing the skeleton lies on neither filament.
     clear = distance_transform_edt(~junctions) > shortest_spur_px / 2 if junctions.any() else ~junctions
     branches, n = label(skeleton & clear, structure=_EIGHT)
     rows, columns = np.nonzero(branches)
@@ -81,7 +83,7 @@ def filament_axes(mask: Mask, shortest_spur_px: float) -> Iterator[Axis]:
 
 
 def _junctions(skeleton: Mask) -> Mask:
-    """Return where three or more branches meet, with the pixels around."""
+    """Return the pixels where three or more branches meet, and their neighbours."""
     around: Mask = binary_dilation(skeleton & (_neighbours(skeleton) > 2), _EIGHT)
     return around
 
@@ -99,21 +101,21 @@ def _without_spurs(skeleton: Mask, shortest_px: float) -> Mask:
     if not spur.any():
         return skeleton
     pruned = skeleton & ~spur[branches]
-    # The root of a spur, in the junction, is left as a stub: it is nibbled off, and so much of each end.
+    # The root of a spur in the junction remains as a stub; it is removed with as much of each end.
     for _ in range(_STUB_PX):
         pruned &= _neighbours(pruned) > 1
-    # Behind a spur there may be another.
+    # A branch may have become a spur by now.
     return _without_spurs(skeletonize(pruned), shortest_px)
 
 
 def _neighbours(skeleton: Mask) -> NDArray[np.int8]:
-    """Return how many of its eight neighbours each pixel has, and one less than that off the skeleton."""
+    """Count skeleton neighbours (8-connected); valid on skeleton pixels only."""
     count: NDArray[np.int8] = convolve(skeleton.astype(np.int8), _EIGHT, mode="constant") - 1
     return count
 
 
 def _longest_path(xy: FloatArray) -> FloatArray:
-    """Return the pixels of a branch in order from end to end: the longest of the shortest paths."""
+    """Return the pixels (x, y) of a branch in order from end to end: the longest of the shortest paths."""
     i, j = cKDTree(xy).query_pairs(1.5, output_type="ndarray").T
     steps = coo_array((np.hypot(*(xy[i] - xy[j]).T), (i, j)), shape=(len(xy), len(xy))).tocsr()
     first = int(dijkstra(steps, directed=False, indices=0).argmax())
@@ -128,6 +130,6 @@ def _smooth(path: FloatArray) -> Axis:
     """Return a smoothing spline through the pixels of a path (Dierckx 1982), sampled finely."""
     spline: BSpline
     spline, _ = make_splprep(path.T, s=len(path) * _SMOOTH_PX**2)
-    x_px, y_px = spline(np.linspace(0, 1, max(int(len(path) / _DENSE_PX), 8)))
+    x_px, y_px = spline(np.linspace(0, 1, max(int(len(path) / _SAMPLE_PX), 8)))
     track_px = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x_px), np.diff(y_px)))])
     return Axis(x_px, y_px, track_px)

@@ -1,14 +1,19 @@
-"""Coordinate files of one micrograph: RELION's STAR and plain CSV."""
+"""RELION's files of picks, written: coordinates of a micrograph, the lists of them, tables of particles.
+
+Coordinates count from 0, in pixels of the micrograph as stored, and y grows with the stored row: the box of a
+pick is ``mrcfile.data[y - N/2 : y + N/2, x - N/2 : x + N/2]``. Nothing is flipped.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cryoseg_ext.files import replace_text
+from cryoseg_ext.formats.micrographs import MicrographList
+from cryoseg_ext.formats.star import quoted, write_table
 from cryoseg_ext.formats.tubes import tube_ends
 from cryoseg_ext.picks import Picks
 
@@ -30,26 +35,55 @@ HELICAL_LABELS = (
     "rlnHelicalTrackLengthAngst",
     "rlnAnglePsiFlipRatio",
 )
-# Digits of each column of `Picks` in a CSV file, after x, y and score.
-_CSV_DIGITS = {"diameter_A": 1, "psi_deg": 2, "tube_id": 0, "track_length_A": 2}
+NAME_LABEL, LIST_LABEL = "rlnMicrographName", "rlnMicrographCoordinates"
+SUFFIX_FILE = "coords_suffix_"
+# Decimals of converted coordinates: single precision in CryoSPARC's file must not make 100.9998 of 101, as
+# RELION truncates.
+CONVERTED_DECIMALS = 2
+# What particles inherit from their micrograph; file names and motion stay behind.
+_INHERITED = (
+    "rlnOpticsGroup",
+    "rlnDefocusU",
+    "rlnDefocusV",
+    "rlnDefocusAngle",
+    "rlnPhaseShift",
+    "rlnCtfBfactor",
+    "rlnCtfScalefactor",
+    "rlnCtfMaxResolution",
+    "rlnCtfFigureOfMerit",
+    "rlnVoltage",
+    "rlnSphericalAberration",
+    "rlnAmplitudeContrast",
+    "rlnMagnification",
+    "rlnDetectorPixelSize",
+)
 
 
 def star_labels(picks: Iterable[Picks]) -> tuple[str, ...]:
     """Return the columns of a STAR file of picks: `STAR_LABELS`, and what else any of them knows."""
-    known = {name for one in picks for name in one.columns()}
+    known = {name for some in picks for name in some.columns()}
     size = (SIZE_LABEL,) if "diameter_A" in known else ()
     return STAR_LABELS + size + (HELICAL_LABELS if "tube_id" in known else ())
 
 
-def star_rows(picks: Picks, labels: Collection[str]) -> Iterator[str]:
+def star_rows(picks: Picks, labels: Collection[str], decimals: int = 0) -> Iterator[str]:
     """Yield the values of `star_labels` as text without line ends.
 
-    Coordinates are rounded to the nearest pixel, because RELION's Extract truncates. psi is 0 where a
-    particle has no axis, the size where it has no mask.
+    psi is 0 where a particle has no axis, the size where it has no mask.
+
+    Parameters
+    ----------
+    picks : Picks
+        The picks of one micrograph.
+    labels : collection of str
+        The columns, as `star_labels` returns them.
+    decimals : int
+        Digits to which coordinates are rounded; to the nearest pixel by default, because RELION's Extract
+        truncates.
     """
     columns = picks.columns()
     nothing = np.zeros(len(picks))
-    x_px, y_px = np.rint(picks.x_px) + 0.0, np.rint(picks.y_px) + 0.0
+    x_px, y_px = np.round(picks.x_px, decimals) + 0.0, np.round(picks.y_px, decimals) + 0.0
     psi_deg = np.nan_to_num(columns.get("psi_deg", nothing))
     values = [x_px, y_px, picks.score, psi_deg]
     # Plain formatting: starfile takes four times as long, which is felt when thousands are rewritten.
@@ -64,34 +98,77 @@ def star_rows(picks: Picks, labels: Collection[str]) -> Iterator[str]:
     return (row.format(*one) for one in zip(*(value.tolist() for value in values), strict=True))
 
 
-def write_coordinates_star(path: Path, picks: Picks) -> None:
-    """Write picks as a RELION coordinate file; segments of filaments with their priors."""
+def write_coordinates_star(path: Path, picks: Picks, decimals: int = 0) -> None:
+    """Write picks as the coordinate file of a micrograph; segments of filaments with their priors.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write.
+    picks : Picks
+        The picks.
+    decimals : int
+        As in `star_rows`.
+    """
     labels = star_labels([picks])
-    _write_star(path, labels, star_rows(picks, labels))
+    write_table(path, "", labels, star_rows(picks, labels, decimals))
 
 
 def write_tubes_star(path: Path, picks: Picks) -> None:
     """Write the filaments as start-end coordinates, for Extract with ``--helical_tubes``; see `tube_ends`."""
-    _write_star(path, STAR_LABELS[:2], (f"{x:.2f} {y:.2f}" for x, y in tube_ends(picks).tolist()))
+    write_table(path, "", STAR_LABELS[:2], (f"{x:.2f} {y:.2f}" for x, y in tube_ends(picks).tolist()))
 
 
-def write_coordinates_csv(path: Path, picks: Picks) -> None:
-    """Write picks as CSV: x, y (pixels, not rounded), score, and what else is known of them; nan is empty."""
-    known = {name: values for name, values in picks.columns().items() if name in _CSV_DIGITS}
-    columns = [
-        _as_text(picks.x_px, 2),
-        _as_text(picks.y_px, 2),
-        _as_text(picks.score, 6),
-        *(_as_text(values, _CSV_DIGITS[name]) for name, values in known.items()),
-    ]
-    header = ",".join(["x", "y", "score", *known])
-    replace_text(path, "\n".join([header, *map(",".join, zip(*columns, strict=True))]) + "\n")
+def write_coordinate_lists(folder: Path, kind: str, in_mics: Path, coordinates: Mapping[str, Path]) -> None:
+    """Write the lists that lead RELION to the coordinate files.
+
+    ``KIND.star`` is RELION 4's and 5's; ``coords_suffix_KIND.star`` is RELION 3.1's, one line with the path
+    of the micrographs STAR file.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the picking job.
+    kind : str
+        What the coordinate files end in, without ``.star``.
+    in_mics : Path
+        The STAR file of the micrographs.
+    coordinates : Mapping[str, Path]
+        The coordinate file of each micrograph.
+    """
+    rows = (f"{quoted(name)} {quoted(path.as_posix())}" for name, path in coordinates.items())
+    write_table(folder / f"{kind}.star", "coordinate_files", (NAME_LABEL, LIST_LABEL), rows)
+    replace_text(folder / f"{SUFFIX_FILE}{kind}.star", f"{in_mics.as_posix()}\n")
 
 
-def _as_text(values: NDArray[np.float64], digits: int) -> list[str]:
-    return ["" if value != value else f"{value:.{digits}f}" for value in values.tolist()]
+def write_particles_star(
+    path: Path, picks: Mapping[str, Picks], micrographs: MicrographList, decimals: int = CONVERTED_DECIMALS
+) -> None:
+    """Write one table of all picks, with the optics and CTF columns of their micrographs.
 
+    There are no images yet: RELION's own jobs want the coordinate files and an Extract job.
 
-def _write_star(path: Path, labels: tuple[str, ...], rows: Iterator[str]) -> None:
-    head = "".join(f"_{label} #{number}\n" for number, label in enumerate(labels, start=1))
-    replace_text(path, f"\ndata_\n\nloop_\n{head}" + "".join(f"{row}\n" for row in rows) + "\n")
+    Parameters
+    ----------
+    path : Path
+        The file to write.
+    picks : Mapping[str, Picks]
+        The picks by the name of their micrograph.
+    micrographs : MicrographList
+        The micrographs.
+    decimals : int
+        As in `star_rows`.
+    """
+    table, optics = micrographs.table, micrographs.optics
+    inherited: list[str] = [] if table is None else [label for label in _INHERITED if label in table]
+    end_of = {name: quoted(name) for name in picks}
+    if table is not None:
+        known = table.loc[table[NAME_LABEL].isin(list(picks)), [NAME_LABEL, *inherited]]
+        values_of = known.itertuples(index=False)
+        end_of = {str(name): " ".join(map(quoted, map(str, [name, *values]))) for name, *values in values_of}
+    labels = star_labels(picks.values())
+    rows = (
+        f"{row} {end_of[name]}" for name, some in picks.items() for row in star_rows(some, labels, decimals)
+    )
+    columns = (*labels, NAME_LABEL, *inherited)
+    write_table(path, "" if optics is None else "particles", columns, rows, optics)

@@ -15,36 +15,33 @@ from cryoseg_ext.formats.paths import folder_above
 if TYPE_CHECKING:
     from cryosparc.dataset import Dataset
 
-PARTICLE_SLOTS = ("location", "pick_stats")
 EXPOSURE_SLOT = "micrograph_blob"
 # Import Result Group wants some version; a lone .cs file has none to copy.
 _VERSION_OF_NO_GROUP = "v4.7.1"
+# What else a file may hold, by a column of it.
+_NOT_EXPOSURES = {
+    "location/micrograph_path": "particles and ",
+    "blob/path": "particle images and ",
+    "movie_blob/path": "movies and ",
+}
 
 
 @dataclass(frozen=True)
 class Exposure:
-    """A micrograph as CryoSPARC knows it, and the image of it that is picked.
+    """A micrograph as CryoSPARC knows it.
 
     Parameters
     ----------
     uid : int
         The exposure's ``uid``.
     path : str
-        ``micrograph_blob/path``, from the project folder, without CryoSPARC's leading ``>``. Picks refer to
-        this micrograph, whichever image they were found on.
+        ``micrograph_blob/path``, from the project folder, without CryoSPARC's leading ``>``.
     shape : tuple[int, int]
         Its ``(ny, nx)``.
     pixel_size_A : float
         Its pixel size in Å/px.
     exp_group_id : int
         ``mscope_params/exp_group_id``; 0 where the file has none.
-    image_path : str
-        The image that is picked, from the project folder: the micrograph itself or a copy of it, such as a
-        denoised one.
-    image_shape : tuple[int, int]
-        Its ``(ny, nx)``.
-    image_pixel_size_A : float
-        Its pixel size in Å/px.
     """
 
     uid: int
@@ -52,9 +49,25 @@ class Exposure:
     shape: tuple[int, int]
     pixel_size_A: float
     exp_group_id: int
-    image_path: str
-    image_shape: tuple[int, int]
-    image_pixel_size_A: float
+
+
+@dataclass(frozen=True)
+class ImageCopy:
+    """Another image of the field of a micrograph, such as a denoised or binned one.
+
+    Parameters
+    ----------
+    path : Path
+        Its file.
+    pixel_size_A : float, optional
+        Å/px, where it is known.
+    shape : tuple of int, optional
+        ``(ny, nx)``, where it is known.
+    """
+
+    path: Path
+    pixel_size_A: float | None = None
+    shape: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,15 +76,15 @@ class ExposureGroup:
 
     Parameters
     ----------
-    exposures : tuple[Exposure, ...]
-        The exposures, in the group's order.
+    exposures : tuple[tuple[Exposure, ImageCopy | None], ...]
+        The exposures in the group's order, each with the image to pick where that is another one.
     project : Path
         The project folder, from which their paths start.
     version : str
         The CryoSPARC version that wrote the group, such as ``v4.7.1``.
     """
 
-    exposures: tuple[Exposure, ...]
+    exposures: tuple[tuple[Exposure, ImageCopy | None], ...]
     project: Path
     version: str
 
@@ -97,13 +110,15 @@ def read_exposure_group(path: Path, slot: str = EXPOSURE_SLOT) -> ExposureGroup:
     if not found:
         raise CryosegError(f"{path} lists no exposures: give the output of a job that has some")
     version = str(_read_group(path).get("version", "")) if _is_group(path) else ""
-    return ExposureGroup(
-        tuple(found), project_folder(path, found[0].image_path), version or _VERSION_OF_NO_GROUP
-    )
+    exposure, copy = found[0]
+    project = project_folder(path, str(copy.path) if copy else exposure.path)
+    return ExposureGroup(tuple(found), project, version or _VERSION_OF_NO_GROUP)
 
 
-def exposures(source: object, results: Dataset, slot: str = EXPOSURE_SLOT) -> list[Exposure]:
-    """Return the exposures in a data set.
+def exposures(
+    source: object, results: Dataset, slot: str = EXPOSURE_SLOT
+) -> list[tuple[Exposure, ImageCopy | None]]:
+    """Return the exposures in a data set, each with the image of `slot` where that is another one.
 
     Parameters
     ----------
@@ -112,7 +127,7 @@ def exposures(source: object, results: Dataset, slot: str = EXPOSURE_SLOT) -> li
     results : Dataset
         With ``micrograph_blob``, the slot of the images to pick, and perhaps ``mscope_params``.
     slot : str
-        The slot of the images to pick.
+        The slot of the images to pick; paths are from the project folder.
 
     Raises
     ------
@@ -122,24 +137,19 @@ def exposures(source: object, results: Dataset, slot: str = EXPOSURE_SLOT) -> li
     names = [f"{each}/{name}" for each in (EXPOSURE_SLOT, slot) for name in ("path", "shape", "psize_A")]
     missing = next((name for name in names if name not in results), None)
     if missing:
-        raise CryosegError(f"{source} has no {missing}: give the exposures (.csg) of a job that makes it")
+        other = next((text for name, text in _NOT_EXPOSURES.items() if name in results), "")
+        remedy = "give the exposures (.csg) of a job that makes it"
+        raise CryosegError(f"{source} has {other}no {missing}: {remedy}")
     group_ids = "mscope_params/exp_group_id"
     groups = results[group_ids] if group_ids in results else [0] * len(results)
-    return [
-        Exposure(
-            int(uid),
-            _path(path),
-            _shape(shape),
-            float(size_A),
-            int(group),
-            _path(copy),
-            _shape(copy_shape),
-            float(copy_size_A),
-        )
-        for uid, group, path, shape, size_A, copy, copy_shape, copy_size_A in zip(
-            results["uid"], groups, *(results[name] for name in names), strict=True
-        )
-    ]
+    found: list[tuple[Exposure, ImageCopy | None]] = []
+    for uid, group, path, shape, size_A, copy, copy_shape, copy_size_A in zip(
+        results["uid"], groups, *(results[name] for name in names), strict=True
+    ):
+        exposure = Exposure(int(uid), _path(path), _shape(shape), float(size_A), int(group))
+        image = ImageCopy(Path(_path(copy)), float(copy_size_A) or None, _shape(copy_shape))
+        found.append((exposure, None if slot == EXPOSURE_SLOT else image))
+    return found
 
 
 def read_results(path: Path, slots: Sequence[str]) -> Dataset:
@@ -197,7 +207,7 @@ def write_particle_group(path: Path, particles: Dataset, title: str, version: st
         particles.save(temporary)
     results = {
         slot: {"metafile": f">{metafile.name}", "num_items": len(particles), "type": f"particle.{slot}"}
-        for slot in PARTICLE_SLOTS
+        for slot in dict.fromkeys(name.partition("/")[0] for name in particles if "/" in name)
     }
     group = {"description": "", "name": path.stem, "title": title, "type": "particle"}
     # Local time without a zone is what CryoSPARC writes.

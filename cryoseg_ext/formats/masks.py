@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.formats.reading import read_located_picks
-from cryoseg_ext.formats.relion import read_tables
+from cryoseg_ext.formats.star import read_tables
 from cryoseg_ext.formats.table import LocatedPicks
 from cryoseg_ext.image.reading import read_micrograph
 from cryoseg_ext.picks import instance_centres
@@ -20,7 +20,13 @@ _CLASSES = ("_labels", "_network_mask", "_mask")
 
 @dataclass(frozen=True)
 class MaskFiles:
-    """The maps of one micrograph that ``cryoseg labels`` wrote: classes and instances of particles."""
+    """The maps of one micrograph that ``cryoseg labels`` wrote.
+
+    Parameters
+    ----------
+    labels, instances : Path
+        ``(y, x)`` maps of class numbers and of the numbers of particles, row 0 the first stored one.
+    """
 
     labels: Path
     instances: Path
@@ -64,11 +70,11 @@ def find_class_masks(source: str) -> dict[str, Path]:
     if path.suffix == ".star":
         return {name: files.labels for name, files in read_labels_star(path).items()}
     if path.is_dir():
-        every = sorted(path.rglob("*.mrc"))
+        images = sorted(path.rglob("*.mrc"))
         files = (
-            [file for file in every if file.stem.endswith("_labels")]
-            or [file for file in every if file.stem.endswith("_mask") and "_network_" not in file.stem]
-            or every
+            [file for file in images if file.stem.endswith("_labels")]
+            or [file for file in images if file.stem.endswith("_mask") and "_network_" not in file.stem]
+            or images
         )
     else:
         # Path.glob takes no absolute pattern.

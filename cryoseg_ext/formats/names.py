@@ -10,7 +10,7 @@ from cryoseg_ext.errors import CryosegError
 
 EXTENSIONS = (
     *(".mrc", ".mrcs", ".map", ".tif", ".tiff", ".eer", ".dm4", ".gz", ".bz2"),
-    *(".png", ".jpg", ".jpeg", ".star", ".csv", ".cs"),
+    *(".png", ".jpg", ".jpeg", ".star", ".csv", ".cs", ".box", ".cbox", ".txt"),
 )
 SUFFIXES = (
     *("_doseweighted", "_DW", "_noDW", "_patch_aligned", "_rigid_aligned", "_aligned"),
@@ -74,9 +74,31 @@ def match_names(names: Sequence[str], micrographs: Sequence[str]) -> dict[str, s
     return matched
 
 
+def stem_of(name: str) -> str:
+    """Return the name of a file without folders and its extension, so that ``a.mrc.gz`` is ``a``."""
+    bare = _without_folders(name).removesuffix(".gz").removesuffix(".bz2")
+    return bare.rpartition(".")[0] or bare
+
+
 def without_extensions(name: str) -> str:
     """Return a micrograph's name without folders and extensions."""
     return _strip_ends(_without_folders(name), EXTENSIONS)
+
+
+def distinct_names(names: Sequence[str], shorten: Callable[[str], str]) -> dict[str, str]:
+    """Return the short name of each micrograph.
+
+    Raises
+    ------
+    CryosegError
+        If two micrographs have the same.
+    """
+    shortened = {name: shorten(name) for name in names}
+    owner: dict[str, str] = {}
+    for name, short in shortened.items():
+        if owner.setdefault(short, name) != name:
+            raise CryosegError(f"{owner[short]} and {name} would share the name {short}: convert them apart")
+    return shortened
 
 
 def _lookup(micrographs: Sequence[str], step: Callable[[str], str]) -> Callable[[str], list[str]]:

@@ -1,9 +1,20 @@
-"""Picks as CryoSPARC's particles: the slots ``location`` and ``pick_stats``."""
+"""Picks as CryoSPARC's particles: the slots ``location`` and ``pick_stats``, and ``filament`` for filaments.
+
+``center_x_frac = x_px / nx`` and ``center_y_frac = y_px / ny`` of the micrograph whose shape stands beside
+them; y grows with the stored row of the MRC file, so nothing is flipped.
+
+The fields of ``filament`` are those of CryoSPARC's Filament Tracer, as listed in pull request 60 of
+asarnow/pyem: ``filament_uid``, ``position_A`` along the filament, and ``filament_pose``, the angle in radians
+of the filament's direction (dx, dy) in stored pixels. So ``psi = -degrees(filament_pose)``, as in
+``dataframe_cryosparc_to_relion`` of jianglab/helicon; pyem's ``csparc2star`` has the same sign and adds 90
+degrees. The sign of ``pick_stats/angle_rad`` is not documented; here it is that of ``filament_pose``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,14 +22,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.formats.groups import Exposure
-from cryoseg_ext.formats.table import LocatedPicks, sorted_picks, split_rows
+from cryoseg_ext.formats.table import Column, LocatedPicks, make_picks, split_rows
+from cryoseg_ext.formats.tubes import wrapped_deg
 from cryoseg_ext.picks import Picks
 
 if TYPE_CHECKING:
     from cryosparc.dataset import Dataset
 
-# Name, type and width of every column, as Inspect Picks and Extract want them.
-PARTICLE_FIELDS: tuple[tuple[str, str] | tuple[str, str, tuple[int, ...]], ...] = (
+PARTICLE_SLOTS = ("location", "pick_stats")
+READ_SLOTS = (*PARTICLE_SLOTS, "filament")
+Field = tuple[str, str] | tuple[str, str, tuple[int, ...]]
+"""Name, type and width of a column."""
+# As Inspect Picks and Extract want them.
+PARTICLE_FIELDS: tuple[Field, ...] = (
     ("location/micrograph_uid", "<u8"),
     ("location/exp_group_id", "<u4"),
     ("location/micrograph_path", "O"),
@@ -32,6 +48,13 @@ PARTICLE_FIELDS: tuple[tuple[str, str] | tuple[str, str, tuple[int, ...]], ...] 
     ("pick_stats/template_idx", "<u4"),
     ("pick_stats/angle_rad", "<f4"),
 )
+FILAMENT_FIELDS: tuple[Field, ...] = (
+    ("filament/filament_uid", "<u8"),
+    ("filament/filament_pose", "<f4"),
+    ("filament/position_A", "<f4"),
+)
+# Numbers of filaments are told apart between micrographs by a multiple of this.
+_MICROGRAPH_STEP = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -43,7 +66,7 @@ class PickedExposure:
     exposure : Exposure
         The exposure.
     picks : Picks
-        The picks, in pixels of its image: of the micrograph, or of a denoised or binned copy.
+        The picks, in pixels of the micrograph.
     """
 
     exposure: Exposure
@@ -51,7 +74,7 @@ class PickedExposure:
 
 
 def particle_dataset(picked: Sequence[PickedExposure], min_distance_A: float) -> Dataset:
-    """Return picks as a new data set of particles, with fresh uids.
+    """Return picks as a new data set of particles, with fresh uids, and with filaments where there are any.
 
     Parameters
     ----------
@@ -62,7 +85,9 @@ def particle_dataset(picked: Sequence[PickedExposure], min_distance_A: float) ->
     """
     from cryosparc.dataset import Dataset
 
-    particles: Dataset = Dataset.allocate(sum(len(one.picks) for one in picked), list(PARTICLE_FIELDS))
+    helical = any(one.picks.tube_id is not None for one in picked)
+    fields = [*PARTICLE_FIELDS, *(FILAMENT_FIELDS if helical else ())]
+    particles: Dataset = Dataset.allocate(sum(len(one.picks) for one in picked), fields)
     fill_particles(particles, picked, min_distance_A)
     return particles
 
@@ -80,9 +105,10 @@ def fill_particles(particles: Dataset, picked: Sequence[PickedExposure], min_dis
         Least distance between two picks in Å.
     """
     start = 0
-    for one in picked:
+    for number, one in enumerate(picked, start=1):
         end = start + len(one.picks)
-        for name, values in particle_columns(one, min_distance_A).items():
+        columns = particle_columns(one, min_distance_A) | _filament_columns(one.picks, number)
+        for name, values in columns.items():
             if name in particles:
                 particles[name][start:end] = values
         start = end
@@ -91,12 +117,10 @@ def fill_particles(particles: Dataset, picked: Sequence[PickedExposure], min_dis
 def particle_columns(picked: PickedExposure, min_distance_A: float) -> dict[str, ArrayLike]:
     """Return what stands in each column for the picks of one exposure, single values for all of them.
 
-    ``center_x_frac = x_px / nx`` and ``center_y_frac = y_px / ny`` of the image that was picked; y grows
-    with the stored row, so nothing is flipped. The score is both ``ncc_score`` and ``power``: Inspect Picks
-    asks for both.
+    The score is both ``ncc_score`` and ``power``: Inspect Picks asks for both.
     """
     exposure, picks = picked.exposure, picked.picks
-    ny, nx = exposure.image_shape
+    ny, nx = exposure.shape
     return {
         "location/micrograph_uid": exposure.uid,
         "location/exp_group_id": exposure.exp_group_id,
@@ -109,22 +133,21 @@ def particle_columns(picked: PickedExposure, min_distance_A: float) -> dict[str,
         "pick_stats/ncc_score": picks.score,
         "pick_stats/power": picks.score,
         "pick_stats/template_idx": 0,
-        "pick_stats/angle_rad": 0.0,
+        "pick_stats/angle_rad": _pose(picks),
     }
 
 
 def located_picks(source: object, particles: Dataset) -> dict[str, LocatedPicks]:
     """Return the picks of each micrograph in CryoSPARC's particles.
 
-    ``x_px = center_x_frac * nx`` and ``y_px = center_y_frac * ny`` of the micrograph whose shape stands
-    beside them; y grows with the stored row, so nothing is flipped.
+    The filaments of a micrograph are numbered from 1, in the order of their uids.
 
     Parameters
     ----------
     source : object
         Where they come from, for messages.
     particles : Dataset
-        With the slot ``location``, and ``pick_stats`` for the scores.
+        With the slot ``location``, and perhaps with the others of `READ_SLOTS`.
 
     Raises
     ------
@@ -135,19 +158,69 @@ def located_picks(source: object, particles: Dataset) -> dict[str, LocatedPicks]
         raise CryosegError(
             f"{source} has no particle locations: give the .csg of the particles, not one of its .cs files"
         )
-    names, rows_of = split_rows(particles["location/micrograph_path"])
     shapes = np.asarray(particles["location/micrograph_shape"], np.int64)
-    x_px = np.asarray(particles["location/center_x_frac"], np.float64) * shapes[:, 1]
-    y_px = np.asarray(particles["location/center_y_frac"], np.float64) * shapes[:, 0]
-    score = _column(particles, "pick_stats/ncc_score", missing=1.0)
-    sizes_A = _column(particles, "location/micrograph_psize_A", missing=0.0)
+    picks = make_picks(
+        np.asarray(particles["location/center_x_frac"], np.float64) * shapes[:, 1],
+        np.asarray(particles["location/center_y_frac"], np.float64) * shapes[:, 0],
+        _column(particles, "pick_stats/ncc_score"),
+        psi_deg=_psi(particles),
+        track_length_A=_column(particles, "filament/position_A"),
+    )
+    every = LocatedPicks(picks, scored="pick_stats/ncc_score" in particles)
+    uids, sizes_A = _filament_uids(particles), _column(particles, "location/micrograph_psize_A")
     found: dict[str, LocatedPicks] = {}
-    for name, rows in zip(names, rows_of, strict=True):
+    for name, rows in zip(*split_rows(particles["location/micrograph_path"]), strict=True):
+        located = every.at(rows)
+        located = replace(located, picks=_with_filaments(located.picks, uids[rows]))
         ny, nx = shapes[rows[0]].tolist()
-        picks = sorted_picks(x_px[rows], y_px[rows], score[rows])
-        found[name.removeprefix(">")] = LocatedPicks(picks, float(sizes_A[rows[0]]) or None, (ny, nx))
+        size_A = None if sizes_A is None else float(sizes_A[rows[0]]) or None
+        found[name.removeprefix(">")] = replace(located.in_order(), pixel_size_A=size_A, shape=(ny, nx))
     return found
 
 
-def _column(particles: Dataset, name: str, missing: float) -> NDArray[np.float64]:
-    return np.asarray(particles[name] if name in particles else np.full(len(particles), missing), np.float64)
+def _filament_columns(picks: Picks, number: int) -> dict[str, ArrayLike]:
+    """Return the columns of filaments; `number` is that of the micrograph, from 1."""
+    if picks.tube_id is None:
+        return {}
+    track_A = 0.0 if picks.track_length_A is None else np.nan_to_num(picks.track_length_A)
+    uid = number * _MICROGRAPH_STEP + np.nan_to_num(picks.tube_id).astype(np.uint64)
+    return {
+        "filament/filament_uid": uid,
+        "filament/filament_pose": _pose(picks),
+        "filament/position_A": track_A,
+    }
+
+
+def _pose(picks: Picks) -> ArrayLike:
+    return 0.0 if picks.psi_deg is None else np.nan_to_num(-np.radians(picks.psi_deg))
+
+
+def _psi(particles: Dataset) -> Column:
+    angle, pose = (
+        np.zeros(len(particles)) if column is None else column
+        for column in map(partial(_column, particles), ("pick_stats/angle_rad", "filament/filament_pose"))
+    )
+    return wrapped_deg(-np.degrees(np.where(_filament_uids(particles) > 0, pose, angle)))
+
+
+def _with_filaments(picks: Picks, uids: NDArray[np.uint64]) -> Picks:
+    """Return the picks of a micrograph with numbers of filaments, or without what is known of filaments only.
+
+    An angle of 0 throughout is not known, but for filaments.
+    """
+    if uids.any():
+        _, number = np.unique(uids, return_inverse=True)
+        tube_id = number.astype(np.float64) + float(uids.min() > 0)
+        return replace(picks, tube_id=tube_id)
+    psi_deg = picks.psi_deg if np.any(picks.psi_deg) else None
+    return replace(picks, psi_deg=psi_deg, track_length_A=None)
+
+
+def _filament_uids(particles: Dataset) -> NDArray[np.uint64]:
+    # As integers: numbers of 64 bits do not fit into floats.
+    name = "filament/filament_uid"
+    return np.asarray(particles[name] if name in particles else np.zeros(len(particles)), np.uint64)
+
+
+def _column(particles: Dataset, name: str) -> Column | None:
+    return np.asarray(particles[name], np.float64) if name in particles else None

@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.formats.groups import read_results
 from cryoseg_ext.formats.poses import from_relion_angles
-from cryoseg_ext.formats.relion import read_tables
+from cryoseg_ext.formats.star import optics_column, read_tables
 from cryoseg_ext.formats.table import split_rows
 
 if TYPE_CHECKING:
@@ -92,21 +92,12 @@ def read_particles(path: Path) -> dict[str, RefinedParticles]:
     )
 
 
-def of_group(table: pd.DataFrame, optics: pd.DataFrame | None, column: str) -> FloatArray:
-    """Return a column of the optics table for each particle, NaN where there is none."""
-    if optics is None or column not in optics or "rlnOpticsGroup" not in table:
-        return np.full(len(table), np.nan)
-    by_group = dict(zip(optics["rlnOpticsGroup"], optics[column], strict=True))
-    of_particles: FloatArray = table["rlnOpticsGroup"].map(by_group).to_numpy(np.float64)
-    return of_particles
-
-
 def _from_relion(path: Path, table: pd.DataFrame, optics: pd.DataFrame | None) -> dict[str, RefinedParticles]:
     particles = _Particles(
         extracted_px=_numbers(path, table, ("rlnCoordinateX", "rlnCoordinateY")),
         shift_A=_relion_shifts(path, table, optics),
         orientations=from_relion_angles(_numbers(path, table, _ANGLES)),
-        pixel_size_A=of_group(table, optics, "rlnMicrographPixelSize"),
+        pixel_size_A=optics_column(table, optics, "rlnMicrographPixelSize"),
         shapes=None,
     )
     return particles.split(table["rlnMicrographName"].to_numpy(dtype=object))
@@ -118,7 +109,7 @@ def _relion_shifts(path: Path, table: pd.DataFrame, optics: pd.DataFrame | None)
         return _numbers(path, table, ("rlnOriginXAngst", "rlnOriginYAngst"))
     if not {"rlnOriginX", "rlnOriginY"}.issubset(table):
         return np.zeros((len(table), 2))
-    size_A = of_group(table, optics, "rlnImagePixelSize")
+    size_A = optics_column(table, optics, "rlnImagePixelSize")
     if {"rlnDetectorPixelSize", "rlnMagnification"}.issubset(table):
         detector_um, magnification = _numbers(path, table, ("rlnDetectorPixelSize", "rlnMagnification")).T
         size_A = 1e4 * detector_um / magnification

@@ -1,4 +1,4 @@
-"""Filaments as RELION's start-end coordinates."""
+"""Filaments: their direction, and RELION's start-end coordinates."""
 
 from __future__ import annotations
 
@@ -41,3 +41,45 @@ def tube_ends(picks: Picks) -> NDArray[np.float64]:
                 start = before
         ends += [start, index[-1]]
     return np.stack([picks.x_px[ends], picks.y_px[ends]], axis=1)
+
+
+def along_tubes(
+    x_px: NDArray[np.float64], y_px: NDArray[np.float64], tube_id: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the direction and the track length of segments that stand in order along their filaments.
+
+    The direction is that from the segment before to the segment after, with the sign of `Picks`.
+
+    Parameters
+    ----------
+    x_px, y_px : NDArray[np.float64]
+        ``(n,)`` centres in pixels of the micrograph.
+    tube_id : NDArray[np.float64]
+        ``(n,)`` number of the filament of each.
+
+    Returns
+    -------
+    psi_deg, track_px : NDArray[np.float64]
+        ``(n,)`` each; the direction is nan on a filament of a single segment.
+    """
+    psi_deg, track_px = np.full(len(x_px), np.nan), np.zeros(len(x_px))
+    for tube in np.unique(tube_id):
+        index = np.flatnonzero(tube_id == tube)
+        steps = np.hypot(np.diff(x_px[index]), np.diff(y_px[index]))
+        track_px[index[1:]] = np.cumsum(steps)
+        if len(index) > 1:
+            dx, dy = np.gradient(x_px[index]), np.gradient(y_px[index])
+            psi_deg[index] = -np.degrees(np.arctan2(dy, dx))
+    return wrapped_deg(psi_deg), track_px
+
+
+def wrapped_deg(angle_deg: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return angles in (-180, 180]."""
+    wrapped: NDArray[np.float64] = 180 - (180 - angle_deg) % 360
+    return wrapped
+
+
+def axis_deg(angle_deg: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return angles of axes, which have no direction, in (-90, 90]."""
+    axis: NDArray[np.float64] = 90 - (90 - angle_deg) % 180
+    return axis

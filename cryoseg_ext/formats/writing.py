@@ -2,90 +2,151 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.files import replace_text
-from cryoseg_ext.formats.coordinates import STAR_LABELS, write_coordinates_csv
-from cryoseg_ext.formats.groups import write_particle_group
-from cryoseg_ext.formats.micrographs import KnownMicrographs
-from cryoseg_ext.formats.names import without_extensions
-from cryoseg_ext.formats.particles import PickedExposure, particle_dataset
+from cryoseg_ext.formats.micrographs import ListedMicrograph, MicrographList
+from cryoseg_ext.formats.names import distinct_names, without_extensions
 from cryoseg_ext.formats.paths import after_job_folder
-from cryoseg_ext.formats.star import quoted, write_table
+from cryoseg_ext.formats.picks import PICK_FORMATS, FileOptions, PickFormat
 from cryoseg_ext.picks import Picks
 
-
-def write_csv_folder(folder: Path, picks: Mapping[str, Picks]) -> None:
-    """Write a CSV file (x, y in pixels, and score) for each micrograph."""
-    for name, path in _paths(folder, list(picks), ".csv", keep_folders=False).items():
-        write_coordinates_csv(path, picks[name])
+FILE_FORMATS = tuple(name for name, one in PICK_FORMATS.items() if one.write_file)
+"""The formats that have a file for each micrograph."""
+_WHOLE_PIXELS = FileOptions()
 
 
-def write_star_folder(folder: Path, picks: Mapping[str, Picks], known: KnownMicrographs) -> None:
-    """Write RELION's coordinate files.
+def write_micrograph(
+    format_name: str, without_suffix: Path, picks: Picks, options: FileOptions = _WHOLE_PIXELS
+) -> Path:
+    """Write the picks of one micrograph and return the file.
 
-    For micrographs of RELION each file lies where RELION looks for it, and the lists that Extract takes are
-    written: ``autopick.star`` for RELION 4 and 5, ``coords_suffix_autopick.star`` for 3.1.
-    """
-    paths = _paths(folder, list(picks), "_autopick.star", keep_folders=known.of_relion)
-    for name, path in paths.items():
-        write_table(path, "", STAR_LABELS, _rows(picks[name]))
-    if known.of_relion:
-        rows = (f"{quoted(name)} {quoted(path.as_posix())}" for name, path in paths.items())
-        columns = ("rlnMicrographName", "rlnMicrographCoordinates")
-        write_table(folder / "autopick.star", "coordinate_files", columns, rows)
-        replace_text(folder / "coords_suffix_autopick.star", f"{known.path.as_posix()}\n")
-
-
-def write_particles_star(path: Path, picks: Mapping[str, Picks], known: KnownMicrographs) -> None:
-    """Write one table of all picks, with the optics groups of their micrographs where they are known."""
-    columns, table, end_of = [*STAR_LABELS, "rlnMicrographName"], "", {name: quoted(name) for name in picks}
-    if known.optics is not None:
-        columns, table = [*columns, "rlnOpticsGroup"], "particles"
-        end_of = {name: f"{end} {known.by_name[name].optics_group}" for name, end in end_of.items()}
-    rows = (f"{row} {end_of[name]}" for name, one in picks.items() for row in _rows(one))
-    write_table(path, table, columns, rows, known.optics)
-
-
-def write_particles_cs(path: Path, picks: Mapping[str, Picks], known: KnownMicrographs) -> None:
-    """Write picks as CryoSPARC's particles, ``.cs`` and ``.csg`` side by side.
+    Parameters
+    ----------
+    format_name : str
+        One of `FILE_FORMATS`.
+    without_suffix : Path
+        The file without its extension; Topaz's ``image_name`` is its name.
+    picks : Picks
+        The picks, in pixels of the micrograph.
+    options : FileOptions
+        The pixel size, the size of a box, and digits.
 
     Raises
     ------
     CryosegError
-        If the micrographs are not those of CryoSPARC, which knows them by number.
+        If there is no such format, or it has boxes and their size is not known.
     """
-    picked: list[PickedExposure] = []
-    for name, one in picks.items():
-        exposure = known.by_name[name].exposure
-        if exposure is None:
-            raise CryosegError(
-                f"{path}: CryoSPARC knows micrographs by number: give its exposures (.csg) as --micrographs"
-            )
-        picked.append(PickedExposure(exposure, one))
-    table = particle_dataset(picked, min_distance_A=0)
-    write_particle_group(path.with_suffix(".csg"), table, "Converted picks", known.version)
+    path = micrograph_path(format_name, without_suffix)
+    _write_file(PICK_FORMATS[format_name], path, picks, options)
+    return path
 
 
-def _paths(folder: Path, names: Sequence[str], end: str, *, keep_folders: bool) -> dict[str, Path]:
-    stems = {name: _path_in_job(name) if keep_folders else without_extensions(name) for name in names}
+def micrograph_path(format_name: str, without_suffix: Path) -> Path:
+    """Return the file that `write_micrograph` writes.
+
+    Raises
+    ------
+    CryosegError
+        If there is no such format.
+    """
+    if format_name not in FILE_FORMATS:
+        raise CryosegError(f"--format {format_name} is not known: give one of {', '.join(FILE_FORMATS)}")
+    return without_suffix.with_name(without_suffix.name + PICK_FORMATS[format_name].suffixes[0])
+
+
+def write_single_file(
+    of_format: PickFormat,
+    path: Path,
+    picks: Mapping[str, Picks],
+    micrographs: MicrographList,
+    options: FileOptions,
+) -> None:
+    """Write picks to a file, of all micrographs where the format can hold them.
+
+    Parameters
+    ----------
+    of_format : PickFormat
+        The format.
+    path : Path
+        The file.
+    picks : Mapping[str, Picks]
+        The picks by the name of their micrograph.
+    micrographs : MicrographList
+        The micrographs.
+    options : FileOptions
+        As in `write_micrograph`.
+
+    Raises
+    ------
+    CryosegError
+        If there are several micrographs and the format holds one, or it cannot hold these micrographs.
+    """
+    if of_format.write_table:
+        of_format.write_table(path, picks, micrographs)
+    elif len(picks) != 1:
+        raise CryosegError(
+            f"{path} holds one micrograph and there are {len(picks)}: give a folder and --format "
+            f"{of_format.name}"
+        )
+    else:
+        ((name, some),) = picks.items()
+        _write_file(of_format, path, some, _with_pixel_size(options, micrographs.by_name[name]))
+
+
+def write_folder(
+    of_format: PickFormat,
+    folder: Path,
+    picks: Mapping[str, Picks],
+    micrographs: MicrographList,
+    options: FileOptions,
+) -> None:
+    """Write a file for each micrograph.
+
+    For micrographs of RELION a STAR file lies where RELION looks for it, and the lists that Extract takes are
+    written: ``autopick.star`` for RELION 4 and 5, ``coords_suffix_autopick.star`` for 3.1.
+
+    Parameters
+    ----------
+    of_format : PickFormat
+        The format.
+    folder : Path
+        The folder.
+    picks : Mapping[str, Picks]
+        The picks by the name of their micrograph.
+    micrographs : MicrographList
+        The micrographs.
+    options : FileOptions
+        As in `write_micrograph`; where a micrograph has a pixel size, that counts.
+
+    Raises
+    ------
+    CryosegError
+        If two micrographs would share a file.
+    """
+    in_job = micrographs.of_relion and of_format.write_lists is not None
+    stems = distinct_names(list(picks), _path_in_job if in_job else without_extensions)
+    end = of_format.folder_end or of_format.suffixes[0]
     paths = {name: folder / f"{stem}{end}" for name, stem in stems.items()}
-    owner: dict[Path, str] = {}
     for name, path in paths.items():
-        if owner.setdefault(path, name) != name:
-            raise CryosegError(f"{owner[path]} and {name} would share {path}: convert them into two folders")
-    return paths
+        _write_file(of_format, path, picks[name], _with_pixel_size(options, micrographs.by_name[name]))
+    if in_job and of_format.write_lists:
+        of_format.write_lists(folder, micrographs.path, paths)
+
+
+def _with_pixel_size(options: FileOptions, micrograph: ListedMicrograph) -> FileOptions:
+    return replace(options, pixel_size_A=micrograph.pixel_size_A or options.pixel_size_A)
+
+
+def _write_file(of_format: PickFormat, path: Path, picks: Picks, options: FileOptions) -> None:
+    if of_format.write_file is None:
+        raise CryosegError(f"{path}: {of_format.title} has no file for a single micrograph")
+    of_format.write_file(path, picks, options)
 
 
 def _path_in_job(name: str) -> str:
     relative = PurePosixPath(after_job_folder(name).lstrip("/"))
     # A path that leaves the project must not leave the folder too.
     return relative.stem if ".." in relative.parts else str(relative.with_suffix(""))
-
-
-def _rows(picks: Picks) -> Iterator[str]:
-    columns = zip(picks.x_px.tolist(), picks.y_px.tolist(), picks.score.tolist(), strict=True)
-    # Two digits: single precision in CryoSPARC's file must not make 100.9998 of 101, as RELION truncates.
-    return (f"{x:.2f} {y:.2f} {score:.6f} 0 0.0" for x, y, score in columns)

@@ -1,34 +1,33 @@
-"""How good a micrograph is: numbers by which a user sorts micrographs and drops the bad ones."""
+"""Quality measures of a micrograph, by which a user sorts micrographs and drops bad ones."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cryoseg_ext.arrays import Mask
 from cryoseg_ext.picks import Picks
 
-Mask = NDArray[np.bool_]
-
 FILM_PARTICLES = 10
-"""A contaminated area as large as this many particles is counted as film."""
+"""A contaminated area larger than this many particles counts as film, not as crystals."""
 _DIGITS = 4
+"""Decimal digits of a share, as stored in files: a fresh run and a continued one agree."""
 
 
 @dataclass(frozen=True)
 class AreaShares:
-    """Parts of a micrograph's area, each from 0 to 1.
+    """Shares of a micrograph's area, each from 0 to 1.
 
-    They hold what the network recognises: carbon is often marked only near its edge, and what looks like
-    background is not marked at all.
+    They cover what the network recognises: carbon is often marked only near its edge, and what looks like
+    background is not marked.
 
     Parameters
     ----------
     contaminated : float
         Ice crystals, dirt, aggregates, carbon and thick ice.
     film : float
-        The part of it in areas larger than `FILM_PARTICLES` particles: carbon or thick ice, not crystals.
+        Share of contaminated areas larger than `FILM_PARTICLES` particles: carbon or thick ice.
     dead : float
         Borders and patches without an image.
     """
@@ -39,7 +38,7 @@ class AreaShares:
 
     @property
     def usable(self) -> float:
-        """What is neither contaminated nor dead."""
+        """Share that is neither contaminated nor dead."""
         return round(1 - self.contaminated - self.dead, _DIGITS)
 
 
@@ -52,9 +51,9 @@ class MicrographQuality:
     n_picks : int
         Number of picks at or above the threshold.
     mean_score : float
-        Their mean score; 0 where there are none.
+        Mean score of these picks; 0 without any.
     areas : AreaShares
-        What the area consists of; it does not depend on the threshold.
+        Shares of the area; they do not depend on the threshold.
     """
 
     n_picks: int
@@ -68,7 +67,7 @@ def measure_areas(contaminated: Mask, valid: Mask, diameter_px: float) -> AreaSh
     Parameters
     ----------
     contaminated : NDArray[np.bool_]
-        ``(y, x)`` where the network sees a contaminant.
+        ``(y, x)``, True where the network predicts a contaminant.
     valid : NDArray[np.bool_]
         ``(y, x)``, False in dead borders and patches; contamination counts only where it is True.
     diameter_px : float
@@ -79,13 +78,17 @@ def measure_areas(contaminated: Mask, valid: Mask, diameter_px: float) -> AreaSh
     dirt = contaminated & valid
     areas, _ = label(dirt)
     sizes_px = np.bincount(areas.ravel())[1:]
-    film_px = sizes_px[sizes_px > FILM_PARTICLES * np.pi / 4 * diameter_px**2].sum()
-    # Rounded as they are stored, so that a fresh run and Continue agree.
+    film_px = sizes_px[sizes_px > smallest_film_px(diameter_px)].sum()
     return AreaShares(
         *(round(float(px) / dirt.size, _DIGITS) for px in (sizes_px.sum(), film_px, np.sum(~valid)))
     )
 
 
+def smallest_film_px(diameter_px: float) -> float:
+    """Return the area in pixels above which contamination counts as film."""
+    return FILM_PARTICLES * np.pi / 4 * diameter_px**2
+
+
 def assess(picks: Picks, areas: AreaShares) -> MicrographQuality:
-    """Return the quality of a micrograph with these picks, all at or above the threshold."""
+    """Return the quality of a micrograph from its picks at or above the threshold, and its areas."""
     return MicrographQuality(len(picks), float(np.mean(picks.score)) if len(picks) else 0.0, areas)

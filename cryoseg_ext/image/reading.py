@@ -18,23 +18,24 @@ from cryoseg_ext.errors import CryosegError
 TIFF_SUFFIXES = (".tif", ".tiff")
 MRC_HEADER_BYTES = 1024
 MRC_MODES = (0, 1, 2, 3, 4, 6, 12)
+"""Modes that mrcfile reads; complex values (3 and 4) are refused afterwards."""
 MRC_FOUR_BIT_MODE = 101
-
-# Programs write 0, nothing, or the print resolution of a picture where they do not know the pixel size.
 MEANINGFUL_PIXEL_SIZES_A = (0.01, 1000.0)
+"""Å/px; other values are the 0 or print resolution of programs that did not know the pixel size."""
 ANGSTROM_PER_TIFF_UNIT = {2: 2.54e8, 3: 1e8}
+"""Length in Å of the TIFF resolution units 2 (inch) and 3 (centimetre)."""
 
 
 @dataclass(frozen=True)
 class Micrograph:
-    """A micrograph as stored.
+    """A micrograph as stored on disk.
 
     Parameters
     ----------
     image : NDArray[np.float32]
-        ``(y, x)`` grey values; row 0 is the first one in an MRC file and the last one in a TIFF file.
+        ``(y, x)`` grey values; row 0 is the first row of an MRC file and the last row of a TIFF file.
     pixel_size_A : float | None
-        Pixel size in Å/px from the header, the mean of x and y; None when absent or not meaningful.
+        Pixel size in Å/px from the header, the mean of x and y; None if absent or not meaningful.
     """
 
     image: NDArray[np.float32]
@@ -42,14 +43,15 @@ class Micrograph:
 
 
 def read_micrograph(path: Path) -> Micrograph:
-    """Read one micrograph.
+    """Read a micrograph from an MRC or TIFF file.
 
     Parameters
     ----------
     path : Path
-        MRC file (modes 0, 1, 2, 6 and 12, with any extended header, also compressed by gzip or bzip2) or TIFF
-        file (``.tif``, ``.tiff``). A stack of a single section counts as a micrograph. The rows of a TIFF
-        file are read from the last to the first, as RELION 3.1 does, so that the picks fit there.
+        Path of an MRC file (modes 0, 1, 2, 6 and 12, with any extended header, also compressed by gzip or
+        bzip2) or of a TIFF file (``.tif``, ``.tiff``). A stack of a single section counts as a micrograph.
+        The rows of a TIFF file are read from the last to the first, as RELION 3.1 does, so that the picks fit
+        there.
 
     Returns
     -------
@@ -73,6 +75,29 @@ def read_micrograph(path: Path) -> Micrograph:
     except OSError as error:
         raise CryosegError(f"{path} cannot be read ({error.strerror or error}): check the file") from error
     return Micrograph(_single_section(path, data), pixel_size_A)
+
+
+def read_shape(path: Path) -> tuple[int, int]:
+    """Return ``(ny, nx)`` of an MRC or TIFF file from its header.
+
+    Raises
+    ------
+    CryosegError
+        If it cannot be read.
+    """
+    import mrcfile
+    import tifffile
+
+    try:
+        if path.suffix.lower() in TIFF_SUFFIXES:
+            with tifffile.TiffFile(path) as tiff:
+                ny, nx = tiff.pages.first.shape[:2]
+        else:
+            with mrcfile.open(path, header_only=True, permissive=True) as mrc:
+                ny, nx = mrc.header.ny, mrc.header.nx
+    except (OSError, ValueError) as error:
+        raise CryosegError(f"{path} cannot be read ({error}): its size in pixels is needed") from None
+    return int(ny), int(nx)
 
 
 def _read_mrc(path: Path) -> tuple[NDArray[Any], float | None]:
@@ -108,7 +133,7 @@ def _mrc_header(path: Path) -> bytes:
 
 
 def _check_mrc_header(path: Path, header: bytes) -> None:
-    """Refuse what is no MRC file here, because mrcfile would believe its sizes and fill the memory."""
+    """Refuse what is not an MRC file here, because mrcfile would trust its sizes and fill the memory."""
     modes = {int.from_bytes(header[12:16], order, signed=True) for order in ("little", "big")}
     if MRC_FOUR_BIT_MODE in modes:
         raise CryosegError(
@@ -121,7 +146,7 @@ def _check_mrc_header(path: Path, header: bytes) -> None:
 
 
 def _holds_unsigned_bytes(header: Any) -> bool:
-    """Whether IMOD wrote mode 0 as unsigned bytes: imodStamp and bit 0 of imodFlags in its mrc_format.txt."""
+    """Return whether IMOD wrote mode 0 as unsigned bytes: imodStamp, imodFlags in its mrc_format.txt."""
     extra = bytes(header.extra2)
     stamp, flags = extra[40:44], extra[44:48]
     if stamp == b"IMOD":
@@ -148,7 +173,7 @@ def _read_tiff(path: Path) -> tuple[NDArray[Any], float | None]:
 
 
 def _tiff_pixel_size(page: Any) -> float | None:
-    """Pixel size in Å/px from the resolution tags, which count pixels per inch or centimetre."""
+    """Return Å/px from the resolution tags, which count pixels per inch or centimetre."""
     unit_A = ANGSTROM_PER_TIFF_UNIT.get(page.resolutionunit)
     x_per_unit, y_per_unit = page.resolution
     if unit_A is None or not x_per_unit or not y_per_unit:

@@ -4,63 +4,63 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import reduce
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cryoseg_ext.arrays import Image, Mask
 from cryoseg_ext.errors import CryosegError
 
-Image: TypeAlias = NDArray[np.float32]
-Mask: TypeAlias = NDArray[np.bool_]
-Pixels: TypeAlias = NDArray[np.intp]
+Pixels = NDArray[np.intp]
+"""``(n,)`` indices into the flattened image."""
 
 MIN_SIDE_PX = 16
 MIN_USABLE_FRACTION = 0.05
-
-# Larger magnitudes overflow float32 as soon as two of them are multiplied or summed.
 LARGEST_VALUE = 1e18
+"""Larger magnitudes overflow float32 when two of them are multiplied or summed."""
 
 HOT_NOISE_UNITS = 10.0
-# An object with so few pixels above half its height is sharper than any image that the optics transfer.
+"""Height of a hot pixel above its neighbours, in standard deviations of the noise."""
 HOT_CLUSTER_PX = 4
-# More outliers than this are the image's own statistic (sparse counts, for example), not defects.
+"""An object with fewer pixels above half its height is sharper than any image that the optics transfer."""
 HOT_MAX_FRACTION = 0.03
+"""More outliers than this are the image's own statistics (sparse counts, for example), not defects."""
 
-# A border line is dead when it varies this much less than usual along itself (flat), or this much less from
-# line to line than along itself (striped). On sound lines of real micrographs the second ratio stays above
-# 0.6, so a striped border ends inwards where that is reached.
 FLAT_RATIO = 0.05
+"""A border line is dead (flat) if it varies along itself less than this fraction of a usual line."""
 STRIPE_RATIO = 0.3
+"""A border line is dead (striped) if it differs from the next by less than this fraction of its variation."""
 STRIPE_END_RATIO = 0.6
+"""A striped border ends inwards where that fraction reaches this value, which sound lines always exceed."""
 BORDER_MAX_FRACTION = 0.4
+"""Largest width of a dead border, as a fraction of the field."""
+SAMPLES, SAMPLE_PX = 16, 32
+"""Number and width of the strips across the lines on which borders are judged."""
 
 PANEL_BLOCK_PX = 32
+"""Side of the constant blocks by which dead panels are found."""
 BACKGROUND_BLOCK_PX = 128
-
-# Lines are judged on this many strips of this many pixels; work is done in chunks that stay in the cache.
-SAMPLES = 16
-SAMPLE_PX = 32
-CHUNK_ROWS = 64
-CHUNK_PX = 100_000
+"""Side of the blocks whose means fill invalid pixels."""
+CHUNK_ROWS, CHUNK_PX = 64, 100_000
+"""Sizes of pieces of work that stay in the cache."""
 
 
 @dataclass(frozen=True)
 class RepairedMicrograph:
-    """A micrograph that is finite everywhere, and which part of it is real.
+    """A micrograph without defects, and which part of it is real.
 
     Parameters
     ----------
     image : NDArray[np.float32]
-        ``(y, x)``, finite, protein dark; defects hold the median of their neighbours, dead regions the local
-        mean.
+        ``(y, x)`` finite grey values, protein dark; defects hold the median of their neighbours, dead regions
+        the local mean.
     valid : NDArray[np.bool_]
         ``(y, x)``, False in dead borders, dead panels and holes. Single repaired pixels stay True.
     """
 
-    image: NDArray[np.float32]
-    valid: NDArray[np.bool_]
+    image: Image
+    valid: Mask
 
 
 def repair(image: NDArray[Any], *, invert: bool = False) -> RepairedMicrograph:
@@ -68,12 +68,12 @@ def repair(image: NDArray[Any], *, invert: bool = False) -> RepairedMicrograph:
 
     Non-finite values and isolated extreme pixels are replaced. Borders that are constant, empty or striped
     (every line a copy of its neighbour), on any side and up to 40 % of the field wide, and constant patches
-    of 64 px or more are marked invalid and filled. Ice gradients, carbon and particles at the rim stay.
+    of 64 px or more are marked invalid and filled. Ice gradients, carbon and particles at the edge stay.
 
     Parameters
     ----------
     image : NDArray
-        ``(y, x)`` micrograph of any real type; it is not changed.
+        ``(y, x)`` grey values of any real type; the array is not changed.
     invert : bool
         Whether protein is bright, so that the contrast has to be inverted.
 
@@ -98,7 +98,7 @@ def repair(image: NDArray[Any], *, invert: bool = False) -> RepairedMicrograph:
     _replace_by_neighbours(repaired, valid, defects)
     _mark_borders(repaired, valid)
     _mark_panels(repaired, valid)
-    # A hot pixel hides a dead line, and some neighbours of a defect have turned out dead: so twice.
+    # Again: hot pixels had to be replaced to find dead lines, and these may hold neighbours of a defect.
     _replace_by_neighbours(repaired, valid, defects)
     if (share := np.count_nonzero(valid) / valid.size) < MIN_USABLE_FRACTION:
         raise CryosegError(f"only {100 * share:.1f} % of the image is usable: export the micrograph again")
@@ -112,7 +112,7 @@ def _chunks(total: int, length: int) -> Iterator[slice]:
 
 
 def _find_holes(image: Image) -> tuple[Pixels, float]:
-    """Flat indices of non-finite and absurd values, and the median of the others."""
+    """Return the pixels whose values are not finite or too large, and the median of the others."""
     flat = image.ravel()
     if max(-float(flat.min()), float(flat.max())) < LARGEST_VALUE:
         return np.empty(0, np.intp), float(np.median(flat[:: max(1, flat.size // 100_000)]))
@@ -124,7 +124,7 @@ def _find_holes(image: Image) -> tuple[Pixels, float]:
 
 
 def _hot_pixels(image: Image) -> Pixels:
-    """Flat indices of isolated extreme pixels, hot or dead."""
+    """Return the isolated extreme pixels, hot or dead."""
     flat = image.ravel()
     inner = np.arange(2, flat.size - 2, max(1, flat.size // 200_000))
     sample = flat[inner] - 0.5 * (flat[inner - 2] + flat[inner + 2])
@@ -138,7 +138,7 @@ def _hot_pixels(image: Image) -> Pixels:
 
 
 def _is_isolated(image: Image, pixels: Pixels, limit: float) -> Mask:
-    """Whether each of `pixels` stands out of its 5 x 5 neighbours with at most a few of its kind."""
+    """Return which of `pixels` stand out from their 5 x 5 neighbours, with at most a few alike among them."""
     around = image.ravel()[_neighbours(image.shape, pixels)]
     background = np.median(around, axis=1)
     around -= background[:, None]
@@ -150,7 +150,7 @@ def _is_isolated(image: Image, pixels: Pixels, limit: float) -> Mask:
 
 
 def _far_from_neighbours(flat: Image, limit: float) -> Pixels:
-    """Flat indices of pixels more than `limit` away from the mean of the pixels two to the left and right."""
+    """Return the pixels that differ by more than `limit` from the mean of those two to the left and right."""
     found = [np.array([0, 1, flat.size - 2, flat.size - 1])]
     for chunk in _chunks(flat.size - 4, CHUNK_PX):
         difference = flat[chunk] + flat[chunk.start + 4 : chunk.stop + 4]
@@ -162,7 +162,7 @@ def _far_from_neighbours(flat: Image, limit: float) -> Pixels:
 
 
 def _neighbours(shape: tuple[int, ...], pixels: Pixels) -> Pixels:
-    """Flat indices ``(n, 24)`` of the 5 x 5 neighbours of `pixels`, mirrored at the rim."""
+    """Return ``(n, 24)`` indices of the 5 x 5 neighbours of `pixels`, mirrored at the edge."""
     offset = np.delete(np.indices((5, 5)).reshape(2, 25) - 2, 12, axis=1)
     y, x = (np.abs(at[:, None] + d) for at, d in zip(np.unravel_index(pixels, shape), offset, strict=True))
     y, x = (np.minimum(at, 2 * (n - 1) - at) for at, n in zip((y, x), shape, strict=True))
@@ -170,35 +170,32 @@ def _neighbours(shape: tuple[int, ...], pixels: Pixels) -> Pixels:
 
 
 def _large_holes(shape: tuple[int, ...], holes: Pixels) -> Mask:
-    """Mask of the holes that take in a square of 5 x 5 pixels (a morphological opening)."""
+    """Return the mask of the holes, without what is smaller than 5 x 5 pixels (a morphological opening)."""
+    from scipy.ndimage import maximum_filter, minimum_filter
+
     mask = np.zeros(shape, np.bool_)
-    if not len(holes):
-        return mask
-    mask.ravel()[holes] = True
-    opened = mask
-    for combine, outside in ((np.logical_and, True), (np.logical_or, False)):
-        for _ in range(2):
-            padded = np.pad(opened, ((2, 2), (0, 0)), constant_values=outside)
-            opened = reduce(combine, (padded[i : i + len(opened)] for i in range(5))).T
-    return opened & mask
+    if len(holes):
+        mask.ravel()[holes] = True
+        mask = maximum_filter(minimum_filter(mask, 5, mode="constant", cval=1), 5, mode="constant", cval=0)
+    return mask
 
 
 def _replace_by_neighbours(image: Image, valid: Mask, defects: Pixels) -> None:
-    """Set valid defects to the median of their sound 5 x 5 neighbours, or invalid without any, in place."""
+    """Set valid defects to the median of their sound 5 x 5 neighbours, in place; without any, mark them."""
     pixels, sound = image.ravel(), valid.ravel()
     defects = defects[sound[defects]]
     sound[defects] = False
-    mended = [defects[:0]]
+    replaced = [defects[:0]]
     for chunk in _chunks(len(defects), CHUNK_PX):
         near = _neighbours(image.shape, defects[chunk])
         values = np.where(sound[near], pixels[near], np.inf)
         values.sort(axis=1)
         count = np.isfinite(values).sum(axis=1)
-        values, count, mendable = values[count > 0], count[count > 0], defects[chunk][count > 0]
+        values, count, replaceable = values[count > 0], count[count > 0], defects[chunk][count > 0]
         line = np.arange(len(count))
-        pixels[mendable] = 0.5 * (values[line, (count - 1) // 2] + values[line, count // 2])
-        mended.append(mendable)
-    sound[np.concatenate(mended)] = True
+        pixels[replaceable] = 0.5 * (values[line, (count - 1) // 2] + values[line, count // 2])
+        replaced.append(replaceable)
+    sound[np.concatenate(replaced)] = True
 
 
 def _mark_borders(image: Image, valid: Mask) -> None:
@@ -212,7 +209,7 @@ def _mark_borders(image: Image, valid: Mask) -> None:
 
 
 def _live_lines(lines: Image, span: slice) -> slice:
-    """Range of the rows of `lines` between two dead borders, judged on the columns in `span`."""
+    """Return the range of the rows of `lines` between two dead borders, judged on the columns in `span`."""
     along = np.zeros(len(lines), np.float32)
     across = np.zeros(len(lines) - 1, np.float32)
     last = max(span.stop - SAMPLE_PX, span.start)
@@ -228,10 +225,10 @@ def _live_lines(lines: Image, span: slice) -> slice:
 
 
 def _dead_depth(along: Image, across: Image, usual: float) -> int:
-    """Number of dead lines from the first one inwards.
+    """Return the number of dead lines from the first one inwards.
 
-    `along` is the variation within every line, `usual` that of a sound one, `across` the difference between
-    every line and the next.
+    `along` is the variation within each line, `usual` that of a sound one, `across` the difference between
+    each line and the next.
     """
     n = int(BORDER_MAX_FRACTION * len(along))
     flat = FLAT_RATIO * usual
@@ -256,8 +253,7 @@ def _mark_panels(image: Image, valid: Mask) -> None:
         return
     n_y, n_x = (n // size for n in image.shape)
     tiles = image[: n_y * size, : n_x * size].reshape(n_y, size, n_x, size)
-    thinned = tiles[:, ::8, :, ::8]
-    constant = thinned.max(axis=(1, 3)) == thinned.min(axis=(1, 3))
+    constant = np.ptp(tiles[:, ::8, :, ::8], axis=(1, 3)) == 0
     for i, j in np.argwhere(constant):
         constant[i, j] = np.ptp(tiles[i, :, j]) == 0
     labels, _ = ndimage.label(constant)
@@ -281,12 +277,11 @@ def _fill_with_background(image: Image, valid: Mask) -> None:
     for rows in _chunks(len(image), CHUNK_ROWS):
         dead = ~valid[rows]
         if dead.any():
-            background = to_y[rows] @ coarse @ to_x.T
-            np.copyto(image[rows], background, where=dead)
+            np.copyto(image[rows], to_y[rows] @ coarse @ to_x.T, where=dead)
 
 
 def _block_means(image: Image, valid: Mask) -> tuple[Image, Image]:
-    """Mean and number of the valid pixels of every background block."""
+    """Return mean and number of the valid pixels of every background block."""
     columns = np.arange(0, image.shape[1], BACKGROUND_BLOCK_PX)
     total, count = [], []
     for rows in _chunks(len(image), BACKGROUND_BLOCK_PX):
@@ -297,7 +292,7 @@ def _block_means(image: Image, valid: Mask) -> tuple[Image, Image]:
 
 
 def _interpolation(n_px: int, n_blocks: int) -> Image:
-    """Matrix ``(n_px, n_blocks)`` that interpolates linearly between the centres of the blocks."""
+    """Return the ``(n_px, n_blocks)`` matrix of linear interpolation between the centres of the blocks."""
     edges = np.minimum(np.arange(n_blocks + 1) * BACKGROUND_BLOCK_PX, n_px)
     centres = 0.5 * (edges[:-1] + edges[1:] - 1)
     columns = [np.interp(np.arange(n_px), centres, unit) for unit in np.eye(n_blocks)]

@@ -1,4 +1,4 @@
-"""From a repaired micrograph to the one scale and the one contrast that the network knows."""
+"""Rescaling and normalisation of a repaired micrograph to the scale and contrast that the network knows."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch_fourier_rescale import fourier_rescale_2d
 
+from cryoseg_ext.arrays import FloatArray, Image, Mask
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.image.repair import RepairedMicrograph
 
-Image = NDArray[np.float32]
-Mask = NDArray[np.bool_]
-
 WORKING_DIAMETER_PX = 24
-"""Every micrograph is rescaled so that the stated particle diameter spans this many pixels."""
+"""Particle diameter in pixels at the working scale, to which every micrograph is rescaled."""
 MIN_DIAMETER_PX = 6
-"""A smaller particle cannot be picked, and magnifying it would only fill the memory."""
+"""Smallest particle diameter in pixels of the micrograph on disk; a smaller particle cannot be picked."""
 BACKGROUND_SIGMA = 2.0
-"""The background is what a Gaussian of this many particle diameters leaves."""
+"""Standard deviation of the Gaussian mean that is the background, in particle diameters."""
 CLIP_SIGMA = 6.0
+"""Limit of normalised grey values, in robust standard deviations."""
 _COARSE_PX = 8
+"""Side of the blocks of working pixels on which the background is computed."""
 _PLANE_SAMPLES = 128
+"""Pixels along the shorter axis that a plane is fitted to."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class WorkingMicrograph:
     Parameters
     ----------
     image : NDArray[np.float32]
-        ``(y, x)`` background-free, unit robust standard deviation, clipped; 0 where invalid.
+        ``(y, x)`` grey values without background, of unit robust standard deviation, clipped; 0 if invalid.
     valid : NDArray[np.bool_]
         ``(y, x)``, False in dead borders and patches.
     source_shape : tuple of int
         ``(ny, nx)`` of the micrograph on disk.
     diameter_px : float
-        Stated particle diameter in working pixels.
+        Particle diameter in working pixels.
     """
 
     image: Image
@@ -50,14 +50,12 @@ class WorkingMicrograph:
 
     @property
     def step_px(self) -> tuple[float, float]:
-        """Micrograph pixels per working pixel, (y, x): the two differ slightly on oblong fields."""
+        """Micrograph pixels per working pixel, (y, x); the two can differ slightly, as sizes are rounded."""
         ny, nx = self.source_shape
         return ny / self.image.shape[0], nx / self.image.shape[1]
 
-    def to_source_px(
-        self, x_px: NDArray[np.float64], y_px: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return working coordinates in pixels of the micrograph on disk (0 is the first pixel's centre).
+    def to_source_px(self, x_px: FloatArray, y_px: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Convert working coordinates to pixels of the micrograph on disk (0 is the first pixel's centre).
 
         Fourier rescaling keeps the pixel ``_fixed_px(n)`` of each axis in place.
         """
@@ -67,10 +65,8 @@ class WorkingMicrograph:
             (y_px - _fixed_px(wy)) * step_y + _fixed_px(ny),
         )
 
-    def from_source_px(
-        self, x_px: NDArray[np.float64], y_px: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return pixels of the micrograph on disk in working coordinates: the inverse of `to_source_px`."""
+    def from_source_px(self, x_px: FloatArray, y_px: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Convert pixels of the micrograph on disk to working coordinates: the inverse of `to_source_px`."""
         (ny, nx), (wy, wx), (step_y, step_x) = self.source_shape, self.image.shape, self.step_px
         return (
             (x_px - _fixed_px(nx)) / step_x + _fixed_px(wx),
@@ -86,16 +82,16 @@ def _fixed_px(length: int) -> int:
 def to_working_scale(
     repaired: RepairedMicrograph, pixel_size_A: float, particle_diameter_A: float
 ) -> WorkingMicrograph:
-    """Fourier-rescale a repaired micrograph to the working scale and normalise it.
+    """Rescale a repaired micrograph to the working scale, in Fourier space, and normalise it.
 
     Parameters
     ----------
     repaired : RepairedMicrograph
-        The micrograph.
+        Micrograph at its own scale.
     pixel_size_A : float
-        Its Å/px.
+        Pixel size of the micrograph in Å/px.
     particle_diameter_A : float
-        Stated diameter in Å.
+        Particle diameter in Å.
 
     Raises
     ------
@@ -115,7 +111,7 @@ def to_working_scale(
             f"{pixel_size_A:g} Å/px: check the pixel size and the particle diameter"
         )
     working_spacing_A = particle_diameter_A / WORKING_DIAMETER_PX
-    # Fourier space joins opposite rims: a slope from one to the other would ring there.
+    # Fourier space joins opposite edges: a step between them would ring.
     level = image - _plane(image, valid)
     rescaled, _ = fourier_rescale_2d(torch.from_numpy(level), pixel_size_A, working_spacing_A)
     shape = rescaled.shape
@@ -138,13 +134,12 @@ def normalise(image: Image, valid: Mask) -> Image:
     image : NDArray[np.float32]
         ``(y, x)`` at the working scale.
     valid : NDArray[np.bool_]
-        ``(y, x)``.
+        ``(y, x)``, False in dead areas.
     """
     flat = image - _background(image, valid, BACKGROUND_SIGMA * WORKING_DIAMETER_PX)
     low, middle, high = np.percentile(flat[valid], [15.87, 50, 84.13])
     flat = (flat - middle) / max((high - low) / 2, 1e-12)
-    clipped: Image = np.where(valid, np.clip(flat, -CLIP_SIGMA, CLIP_SIGMA), 0).astype(np.float32)
-    return clipped
+    return np.where(valid, np.clip(flat, -CLIP_SIGMA, CLIP_SIGMA), 0).astype(np.float32)
 
 
 def _plane(image: Image, valid: Mask) -> Image:
@@ -160,7 +155,7 @@ def _plane(image: Image, valid: Mask) -> Image:
 
 
 def _background(image: Image, valid: Mask, sigma_px: float) -> Image:
-    """Return the valid pixels' Gaussian mean, computed on blocks because it is smooth."""
+    """Return the Gaussian mean of the valid pixels, computed on blocks because it is smooth."""
     pad = [(0, -n % _COARSE_PX) for n in image.shape]
     weight = np.pad(valid.astype(np.float32), pad)
     blocks = (weight.shape[0] // _COARSE_PX, _COARSE_PX, weight.shape[1] // _COARSE_PX, _COARSE_PX)
@@ -170,5 +165,4 @@ def _background(image: Image, valid: Mask, sigma_px: float) -> Image:
     mean = gaussian_filter(block_sum, sigma) / np.maximum(gaussian_filter(block_weight, sigma), 1e-3)
     grid = torch.from_numpy(mean)[None, None]
     smooth = torch.nn.functional.interpolate(grid, scale_factor=_COARSE_PX, mode="bilinear")[0, 0].numpy()
-    background: Image = smooth[: image.shape[0], : image.shape[1]]
-    return background
+    return smooth[: image.shape[0], : image.shape[1]]

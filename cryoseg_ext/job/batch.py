@@ -4,114 +4,149 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cryoseg_ext.errors import CryosegError
 
 if TYPE_CHECKING:
+    from cryoseg_ext.formats.micrographs import ListedMicrograph
     from cryoseg_ext.image.repair import RepairedMicrograph
     from cryoseg_ext.model.checkpoint import Model
     from cryoseg_ext.options.picking import PickingOptions
+    from cryoseg_ext.picks import Picks
     from cryoseg_ext.pipeline import PickedMicrograph
+
+_SAME_ASPECT = 0.05
+"""Largest relative difference of the scales along y and x between a micrograph and a copy of it."""
 
 
 @dataclass(frozen=True)
-class MicrographTask:
-    """A micrograph to pick.
+class PreparedMicrograph:
+    """An image that is read and repaired, and the micrograph that its coordinates refer to.
 
     Parameters
     ----------
-    name : str
-        What the user calls it; in RELION the path as it stands in the STAR file.
-    path : Path
-        The file.
-    pixel_size_A : float, optional
-        Å/px; that of the file's header when not given.
+    repaired : RepairedMicrograph
+        The grey values of the image.
+    pixel_size_A : float
+        Å/px of the image.
+    shape : tuple of int
+        ``(ny, nx)`` of the micrograph: that of the image, unless it is a copy of another size.
     """
 
-    name: str
-    path: Path
-    pixel_size_A: float | None = None
+    repaired: RepairedMicrograph
+    pixel_size_A: float
+    shape: tuple[int, int]
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Pixels of the micrograph per pixel of the image, (y, x)."""
+        (ny, nx), (image_ny, image_nx) = self.shape, self.repaired.image.shape
+        return ny / image_ny, nx / image_nx
+
+    @property
+    def micrograph_pixel_A(self) -> float:
+        """Å/px of the micrograph."""
+        return self.pixel_size_A / self.scale[1]
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What was found on a micrograph.
+
+    Parameters
+    ----------
+    picked : PickedMicrograph
+        The result for the image that was picked.
+    candidates : Picks
+        Its candidates in pixels of the micrograph.
+    prepared : PreparedMicrograph
+        The image.
+    """
+
+    picked: PickedMicrograph
+    candidates: Picks
+    prepared: PreparedMicrograph
+
+    @property
+    def working_pixel_A(self) -> tuple[float, float]:
+        """Å per pixel of the maps, (y, x)."""
+        step_y, step_x = self.picked.working.step_px
+        return step_y * self.prepared.pixel_size_A, step_x * self.prepared.pixel_size_A
 
 
 def pick_batch(
-    tasks: Sequence[MicrographTask],
+    micrographs: Sequence[ListedMicrograph],
     model: Model,
     options: PickingOptions,
-    *,
-    stop: Callable[[], bool] = lambda: False,
-) -> Iterator[tuple[MicrographTask, PickedMicrograph | CryosegError]]:
+    check: Callable[[], None] = lambda: None,
+) -> Iterator[tuple[ListedMicrograph, BatchResult | CryosegError]]:
     """Pick particles on micrographs, in order.
 
     While one micrograph is segmented, a thread reads and repairs the next; no more than that one is held.
 
     Parameters
     ----------
-    tasks : Sequence[MicrographTask]
+    micrographs : Sequence of ListedMicrograph
         What to pick.
     model : Model
         The network.
     options : PickingOptions
         Particle diameter and the rest.
-    stop : Callable[[], bool]
-        Asked before each micrograph; the iteration ends when it says True.
+    check : callable
+        Called before each micrograph; may raise to stop.
 
     Yields
     ------
-    tuple[MicrographTask, PickedMicrograph | CryosegError]
+    tuple of (ListedMicrograph, BatchResult or CryosegError)
         The result, or what is wrong with this micrograph in one sentence that names the file.
     """
-    if not tasks:
+    if not micrographs:
         return
     reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cryoseg-reader")
     try:
-        ahead = reader.submit(prepare, tasks[0], invert=options.invert)
-        for task, following in zip(tasks, [*tasks[1:], None], strict=True):
-            if stop():
-                return
+        ahead = reader.submit(prepare, micrographs[0], invert=options.invert)
+        for micrograph, following in zip(micrographs, [*micrographs[1:], None], strict=True):
+            check()
             prepared = _result(ahead)
             if following:
                 ahead = reader.submit(prepare, following, invert=options.invert)
-            yield task, _picked(task, prepared, model, options)
+            yield micrograph, _picked(micrograph, prepared, model, options)
     finally:
         # The user who aborts does not wait for the micrograph that is being read.
         reader.shutdown(wait=False, cancel_futures=True)
 
 
-@dataclass(frozen=True)
-class PreparedMicrograph:
-    """A micrograph that is read and repaired.
-
-    Parameters
-    ----------
-    repaired : RepairedMicrograph
-        Its grey values.
-    pixel_size_A : float
-        Å/px.
-    """
-
-    repaired: RepairedMicrograph
-    pixel_size_A: float
-
-
-def prepare(task: MicrographTask, *, invert: bool = False) -> PreparedMicrograph:
-    """Read and repair a micrograph, whose protein is bright if `invert`.
+def prepare(micrograph: ListedMicrograph, *, invert: bool = False) -> PreparedMicrograph:
+    """Read and repair the image of a micrograph, whose protein is bright if `invert`.
 
     Raises
     ------
     CryosegError
         If it cannot be read, or its pixel size is not known.
     """
-    from cryoseg_ext.image.reading import read_micrograph
+    from cryoseg_ext.image.reading import read_micrograph, read_shape
     from cryoseg_ext.image.repair import repair
 
-    micrograph = read_micrograph(task.path)
-    pixel_size_A = task.pixel_size_A or micrograph.pixel_size_A
+    read = read_micrograph(micrograph.image)
+    ny, nx = read.image.shape
+    pixel_size_A = micrograph.pixel_size_A or read.pixel_size_A
+    shape = (ny, nx)
+    if copy := micrograph.copy:
+        shape = micrograph.shape or read_shape(micrograph.path)
+        if abs(shape[0] * nx / (shape[1] * ny) - 1) > _SAME_ASPECT:
+            raise CryosegError(
+                f"{copy.path} has {nx} x {ny} px and {micrograph.name} {shape[1]} x {shape[0]}: it shows "
+                "another field; give whole copies of the micrographs"
+            )
+        of_micrograph_A = micrograph.pixel_size_A
+        pixel_size_A = (
+            of_micrograph_A * shape[1] / nx if of_micrograph_A else copy.pixel_size_A or read.pixel_size_A
+        )
     if pixel_size_A is None:
-        raise CryosegError(f"{task.path}: its header has no pixel size: give --pixel_size in Å/px")
-    return PreparedMicrograph(repair(micrograph.image, invert=invert), pixel_size_A)
+        raise CryosegError(f"{micrograph.image}: its header has no pixel size: give --pixel_size in Å/px")
+    return PreparedMicrograph(repair(read.image, invert=invert), pixel_size_A, shape)
 
 
 def _result(future: Future[PreparedMicrograph]) -> PreparedMicrograph | CryosegError:
@@ -122,18 +157,21 @@ def _result(future: Future[PreparedMicrograph]) -> PreparedMicrograph | CryosegE
 
 
 def _picked(
-    task: MicrographTask, prepared: PreparedMicrograph | CryosegError, model: Model, options: PickingOptions
-) -> PickedMicrograph | CryosegError:
+    micrograph: ListedMicrograph,
+    prepared: PreparedMicrograph | CryosegError,
+    model: Model,
+    options: PickingOptions,
+) -> BatchResult | CryosegError:
     from cryoseg_ext.pipeline import pick_repaired
 
     if isinstance(prepared, CryosegError):
-        return _naming_the_file(prepared, task)
+        return prepared.about(micrograph.image)
     try:
-        return pick_repaired(prepared.repaired, prepared.pixel_size_A, model, options)
+        picked = pick_repaired(prepared.repaired, prepared.pixel_size_A, model, options)
     except CryosegError as error:
-        return _naming_the_file(error, task)
-
-
-def _naming_the_file(error: CryosegError, task: MicrographTask) -> CryosegError:
-    sentence = str(error)
-    return error if str(task.path) in sentence else CryosegError(f"{task.path}: {sentence}")
+        return error.about(micrograph.image)
+    candidates = picked.candidates
+    if micrograph.copy:
+        scale_y, scale_x = prepared.scale
+        candidates = replace(candidates, x_px=candidates.x_px * scale_x, y_px=candidates.y_px * scale_y)
+    return BatchResult(picked, candidates, prepared)

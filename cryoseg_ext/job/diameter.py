@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replace_text
-from cryoseg_ext.job.batch import MicrographTask, prepare
+from cryoseg_ext.formats.micrographs import ListedMicrograph
+from cryoseg_ext.job.batch import prepare
 from cryoseg_ext.job.finished import settings_key
 from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.size.estimate import DiameterEstimate, estimate_diameter
@@ -23,7 +24,7 @@ STORED_NAME = "particle_diameter.json"
 
 
 def sampled_diameter(
-    tasks: Sequence[MicrographTask],
+    tasks: Sequence[ListedMicrograph],
     digest: str,
     folder: Path,
     load: Callable[[], Model],
@@ -35,14 +36,14 @@ def sampled_diameter(
 
     Parameters
     ----------
-    tasks : Sequence[MicrographTask]
+    tasks : Sequence of ListedMicrograph
         The micrographs of the job; a few, evenly spread, are looked at.
     digest : str
-        Of the model.
+        Digest of the model.
     folder : Path
-        Of the job, for the file `STORED_NAME`.
+        Folder of the job, for the file `STORED_NAME`.
     load : Callable[[], Model]
-        Called for the model where it is needed.
+        Returns the model; called where it is needed.
     before_each : Callable[[], None]
         Called before each micrograph; may raise to stop.
     invert : bool
@@ -58,19 +59,23 @@ def sampled_diameter(
     stored = folder / STORED_NAME
     if (earlier := _read(stored, key, tasks)) is not None:
         return earlier
-    sample = [tasks[len(tasks) * k // N_SAMPLE] for k in range(N_SAMPLE)] if len(tasks) > N_SAMPLE else tasks
-    estimate = _estimated(sample, load(), before_each, invert=invert)
-    named = [_named(task) for task in sample]
+    estimate = estimated_diameter(tasks, load(), before_each, invert=invert)
+    named = [_named(task) for task in _sample(tasks)]
     content = {"settings": key, "estimate": asdict(estimate), "sample": named}
     replace_text(stored, json.dumps(content, indent=1) + "\n")
     return estimate
 
 
-def _named(task: MicrographTask) -> list[str | float | None]:
-    return [task.path.as_posix(), task.pixel_size_A]
+def _named(task: ListedMicrograph) -> list[str | float | None]:
+    return [task.image.as_posix(), task.pixel_size_A]
 
 
-def _read(path: Path, key: str, tasks: Sequence[MicrographTask]) -> DiameterEstimate | None:
+def _sample(tasks: Sequence[ListedMicrograph]) -> Sequence[ListedMicrograph]:
+    """Return a few micrographs, evenly spread."""
+    return [tasks[len(tasks) * k // N_SAMPLE] for k in range(N_SAMPLE)] if len(tasks) > N_SAMPLE else tasks
+
+
+def _read(path: Path, key: str, tasks: Sequence[ListedMicrograph]) -> DiameterEstimate | None:
     """Return a stored estimate; None when there is none that was made in this way of these micrographs.
 
     That there are more micrographs now does not count: the picks of all would change with the diameter.
@@ -85,13 +90,31 @@ def _read(path: Path, key: str, tasks: Sequence[MicrographTask]) -> DiameterEsti
         return None
 
 
-def _estimated(
-    sample: Sequence[MicrographTask], model: Model, before_each: Callable[[], None], *, invert: bool
+def estimated_diameter(
+    tasks: Sequence[ListedMicrograph],
+    model: Model,
+    before_each: Callable[[], None] = lambda: None,
+    *,
+    invert: bool = False,
 ) -> DiameterEstimate:
+    """Return the particle diameter from a few of the micrographs.
+
+    Parameters
+    ----------
+    tasks, before_each, invert
+        As for `sampled_diameter`.
+    model : Model
+        The network.
+
+    Raises
+    ------
+    CryosegError
+        If none of them can be read, or too few particles are found on them.
+    """
     from cryoseg_ext.size.measure import measure
 
     measured, errors = [], []
-    for task in sample:
+    for task in _sample(tasks):
         before_each()
         try:
             prepared = prepare(task, invert=invert)
@@ -101,5 +124,6 @@ def _estimated(
             continue
         measured.append(measure(prepared.repaired, prepared.pixel_size_A, model))
     if not measured:
-        raise CryosegError(f"no particle diameter can be estimated: {errors[0]}")
+        reason = errors[0] if errors else "there are no micrographs"
+        raise CryosegError(f"no particle diameter can be estimated: {reason}")
     return estimate_diameter(measured)

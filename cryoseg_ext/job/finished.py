@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replace_text
 from cryoseg_ext.image.areas import AreaShares
 from cryoseg_ext.picks import Picks
@@ -52,32 +51,32 @@ class FinishedMicrograph:
         All candidates.
     areas : AreaShares
         How much of the micrograph is contaminated or dead.
+    shape : tuple of int
+        ``(ny, nx)`` of the micrograph.
+    pixel_size_A : float
+        Å/px of the micrograph.
     """
 
     settings: str
     default_threshold: float
     candidates: Picks
     areas: AreaShares
-
-
-def model_digest(path: Path) -> str:
-    """Return a digest of a model file, without loading the network.
-
-    Raises
-    ------
-    CryosegError
-        If the file cannot be read.
-    """
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise CryosegError(
-            f"{path}: the model cannot be read ({error.strerror}): give another --model"
-        ) from None
+    shape: tuple[int, int]
+    pixel_size_A: float
 
 
 def settings_key(options: PickingOptions, *, digest: str, pixel_size_A: float | None) -> str:
-    """Return a key that changes with everything that changes the candidates of a micrograph."""
+    """Return a key that changes with everything that changes the candidates of a micrograph.
+
+    Parameters
+    ----------
+    options : PickingOptions
+        What the user decided.
+    digest : str
+        What else decides: the digest of the model, and which image it is.
+    pixel_size_A : float, optional
+        Å/px, where the list or the user says it.
+    """
     settings = {
         "version": _package_version(),
         "options": asdict(options),
@@ -103,7 +102,9 @@ def write_finished(path: Path, finished: FinishedMicrograph) -> None:
     replace_text(
         path,
         f"\ndata_cryoseg\n\n_cryosegSettings {finished.settings}\n"
-        f"_cryosegDefaultThreshold {finished.default_threshold:.9g}\n{areas}\n{_TABLE}{labels}"
+        f"_cryosegDefaultThreshold {finished.default_threshold:.9g}\n{areas}"
+        f"_cryosegRows {finished.shape[0]}\n_cryosegColumns {finished.shape[1]}\n"
+        f"_cryosegPixelSize {finished.pixel_size_A!r}\n\n{_TABLE}{labels}"
         + "".join(row.format(*one) for one in values),
     )
 
@@ -125,6 +126,8 @@ def read_finished(path: Path) -> FinishedMicrograph | None:
             float(values["_cryosegDefaultThreshold"]),
             candidates,
             AreaShares(*(float(values[f"_cryosegArea{one.name.title()}"]) for one in fields(AreaShares))),
+            (int(values["_cryosegRows"]), int(values["_cryosegColumns"])),
+            float(values["_cryosegPixelSize"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

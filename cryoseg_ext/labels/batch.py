@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replace_text, write_mrc
+from cryoseg_ext.formats.masks import MaskFiles
+from cryoseg_ext.formats.names import stem_of
+from cryoseg_ext.formats.star import quoted, write_table
 from cryoseg_ext.image.reading import read_micrograph
 from cryoseg_ext.labels.canvas import Instances
 
@@ -52,27 +55,23 @@ class LabelTask:
     draw: Draw
 
 
-@dataclass(frozen=True)
-class LabelFiles:
-    """The MRC files of one micrograph: a label map and an instance map."""
-
-    labels: Path
-    instances: Path
-
-    @property
-    def finished(self) -> bool:
-        """Whether both are there."""
-        return self.labels.exists() and self.instances.exists()
-
-
-def label_files(folder: Path, name: str) -> LabelFiles:
+def label_files(folder: Path, name: str) -> MaskFiles:
     """Return where the maps of a micrograph go."""
-    stem = Path(name).name.removesuffix(".gz").removesuffix(".bz2").rsplit(".", 1)[0]
-    return LabelFiles(folder / f"{stem}_labels.mrc", folder / f"{stem}_instances.mrc")
+    stem = stem_of(name)
+    return MaskFiles(folder / f"{stem}_labels.mrc", folder / f"{stem}_instances.mrc")
 
 
 def start_folder(folder: Path, tasks: Sequence[LabelTask], settings: Mapping[str, Any]) -> None:
     """Make ready a folder for these settings: label files made with others are removed.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    tasks : Sequence of LabelTask
+        The micrographs whose files are to be there.
+    settings : Mapping[str, Any]
+        What decides about the content of the files; kept as JSON.
 
     Raises
     ------
@@ -106,33 +105,27 @@ def label_batch(tasks: Sequence[LabelTask], folder: Path) -> Iterator[tuple[Labe
     for task in tasks:
         files = label_files(folder, task.name)
         try:
-            if not files.finished:
+            if not (files.labels.exists() and files.instances.exists()):
                 shape, pixel_size_A = _size(task)
                 labels, instances = task.draw(shape, pixel_size_A)
                 write_mrc(files.instances, instances, pixel_size_A)
                 write_mrc(files.labels, labels, pixel_size_A)
         except CryosegError as error:
-            sentence = str(error)
-            yield task, error if task.name in sentence else CryosegError(f"{task.name}: {sentence}")
+            yield task, error.about(task.name)
         else:
             yield task, None
 
 
 def write_labels_star(folder: Path, tasks: Sequence[LabelTask]) -> None:
     """Write ``labels.star``: micrograph, label file, instance file and number of particles."""
-    import pandas as pd
-    import starfile
-
     files = [label_files(folder, task.name) for task in tasks]
-    table = pd.DataFrame(
-        {
-            "rlnMicrographName": [task.name for task in tasks],
-            "cryosegLabelName": [file.labels.as_posix() for file in files],
-            "cryosegInstanceName": [file.instances.as_posix() for file in files],
-            "rlnGroupNrParticles": [task.n_particles for task in tasks],
-        }
+    rows = (
+        f"{quoted(task.name)} {quoted(file.labels.as_posix())} {quoted(file.instances.as_posix())} "
+        f"{task.n_particles}"
+        for task, file in zip(tasks, files, strict=True)
     )
-    replace_text(folder / LABELS_STAR, starfile.to_string({"labels": table}))
+    columns = ("rlnMicrographName", "cryosegLabelName", "cryosegInstanceName", "rlnGroupNrParticles")
+    write_table(folder / LABELS_STAR, "labels", columns, rows)
 
 
 def _size(task: LabelTask) -> tuple[tuple[int, int], float]:

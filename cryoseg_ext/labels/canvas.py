@@ -1,11 +1,12 @@
-"""A field on which the patches of particles are summed, and which remembers whose each pixel is."""
+"""A field on which the patches of particles are summed, with the particle to which each pixel belongs."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.float32]
+from cryoseg_ext.arrays import Image
+
 Instances = NDArray[np.int16]
 
 
@@ -15,14 +16,14 @@ class Canvas:
     Parameters
     ----------
     shape : tuple of int
-        (y, x) in pixels.
+        ``(y, x)`` in px.
 
     Attributes
     ----------
     density : NDArray[np.float32]
         ``(y, x)`` sum of the patches.
     strongest : NDArray[np.float32]
-        ``(y, x)`` highest strength of any patch, minus infinity where there is none.
+        ``(y, x)`` highest strength of any patch; minus infinity where there is none.
     instances : NDArray[np.int16]
         ``(y, x)`` number of the particle with the highest strength; 0 where there is none.
     """
@@ -33,7 +34,19 @@ class Canvas:
         self.instances: Instances = np.zeros(shape, np.int16)
 
     def add(self, patch: Image, strength: Image, corner: tuple[int, int], instance: int) -> None:
-        """Add a particle whose ``(y, x)`` patch starts at the pixel `corner`, without what lies outside."""
+        """Add a particle, without the part of its patch that lies outside the field.
+
+        Parameters
+        ----------
+        patch : NDArray[np.float32]
+            ``(y, x)`` density of the particle.
+        strength : NDArray[np.float32]
+            ``(y, x)`` strength of its claim on each pixel of the patch.
+        corner : tuple of int
+            ``(y, x)`` of the patch's first pixel in the field, px; may be negative.
+        instance : int
+            Number of the particle, from 1.
+        """
         (y, x), (height, width) = corner, patch.shape
         inside = np.s_[max(-y, 0) : self.density.shape[0] - y, max(-x, 0) : self.density.shape[1] - x]
         here = np.s_[max(y, 0) : max(y + height, 0), max(x, 0) : max(x + width, 0)]

@@ -7,24 +7,22 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import next_fast_len
 from scipy.ndimage import label
-from scipy.spatial.transform import Rotation
 
+from cryoseg_ext.arrays import FloatArray, Image, Mask
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.labels.canvas import Canvas, Image, Instances
+from cryoseg_ext.formats.refined import RefinedParticles
+from cryoseg_ext.labels.canvas import Canvas, Instances
 from cryoseg_ext.labels.projection import project_particles
-from cryoseg_ext.simulation.instances import OUTLINE_BLUR
-from cryoseg_ext.simulation.placement import blur, silhouette, typical_density
+from cryoseg_ext.simulation.placement import OUTLINE_BLUR, blur, pad_field, silhouette, typical_density
 from cryoseg_ext.simulation.volume import Projector, li_threshold
 
-Mask = NDArray[np.bool_]
-FloatArray = NDArray[np.float64]
 ThresholdRule = Literal["auto", "li", "otsu"] | float
 
 SOFT_EDGE = 0.2
-"""A soft disc falls from 1 to 0 between 1 - this and 1 + this times its radius."""
+"""Half the width of the edge of a soft disc, in radii."""
 MAX_PARTICLES = np.iinfo(np.int16).max
+"""Largest number of particles that an instance map can hold."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +32,14 @@ class MaskOptions:
     Parameters
     ----------
     threshold : "auto", "li", "otsu" or float
-        A number is a fraction of the typical density (the median where there is density). "auto" is the rule
-        of the simulator's own truth, 0.3 of it. "li" and "otsu" find the level themselves: Li & Lee 1993,
-        Otsu 1979.
+        Level above which density is particle. A number is a fraction of the typical density (the median
+        where there is density); "auto" is 0.3 of it, as in the simulator's truth; "li" and "otsu" choose the
+        level automatically (Li & Lee 1993, Otsu 1979).
     min_object : float
-        Smaller objects are removed: an area in Å^2 or, below 1, a fraction of the disc of the particle's
-        diameter.
+        Size below which objects are removed: an area in Å^2 or, below 1, a fraction of the disc of the
+        particle's diameter.
     closing_A : float
-        Radius in Å of the closing, which fills gaps and holes up to twice as wide; 0 leaves them.
+        Radius in Å of the closing, which fills gaps and holes up to twice as wide; 0 for none.
     """
 
     threshold: ThresholdRule = "auto"
@@ -51,8 +49,7 @@ class MaskOptions:
 
 def label_particles(
     projector: Projector,
-    orientations: Rotation,
-    centres_px: FloatArray,
+    particles: RefinedParticles,
     shape: tuple[int, int],
     pixel_size_A: float,
     diameter_A: float,
@@ -64,12 +61,10 @@ def label_particles(
     ----------
     projector : Projector
         The map.
-    orientations : Rotation
-        `n` rotations of the map into the microscope's frame.
-    centres_px : NDArray[np.float64]
-        ``(n, 2)`` where the map's origin lies on the micrograph, (x_px, y_px).
+    particles : RefinedParticles
+        Positions and orientations of the map on the micrograph.
     shape : tuple of int
-        (y, x) of the micrograph.
+        ``(y, x)`` of the micrograph in px.
     pixel_size_A : float
         Å/px of the micrograph.
     diameter_A : float
@@ -80,39 +75,46 @@ def label_particles(
     Returns
     -------
     labels : NDArray[np.int8]
-        ``(y, x)``: 0 background, 1 particle.
+        ``(y, x)`` classes, background or particle, see `cryoseg_ext.network.classes`.
     instances : NDArray[np.int16]
-        ``(y, x)``: 0 background, else the number of the particle with most density there, from 1.
+        ``(y, x)`` number, from 1, of the particle with the highest density; 0 in the background.
 
     Raises
     ------
     CryosegError
         If there are more particles than can be numbered.
     """
-    _check_count(centres_px)
+    _check_count(len(particles))
     diameter_px = diameter_A / pixel_size_A
     # The blur wraps around, and an object cut by the rim must not count as a small one.
-    margin = int(np.ceil(diameter_px))
-    padded = tuple(next_fast_len(n + 2 * margin, real=True) for n in shape)
+    margin, padded, crop = pad_field(shape, diameter_px)
     canvas = project_particles(
         projector,
-        orientations,
-        centres_px + margin,
-        (padded[0], padded[1]),
+        particles.orientations,
+        particles.centres_px(pixel_size_A) + margin,
+        padded,
         pixel_size_A,
         OUTLINE_BLUR * diameter_A,
     )
-    mask = _tidy(
-        threshold(canvas.density, diameter_px, options.threshold), pixel_size_A, diameter_px, options
-    )
-    crop = np.s_[margin : margin + shape[0], margin : margin + shape[1]]
-    # Closing can reach where no particle is.
+    mask = threshold(canvas.density, diameter_px, options.threshold)
+    mask = _tidy(mask, pixel_size_A, diameter_px, options)
+    # Closing can extend to pixels that no particle covers.
     labels = (mask & (canvas.instances > 0))[crop]
     return labels.astype(np.int8), np.where(labels, canvas.instances[crop], np.int16(0))
 
 
 def threshold(density: Image, diameter_px: float, rule: ThresholdRule) -> Mask:
-    """Return where a ``(y, x)`` projected density counts as particle, by a rule of `MaskOptions`."""
+    """Return the pixels in which a projected density counts as particle.
+
+    Parameters
+    ----------
+    density : NDArray[np.float32]
+        ``(y, x)`` projected density.
+    diameter_px : float
+        Maximum extent of the particle in px.
+    rule : ThresholdRule
+        Level, as in `MaskOptions`.
+    """
     if rule == "auto":
         return silhouette(density, diameter_px)
     smooth = blur(density, OUTLINE_BLUR * diameter_px)
@@ -127,6 +129,7 @@ def threshold(density: Image, diameter_px: float, rule: ThresholdRule) -> Mask:
 
 
 def _tidy(mask: Mask, pixel_size_A: float, diameter_px: float, options: MaskOptions) -> Mask:
+    """Return the mask closed and without small objects."""
     if options.closing_A:
         from skimage.morphology import isotropic_closing
 
@@ -154,25 +157,25 @@ def label_discs(
     centres_px : NDArray[np.float64]
         ``(n, 2)`` centres (x_px, y_px).
     shape : tuple of int
-        (y, x) of the micrograph.
+        ``(y, x)`` of the micrograph in px.
     diameter_px : float
-        Of the discs.
+        Diameter of the discs in px.
     soft : bool
         Whether the edge falls smoothly, as half a cosine, through 0.5 at the given diameter.
 
     Returns
     -------
     labels : NDArray[np.int8] or NDArray[np.float32]
-        ``(y, x)``: 0 background, 1 particle; float32 with values between them if `soft`.
+        ``(y, x)`` classes, background or particle; if `soft`, numbers from 0 to 1 between them.
     instances : NDArray[np.int16]
-        ``(y, x)``: 0 background, else the number of the disc whose centre is nearest, from 1.
+        ``(y, x)`` number, from 1, of the disc whose centre is nearest; 0 in the background.
 
     Raises
     ------
     CryosegError
         If there are more particles than can be numbered.
     """
-    _check_count(centres_px)
+    _check_count(len(centres_px))
     canvas = Canvas(shape)
     radius = diameter_px / 2
     side = int(np.ceil(diameter_px * (1 + SOFT_EDGE))) + 1
@@ -189,8 +192,8 @@ def label_discs(
     return (0.5 + 0.5 * np.sin(np.pi / 2 * phase)).astype(np.float32), instances
 
 
-def _check_count(centres_px: FloatArray) -> None:
-    if len(centres_px) > MAX_PARTICLES:
+def _check_count(n: int) -> None:
+    if n > MAX_PARTICLES:
         raise CryosegError(
-            f"{len(centres_px)} particles cannot be numbered in 16 bits: remove duplicates and picks in noise"
+            f"{n} particles cannot be numbered in 16 bits: remove duplicates and picks in noise"
         )

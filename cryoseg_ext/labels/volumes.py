@@ -6,38 +6,38 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cryoseg_ext.arrays import Image
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.simulation.volume import maximum_extent, shrink_volume
 
 
 @dataclass(frozen=True)
 class ParticleMap:
-    """A density map, small enough to project.
+    """A density map in a box small enough to project.
 
     Parameters
     ----------
     density : NDArray[np.float32]
-        ``(z, y, x)``, cubic and even; the origin is the voxel ``n // 2`` of each axis.
+        ``(z, y, x)`` map in a cubic box of even size; its origin is the voxel ``n // 2`` of each axis.
     pixel_size_A : float
-        Å/px.
+        Voxel size in Å.
     extent_A : float
-        Longest extent of the particle in Å.
+        Maximum extent of the particle in Å.
     """
 
-    density: NDArray[np.float32]
+    density: Image
     pixel_size_A: float
     extent_A: float
 
 
 def read_particle_map(path: Path, mask: Path | None) -> ParticleMap:
-    """Read a map, times a mask where one is given.
+    """Read a map, and multiply it by a mask if one is given.
 
     Raises
     ------
     CryosegError
-        If a file cannot be read, has no pixel size, is not cubic or does not fit the other.
+        If a file cannot be read, has no pixel size, is not cubic or differs in size from the other.
     """
     density, pixel_size_A = _read_mrc(path)
     if mask is not None:
@@ -52,7 +52,7 @@ def read_particle_map(path: Path, mask: Path | None) -> ParticleMap:
         raise CryosegError(f"{path}: {error}") from None
 
 
-def _read_mrc(path: Path) -> tuple[NDArray[np.float32], float]:
+def _read_mrc(path: Path) -> tuple[Image, float]:
     import mrcfile
 
     try:
@@ -64,7 +64,7 @@ def _read_mrc(path: Path) -> tuple[NDArray[np.float32], float]:
     except (OSError, ValueError) as error:
         raise CryosegError(f"{path} cannot be read as MRC ({error}): write it again") from None
     if not np.isfinite(density).all():
-        raise CryosegError(f"{path} holds values that are no numbers: write it again")
+        raise CryosegError(f"{path} holds values that are not finite: write it again")
     if min(sizes_A) <= 0 or max(sizes_A) > 1.001 * min(sizes_A):
-        raise CryosegError(f"{path}: the pixel size in its header is {sizes_A} Å: mend the header")
+        raise CryosegError(f"{path}: the pixel size in its header is {sizes_A} Å: correct the header")
     return density, sizes_A[0]

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import nn
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.extract.score import FEATURES, Calibration
 from cryoseg_ext.files import replacing
 from cryoseg_ext.image.scale import WORKING_DIAMETER_PX
+from cryoseg_ext.model.file import ModelFile
 from cryoseg_ext.model.weights import DEFAULT_MODEL
 from cryoseg_ext.network.architectures import build_network
 from cryoseg_ext.options.crf import CrfOptions
@@ -91,28 +91,34 @@ def load_model(path: Path | None = None, device: str = "cpu", architecture: str 
     ------
     CryosegError
         If the file is missing, is no cryoseg model, or does not fit this version.
+
+    Examples
+    --------
+    >>> from cryoseg_ext import load_model
+    >>> model = load_model()
+    >>> model.device, 0 < model.threshold < 1
+    ('cpu', True)
     """
-    path = path or DEFAULT_MODEL
-    if not path.is_file():
-        raise CryosegError(f"{path}: no such model file; give --model a file that `cryoseg train` wrote")
+    return load_content(ModelFile(path or DEFAULT_MODEL, architecture), device)
+
+
+def load_content(file: ModelFile, device: str) -> Model:
+    """Return the model in a file; see `load_model`."""
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        description = json.loads(metadata["cryoseg"])
+        description = _description(file.content)
         _check_fit(description)
-        network = build_network(description["architecture"], allowed=architecture)
-        network.load_state_dict(weights)
+        network = build_network(description["architecture"], allowed=file.architecture)
+        network.load_state_dict(load(file.content))
         calibration = Calibration.from_dict(description["calibration"])
         threshold = float(description["threshold"])
         # Models of version 0.1 have none and were calibrated with the default one.
         crf = CrfOptions.from_dict(description["crf"]) if "crf" in description else CrfOptions()
     except CryosegError as error:
-        raise CryosegError(f"{path}: {error}") from error
+        raise error.about(file.path) from error
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise CryosegError(
-            f"{path}: not a model that this version of cryoseg can use ({reason}); train it again with "
+            f"{file.path}: not a model that this version of cryoseg can use ({reason}); train it again with "
             "`cryoseg train` or leave --model out"
         ) from error
     # A third faster on CPUs.
@@ -124,9 +130,17 @@ def load_model(path: Path | None = None, device: str = "cpu", architecture: str 
         threshold,
         description["training"],
         device,
-        hashlib.sha256(path.read_bytes()).hexdigest()[:16],
+        file.digest[:16],
         crf,
     )
+
+
+def _description(content: bytes) -> dict[str, Any]:
+    """Return the JSON description in the header of a safetensors file (8 bytes of length, then JSON)."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    description: dict[str, Any] = json.loads(header["__metadata__"]["cryoseg"])
+    return description
 
 
 def _check_fit(description: dict[str, Any]) -> None:

@@ -8,14 +8,12 @@ from itertools import pairwise
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from cryoseg_ext.arrays import Image
 from cryoseg_ext.model.checkpoint import Model
 from cryoseg_ext.network.architectures import stride_of
-from cryoseg_ext.network.encoder import N_CLASSES
-
-Image = NDArray[np.float32]
+from cryoseg_ext.network.classes import N_CLASSES
 
 _TILE_PX = 1280
 _OVERLAP_PX = 96

@@ -1,4 +1,4 @@
-"""The architectures by name. Each gives class logits, a centre logit, and declares its stride."""
+"""The architectures by name. Each returns class logits and centre logits, and has a stride."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from cryoseg_ext.network.unet import ResidualUNet
 
 DEFAULT_ARCHITECTURE = "residual_unet"
 OWN = "own"
+"""Name of every user's own class in a model file."""
 _WIDTHS = tuple(range(8, 129, 8))
+"""Feature maps after the first layer that can be chosen."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,11 @@ class Architecture:
     Parameters
     ----------
     build : callable
-        Takes the variant.
+        Function that makes the network of a variant.
     argument : str
-        What the variant is called in a model file.
+        Name of the variant in a model file.
     variants : tuple
-        Those there are; the first is the default.
+        Available variants; the first one is the default.
     """
 
     build: Callable[[Any], nn.Module]
@@ -59,18 +61,18 @@ ARCHITECTURES = {
 
 
 def parse_architecture(text: str) -> dict[str, Any]:
-    """Return the description of an architecture, as it stands in a model file.
+    """Return the description of an architecture as it is stored in a model file.
 
     Parameters
     ----------
     text : str
         ``NAME`` or ``NAME:VARIANT``, such as ``residual_unet:32`` (feature maps after the stem) or
-        ``flexible_unet:b2``; or ``package.module:Class``, a user's own class.
+        ``flexible_unet:b2``; or ``package.module:Class`` for a user's own class.
 
     Raises
     ------
     CryosegError
-        If there is no such architecture.
+        If the architecture or its variant is unknown.
     """
     name, colon, variant = text.partition(":")
     if name not in ARCHITECTURES:
@@ -81,7 +83,7 @@ def parse_architecture(text: str) -> dict[str, Any]:
             "package.module:Class"
         )
     known = ARCHITECTURES[name]
-    by_text = {str(one): one for one in known.variants}
+    by_text = {str(value): value for value in known.variants}
     if colon and variant not in by_text:
         raise CryosegError(
             f"--architecture {text}: there are {name}:{f', {name}:'.join(sorted(by_text, key=_order))}"
@@ -90,7 +92,7 @@ def parse_architecture(text: str) -> dict[str, Any]:
 
 
 def is_own(text: str | None) -> bool:
-    """Return whether a text names a user's own class, which has to be named again to use the model."""
+    """Return whether a text names a user's own class, which must be given again to use the model."""
     return text is not None and parse_architecture(text)["name"] == OWN
 
 
@@ -100,16 +102,17 @@ def build_network(architecture: dict[str, Any], allowed: str | None = None) -> n
     Parameters
     ----------
     architecture : dict
-        From `parse_architecture` or a model file.
+        Description from `parse_architecture` or a model file.
     allowed : str, optional
-        The user's own class, ``package.module:Class``, that may be imported: what a file names is not.
+        The user's own class, ``package.module:Class``, that may be imported; no other class of a file is.
 
     Raises
     ------
     CryosegError
-        If it is a class that is not `allowed` or cannot be made, or needs a package that is not installed.
+        If it is a class that is not `allowed` or cannot be instantiated, or needs a package that is not
+        installed.
     ValueError
-        If there is no such architecture.
+        If the architecture or its variant is unknown.
     """
     name = architecture.get("name")
     if name == OWN:
@@ -128,7 +131,7 @@ def build_network(architecture: dict[str, Any], allowed: str | None = None) -> n
 
 
 def stride_of(network: nn.Module) -> int:
-    """Return the number of which height and width of the network's input must be multiples."""
+    """Return the number of which height and width of the input of a network must be multiples."""
     stride = network.stride
     if not isinstance(stride, int):
         raise TypeError(f"{type(network).__name__} declares no stride")

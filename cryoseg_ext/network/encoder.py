@@ -1,4 +1,4 @@
-"""The residual encoder that our own networks share."""
+"""The residual encoder that the built-in networks share."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-N_CLASSES = 3
-"""Background, particle, contaminant."""
+from cryoseg_ext.network.classes import N_CLASSES
+
+N_MAPS = N_CLASSES + 1
+"""Output maps of a network: the logits of the classes and of the centre map."""
 
 
 class ResidualBlock(nn.Module):
@@ -17,7 +19,7 @@ class ResidualBlock(nn.Module):
     Parameters
     ----------
     channels_in, channels_out : int
-        Feature maps; a 1 x 1 convolution adapts the skip where they differ.
+        Numbers of feature maps; a 1 x 1 convolution adapts the skip if they differ.
     """
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
@@ -39,12 +41,12 @@ class ResidualBlock(nn.Module):
 class ResidualEncoder(nn.Module):
     """A stride-2 stem and residual blocks at the strides 2, 4, 8 and 16.
 
-    The stem halves the resolution before the first block, which makes a network four times cheaper.
+    The stem halves the resolution before the first block, which makes a network about four times faster.
 
     Parameters
     ----------
     base : int
-        Feature maps after the stem; doubled at each of the three further levels, the last at most `4 base`.
+        Feature maps after the stem (stride 2); the deeper levels have 2, 4 and 4 times as many.
     """
 
     stride = 16
@@ -68,5 +70,5 @@ class ResidualEncoder(nn.Module):
 
 
 def enlarge(x: Tensor, factor: int) -> Tensor:
-    """Return ``(b, c, h, w)`` maps `factor` times as large, bilinearly."""
+    """Return ``(b, c, h, w)`` maps enlarged by `factor`, bilinearly."""
     return nn.functional.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)

@@ -1,4 +1,4 @@
-"""Networks of others: MONAI's, and a user's own class."""
+"""Networks from elsewhere: those of MONAI, and a user's own class."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ import torch
 from torch import Tensor, nn
 
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.network.encoder import N_CLASSES
+from cryoseg_ext.network.classes import N_CLASSES
+from cryoseg_ext.network.encoder import N_MAPS
 
-N_MAPS = N_CLASSES + 1
 OWN_STRIDE = 32
-"""Of a user's class that has no attribute `stride`."""
+"""Stride of a user's class that has no attribute `stride`."""
 
 
 class FourMaps(nn.Module):
-    """A network of four output maps, as one with our two heads: three class logits, then the centre logit.
+    """Adapter from a network of four output maps to the two outputs of the built-in networks.
 
     Parameters
     ----------
     body : nn.Module
-        From ``(b, 1, h, w)`` to ``(b, 4, h, w)``, or a list of such maps whose last one counts.
+        Network from ``(b, 1, h, w)`` to ``(b, 4, h, w)``, three class logits and the centre logit, or to a
+        list of such maps of which the last one counts.
     stride : int
-        Of which `h` and `w` are multiples.
+        Number of which `h` and `w` must be multiples.
     """
 
     def __init__(self, body: nn.Module, stride: int) -> None:
@@ -67,13 +68,13 @@ def build_flexible_unet(encoder: str) -> nn.Module:
 def build_own(path: str) -> nn.Module:
     """Import a user's own class, ``package.module:Class``, and return an instance made without arguments.
 
-    It maps ``(b, 1, h, w)`` to ``(b, 4, h, w)``: the logits of background, particle, contaminant and centre;
-    `h` and `w` are multiples of its attribute `stride`, 32 where it has none.
+    It must map ``(b, 1, h, w)`` to ``(b, 4, h, w)``, the logits of background, particle, contaminant and
+    centre, where `h` and `w` are multiples of its attribute `stride`, or of 32 if it has none.
 
     Raises
     ------
     CryosegError
-        If it cannot be imported or made, or maps to something else.
+        If it cannot be imported or instantiated, or its output has another form.
     """
     module, _, name = path.partition(":")
     if str(Path.cwd()) not in sys.path:
@@ -86,7 +87,7 @@ def build_own(path: str) -> nn.Module:
             "start in the folder of its module, or install its package"
         ) from error
     stride = getattr(made, "stride", OWN_STRIDE)
-    if not isinstance(made, nn.Module) or not isinstance(stride, int) or not _maps_right(made, stride):
+    if not isinstance(made, nn.Module) or not isinstance(stride, int) or not _gives_maps(made, stride):
         raise CryosegError(
             f"--architecture {path}: it must be a torch.nn.Module that maps (b, 1, h, w) to "
             f"(b, {N_MAPS}, h, w), where h and w are multiples of its attribute stride, a whole number"
@@ -94,12 +95,12 @@ def build_own(path: str) -> nn.Module:
     return FourMaps(made, stride)
 
 
-def _maps_right(network: nn.Module, stride: int) -> bool:
+def _gives_maps(network: nn.Module, stride: int) -> bool:
     side = 2 * stride
     try:
         with torch.no_grad():
             output = network.eval()(torch.zeros(1, 1, side, side))
-    # What a user's class raises is not for us to know.
+    # A user's class can raise any exception.
     except Exception:
         return False
     return isinstance(output, Tensor) and output.shape == (1, N_MAPS, side, side)

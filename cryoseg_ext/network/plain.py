@@ -5,16 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from cryoseg_ext.network.encoder import N_CLASSES, ResidualEncoder, enlarge
+from cryoseg_ext.network.classes import N_CLASSES
+from cryoseg_ext.network.encoder import N_MAPS, ResidualEncoder, enlarge
 
-N_MAPS = N_CLASSES + 1
 _RATES = (1, 2, 4)
+"""Halves of the dilations of the pyramid's convolutions."""
 
 
 class FCN(ResidualEncoder):
     """Fully convolutional network, FCN-8s with one more level (Long et al. 2015).
 
-    Scores at the strides 16, 8, 4 and 2 are enlarged and added.
+    Scores at the strides 16, 8, 4 and 2 are enlarged and summed.
 
     Parameters
     ----------
@@ -39,8 +40,8 @@ class FCN(ResidualEncoder):
 class DeepLabV3(ResidualEncoder):
     """DeepLabV3 (Chen et al. 2017) on the features at stride 4, where a particle is 6 px across.
 
-    Atrous spatial pyramid pooling sees 1, 5, 9 and 17 of those pixels. The paper's pooling over the whole
-    image is left out: the result would depend on how a micrograph is cut into tiles.
+    The branches of the atrous spatial pyramid pooling span 1, 5, 9 and 17 of those pixels. Pooling over the
+    whole image, as in the paper, is left out: the result would depend on the tiles of a micrograph.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ class DeepLabV3(ResidualEncoder):
     def __init__(self, base: int = 24) -> None:
         super().__init__(base)
         width = self.widths[1]
-        # The deeper levels of the encoder are not used, and are not to be trained or stored.
+        # The deeper levels of the encoder are not used, so they must not be trained or stored.
         self.down, self.encode = self.down[:1], self.encode[:2]
         self.pyramid = nn.ModuleList([_block(width, width, 1)])
         self.pyramid.extend(_block(width, width, 3, 2 * rate) for rate in _RATES)

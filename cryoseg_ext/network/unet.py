@@ -7,13 +7,14 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from cryoseg_ext.network.encoder import N_CLASSES, ResidualBlock, ResidualEncoder, enlarge
+from cryoseg_ext.network.classes import N_CLASSES
+from cryoseg_ext.network.encoder import ResidualBlock, ResidualEncoder, enlarge
 
 
 class ResidualUNet(ResidualEncoder):
     """Residual U-Net (Ronneberger et al. 2015).
 
-    The full-resolution features come back only for the last convolution, where they sharpen the boundary.
+    Features of full resolution are used only in the last convolution, where they sharpen boundaries.
 
     Parameters
     ----------
@@ -38,7 +39,7 @@ class ResidualUNet(ResidualEncoder):
         Parameters
         ----------
         image : Tensor
-            ``(b, 1, h, w)`` normalised working-scale image; `h` and `w` are multiples of `stride`.
+            ``(b, 1, h, w)`` normalised images at the working scale; `h` and `w` are multiples of `stride`.
         """
         full, *skips, x = self.features(image)
         for up, decode in zip(reversed(self.up), reversed(self.decode), strict=True):

@@ -23,7 +23,7 @@ STEPS: tuple[StepRule, ...] = get_args(StepRule)
 
 @dataclass(frozen=True)
 class Kernel:
-    """One pairwise term.
+    """One pairwise term of a conditional random field.
 
     Parameters
     ----------
@@ -59,12 +59,12 @@ class Terms:
         The unary term is ``scale * logit + bias``: the inverse temperature, and all that an asymmetric
         compatibility does when the kernels are row-normalised.
     context : float
-        Weight of ``-log(confidence)`` in the unary term, see `cryoseg_ext.crf.layer.confidence`: the weak
-        particles of a faint micrograph are not measured by the strong ones of another.
+        Weight of ``-log(confidence)`` in the unary term, see `cryoseg_ext.crf.layer.confidence`; it lowers
+        the threshold on a faint micrograph.
     support : tuple of Kernel
-        Unary terms too: how strongly a pixel follows its neighbours in the other one of the two maps.
+        Further unary terms: how strongly a pixel follows its neighbours in the other map.
     kernels : tuple of Kernel
-        The pairwise terms.
+        Pairwise terms: how strongly a pixel follows its neighbours in the same map.
     """
 
     scale: float = 1.0
@@ -80,7 +80,7 @@ class Terms:
 
 
 MILD_POTTS = Terms(kernels=(Kernel(0.4, 0.08), Kernel(0.4, 0.3, 1.5)))
-"""A weak classical dense CRF, not learned: a strong one sharpens clear particles but wipes out weak ones."""
+"""A weak classical dense CRF that is not learned; a stronger one removes weak particles."""
 
 
 @dataclass(frozen=True)
@@ -93,25 +93,23 @@ class CrfOptions:
     Parameters
     ----------
     solver : {"mean_field", "frank_wolfe", "none"}
-        "none" returns the network's own maps.
+        How the field is solved; "none" returns the maps of the network unchanged.
     iterations : int
-        Of the solver; 0 leaves only the unary terms.
+        Number of iterations of the solver; 0 leaves only the unary terms.
     filter : {"grid", "window", "permutohedral"}
         How kernels with a `reference_sigma` are applied: the bilateral grid, a dilated local window, or the
         lattice of pydensecrf, which is slower and less exact and imported only when chosen.
     reference : {"micrograph", "low_pass", "denoised", "logit", "centre", "stack"}
-        The map that steers them, see `cryoseg_ext.crf.references.reference_map`.
-    regulariser, strength : str, float
-        Of Frank-Wolfe, see `cryoseg_ext.crf.solvers.frank_wolfe`.
-    step, steps : str, tuple of float
-        Its step rule and, for "fixed", the steps; the last one is repeated.
+        The map whose values these kernels compare, see `cryoseg_ext.crf.references.reference_map`.
+    regulariser, strength, step, steps
+        Settings of Frank-Wolfe, see `cryoseg_ext.crf.solvers.FrankWolfe`.
     mask, centre : Terms
-        What is done to the two maps; Terms without anything leave the map as it is.
+        Energies of the particle mask and of the centre map; empty Terms leave the map as it is.
 
     Raises
     ------
     ValueError
-        If a value is out of its range or not known.
+        If a value is out of its range or unknown.
     """
 
     solver: SolverName = "mean_field"
@@ -137,17 +135,17 @@ class CrfOptions:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, not {value!r}")
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain numbers, words and lists, for JSON."""
+        """Return the options as plain values that JSON can store."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CrfOptions:
-        """Return the options that `as_dict` described, also after a trip through JSON.
+        """Return the options from the result of `as_dict`, also after a round trip through JSON.
 
         Raises
         ------
         KeyError, TypeError, ValueError
-            If they are of another version.
+            If the values come from another version.
         """
         maps = {name: _terms(values[name]) for name in ("mask", "centre")}
         return cls(**{**values, "steps": tuple(values["steps"]), **maps})
@@ -155,7 +153,7 @@ class CrfOptions:
 
 @dataclass(frozen=True)
 class CrfChoice:
-    """What a user changes of the CRF that the model brings; None keeps it.
+    """The user's changes to the CRF of the model; None keeps the model's setting.
 
     Parameters
     ----------
@@ -169,13 +167,13 @@ class CrfChoice:
     iterations: int | None = None
 
     def applied_to(self, options: CrfOptions) -> CrfOptions:
-        """Return `options` with the changes."""
+        """Return `options` with these changes."""
         changes: dict[str, Any] = {name: value for name, value in vars(self).items() if value is not None}
         return replace(options, **changes)
 
 
 def chosen_crf(wanted: CrfChoice | CrfOptions | None, of_model: CrfOptions) -> CrfOptions:
-    """Return the CRF to use: the model's with the user's changes, the user's own, or, for None, no solver."""
+    """Return the CRF to use: that of the model with the user's changes, the user's own, or none for None."""
     if wanted is None:
         return replace(of_model, solver="none")
     return wanted if isinstance(wanted, CrfOptions) else wanted.applied_to(of_model)

@@ -1,4 +1,4 @@
-"""What a user decides about extraction: plain words and numbers, quick to import."""
+"""Settings of the extraction of picks: plain words and numbers, quick to import."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from cryoseg_ext.errors import CryosegError
 Method = Literal["centre", "contours", "trackpy", "gaussian_nms", "watershed"]
 METHODS: tuple[Method, ...] = get_args(Method)
 DEFAULT_MIN_DISTANCE = 0.4
-"""Smallest distance between two picks, in stated particle diameters, unless the user says otherwise.
+"""Default smallest distance between two picks, in particle diameters.
 
-The centres of particles that touch side by side are nearer than half the longest extent, all the more where
-a user states it too large. On 150 simulated fields 0.4 in place of 0.5 raises the average precision by .002
-with the true diameter and by .007 with one 20 % too large, and the best F1 by -.0005 and .002.
+It is less than 0.5 because the centres of long particles that touch side by side are closer than half the
+longest extent.
 """
 
 
 @dataclass(frozen=True)
 class ExtractionOptions:
-    """How picks are made of the network's maps.
+    """How picks are extracted from the maps of the network.
 
     Parameters
     ----------
@@ -30,36 +29,36 @@ class ExtractionOptions:
         connected components of the mask (``contours``); blobs (``trackpy``); maxima of the mask under a
         Gaussian as wide as the particle (``gaussian_nms``); the mask cut at its waists (``watershed``).
     min_distance_A : float, optional
-        Smallest distance between two picks in Å; by default two fifths of the diameter.
+        Smallest distance between two picks in Å; `DEFAULT_MIN_DISTANCE` diameters by default.
     max_picks : int, optional
-        The best of each micrograph, no more than these.
+        Largest number of picks on a micrograph: those of the highest scores.
     border_A : float
-        Smallest distance in Å of a pick from the micrograph's rim and its dead areas.
+        Smallest distance in Å of a pick from the micrograph's edge and its dead areas.
     contaminant_distance_A : float
-        Smallest distance in Å of a pick from what the network takes for contamination.
+        Smallest distance in Å of a pick from contamination.
     carbon_distance_A : float
-        The same from contamination that covers more than ten particles: the network does not tell carbon film
-        from ice, the size does.
+        Smallest distance in Å of a pick from contamination larger than ten particles, which is carbon film
+        rather than ice; the network has one class for both.
     mask_threshold : float
         Particle probability from which a pixel belongs to the mask.
     erosion_A : float
-        Peeled off the mask by ``contours``, which parts particles that hardly touch.
+        Depth in Å by which ``contours`` erodes the mask, to separate particles that hardly touch.
     min_area, max_area : float
         Size limits of ``contours`` and ``watershed``, in areas of a disc of the particle diameter.
     min_solidity : float
-        Shape limit of ``contours``: the component's area over that of its convex hull.
+        Shape limit of ``contours``: smallest ratio of a component's area to that of its convex hull.
     helical_rise_A : float, optional
-        Pick segments along filaments, `helical_nr_asu` rises apart, in place of single particles.
+        Helical rise in Å. If given, picks are segments along filaments, `helical_nr_asu` rises apart.
     helical_nr_asu : int
-        Asymmetrical units from one segment to the next, as in RELION.
+        Number of asymmetrical units from one segment to the next, as in RELION.
     helical_tube_length_min_A : float, optional
-        Shorter filaments are left out; two diameters by default.
+        Length in Å below which filaments are left out; two diameters by default.
 
     Raises
     ------
     CryosegError
-        If a number is not finite, if options of filaments come without a rise, or if another method than the
-        default is asked for on filaments.
+        If a number is not finite, if options of filaments are given without a rise, or if a method other than
+        the default is given with a rise.
     """
 
     method: Method = "centre"

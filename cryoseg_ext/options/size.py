@@ -1,4 +1,4 @@
-"""What a user says about the size of the particles."""
+"""What a user states about the size of the particles."""
 
 from __future__ import annotations
 
@@ -8,49 +8,50 @@ from typing import Literal
 from cryoseg_ext.errors import CryosegError
 
 AUTO: Literal["auto"] = "auto"
-"""What the user gives in place of a diameter that is to be estimated."""
+"""Given in place of a diameter that is to be estimated."""
 
 
 @dataclass(frozen=True)
-class StatedSize:
-    """The size of the particles as the user states it.
+class ParticleSize:
+    """The size of the particles: one diameter, or a range for a mixture of sizes.
 
     Parameters
     ----------
-    diameter_A : float or None
-        Longest extent in Å, of a mixture that of the largest particles; None where it is to be estimated.
-    smallest_A : float, optional
-        Longest extent of the smallest particles of a mixture.
-    """
-
-    diameter_A: float | None
-    smallest_A: float | None = None
-
-
-def stated_size(
-    particle_diameter: float | Literal["auto"] | None, smallest_A: float | None, largest_A: float | None
-) -> StatedSize:
-    """Return what ``--particle_diameter``, ``--min_diameter`` and ``--max_diameter`` say together.
+    particle_diameter_A : float, "auto" or None
+        Longest extent of the particle in Å, of a filament its width; "auto" estimates it.
+    min_diameter_A, max_diameter_A : float, optional
+        In its place, longest extents in Å of the smallest and of the largest particles.
 
     Raises
     ------
     CryosegError
-        If they say nothing, or contradict each other.
+        If nothing is given, or the values contradict each other.
     """
-    if particle_diameter is None and smallest_A is None and largest_A is None:
-        raise CryosegError(
-            "--particle_diameter is missing: give the longest extent of the particle in Å, such as 180, or "
-            "auto; for particles of several sizes, --min_diameter and --max_diameter"
-        )
-    if particle_diameter is not None:
-        if smallest_A is not None or largest_A is not None:
+
+    particle_diameter_A: float | Literal["auto"] | None = None
+    min_diameter_A: float | None = None
+    max_diameter_A: float | None = None
+
+    def __post_init__(self) -> None:
+        least_A, most_A = self.min_diameter_A, self.max_diameter_A
+        is_range = least_A is not None or most_A is not None
+        if self.particle_diameter_A is None and not is_range:
+            raise CryosegError(
+                "--particle_diameter is missing: give the longest extent of the particle in Å, such as 180, "
+                "or auto; for particles of several sizes, --min_diameter and --max_diameter"
+            )
+        if self.particle_diameter_A is not None and is_range:
             raise CryosegError(
                 "give either --particle_diameter or --min_diameter and --max_diameter, not both"
             )
-        return StatedSize(None if particle_diameter == AUTO else particle_diameter)
-    if smallest_A is None or largest_A is None or smallest_A >= largest_A:
-        raise CryosegError(
-            "--min_diameter and --max_diameter make a range only together, the smaller one first: give both, "
-            "or --particle_diameter"
-        )
-    return StatedSize(largest_A, smallest_A)
+        if is_range and (least_A is None or most_A is None or least_A >= most_A):
+            raise CryosegError(
+                "--min_diameter and --max_diameter make a range only together, the smaller one first: give "
+                "both, or --particle_diameter"
+            )
+
+    @property
+    def largest_A(self) -> float | None:
+        """Longest extent of the (largest) particle in Å; None where it is to be estimated."""
+        diameter_A = self.particle_diameter_A
+        return self.max_diameter_A if diameter_A is None else None if diameter_A == AUTO else diameter_A

@@ -1,4 +1,4 @@
-"""The PDF about picks against the truth: curve, calibration, counts, and a table of the micrographs."""
+"""The PDF report of an evaluation: curve, calibration, counts, and a table of the micrographs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cryoseg_ext.evaluation.calibration import Reliability
 from cryoseg_ext.evaluation.picks import FixedScores
 from cryoseg_ext.evaluation.summary import PickSummary, PixelSummary
 from cryoseg_ext.files import replacing
@@ -17,25 +18,28 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _PAGE_INCHES = (11.7, 8.3)
+"""Width and height of a page."""
 _ROWS_PER_PAGE = 40
 _MAX_ROWS = 200
+"""Largest number of micrographs in the table."""
 _HEAD = ("micrograph", "truth", "picks", "precision", "recall", "F1", "median distance (px)")
 _WIDTHS = (0.46, 0.08, 0.08, 0.09, 0.09, 0.08, 0.12)
+"""Widths of the columns of `_HEAD`, as fractions of the table's width."""
 
 
 def write_evaluation_report(
     path: Path, picks: Mapping[str, PickSummary], pixels: PixelSummary | None
 ) -> None:
-    """Write the PDF.
+    """Write the PDF report of an evaluation.
 
     Parameters
     ----------
     path : Path
-        Of the PDF.
+        Path of the PDF to write.
     picks : Mapping[str, PickSummary]
-        By the match distance in words; may be empty.
+        Metrics of the picks by the match distance in words; may be empty.
     pixels : PixelSummary or None
-        Of masks.
+        Metrics of the masks, if there are any.
     """
     from matplotlib.backends.backend_pdf import PdfPages
 
@@ -59,35 +63,47 @@ def pick_page(picks: Mapping[str, PickSummary]) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=_PAGE_INCHES)
-    figure.suptitle("\n".join(_headline(distance, one) for distance, one in picks.items()), fontsize=10)
+    figure.suptitle("\n".join(_headline(*item) for item in picks.items()), fontsize=10)
     curves, calibration, counts = figure.subplots(
         1, 3, gridspec_kw={"top": 0.84, "bottom": 0.12, "left": 0.07, "right": 0.97, "wspace": 0.3}
     )
-    for distance, one in picks.items():
-        if one.curve:
-            label = f"{distance}: AP {one.curve.average_precision:.3f}"
-            curves.plot(one.curve.recall, one.curve.precision, label=label)
-        curves.plot(one.fixed.recall, one.fixed.precision, "k.")
+    for distance, summary in picks.items():
+        if summary.curve:
+            label = f"{distance}: AP {summary.curve.average_precision:.3f}"
+            curves.plot(summary.curve.recall, summary.curve.precision, label=label)
+        curves.plot(summary.fixed.recall, summary.fixed.precision, "k.")
     curves.set(xlabel="recall", ylabel="precision (dots: at the threshold)", xlim=(0, 1), ylim=(0, 1.02))
-    if any(one.curve for one in picks.values()):
+    if any(summary.curve for summary in picks.values()):
         curves.legend(frameon=False, fontsize=8)
     first = next(iter(picks.values()))
-    _draw_calibration(calibration, first)
-    _draw_counts(counts, first)
+    _draw_calibration(calibration, first.calibration)
+    _draw_counts(counts, first.micrographs)
     return figure
 
 
 def table_page(
     title: str, head: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[float]
 ) -> Figure:
-    """Draw a table."""
+    """Draw a page with a table.
+
+    Parameters
+    ----------
+    title : str
+        Title above the table.
+    head : Sequence[str]
+        Names of the columns.
+    rows : Sequence[Sequence[str]]
+        Text of the cells, row by row.
+    widths : Sequence[float]
+        Widths of the columns, as fractions of the table's width.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=_PAGE_INCHES)
     ax = figure.add_axes((0.04, 0.03, 0.92, 0.9))
     ax.set_axis_off()
     ax.set_title(title, loc="left", fontsize=9)
-    # Text of its own for each cell, as matplotlib's Table needs seconds for a page.
+    # One text per cell, because matplotlib's Table is slow.
     starts = np.cumsum([0, *widths[:-1]])
     for line, row in enumerate([head, *rows]):
         for x, cell in zip(starts, row, strict=True):
@@ -97,18 +113,19 @@ def table_page(
 
 
 def pixel_lines(pixels: PixelSummary) -> list[tuple[str, ...]]:
-    """Return a table of the classes in words, its head first."""
+    """Return a table of the classes as text, with its head as the first row."""
     rows: list[tuple[str, ...]] = [("class", "accuracy", "precision", "recall", "IoU", "F1", "boundary F1")]
-    for name, one in pixels.classes.items():
-        scores = one.scores
-        values = (one.accuracy, scores.precision, scores.recall, scores.iou, scores.f1, one.boundary_f1)
+    for name, metrics in pixels.classes.items():
+        scores = metrics.scores
+        shares = (scores.precision, scores.recall, scores.iou, scores.f1)
+        values = (metrics.accuracy, *shares, metrics.boundary_f1)
         rows.append((name, *(f"{value:.3f}" for value in values)))
     return rows
 
 
-def _headline(distance: str, one: PickSummary) -> str:
-    fixed = one.fixed
-    low, high = one.intervals.get("f1", (float("nan"), float("nan")))
+def _headline(distance: str, summary: PickSummary) -> str:
+    fixed = summary.fixed
+    low, high = summary.intervals.get("f1", (float("nan"), float("nan")))
     interval = f" (95 %: {low:.3f} to {high:.3f})" if np.isfinite(low) else ""
     return (
         f"Match distance {distance}: {fixed.picks} picks, {fixed.truth} particles, precision "
@@ -116,18 +133,18 @@ def _headline(distance: str, one: PickSummary) -> str:
     )
 
 
-def _draw_calibration(ax: Axes, one: PickSummary) -> None:
-    ax.set(xlabel="score (figure of merit)", ylabel="share of right picks", xlim=(0, 1), ylim=(0, 1.02))
-    if one.calibration is None:
+def _draw_calibration(ax: Axes, calibration: Reliability | None) -> None:
+    ax.set(xlabel="score (figure of merit)", ylabel="share of correct picks", xlim=(0, 1), ylim=(0, 1.02))
+    if calibration is None:
         ax.text(0.5, 0.5, "no scores between 0 and 1", ha="center")
         return
     ax.plot([0, 1], [0, 1], color="0.7", linestyle="--")
-    ax.plot(one.calibration.mean_score, one.calibration.share_right, color="tab:blue", marker="o")
-    ax.set_title(f"calibration error {one.calibration.expected_calibration_error:.3f}", fontsize=9)
+    ax.plot(calibration.mean_score, calibration.share_right, color="tab:blue", marker="o")
+    ax.set_title(f"calibration error {calibration.expected_calibration_error:.3f}", fontsize=9)
 
 
-def _draw_counts(ax: Axes, one: PickSummary) -> None:
-    counts = np.array([(each.truth, each.picks) for each in one.micrographs.values()])
+def _draw_counts(ax: Axes, micrographs: Mapping[str, FixedScores]) -> None:
+    counts = np.array([(scores.truth, scores.picks) for scores in micrographs.values()])
     most = 1.05 * counts.max() + 1
     ax.plot([0, most], [0, most], color="0.7", linestyle="--")
     ax.plot(*counts.T, ".", color="0.2")
@@ -139,9 +156,9 @@ def _rows(micrographs: Mapping[str, FixedScores]) -> list[tuple[str, ...]]:
     return [
         (
             name if len(name) <= 70 else f"… {name[-68:]}",
-            *(f"{one.truth}", f"{one.picks}"),
-            *(f"{value:.3f}" for value in (one.precision, one.recall, one.f1)),
-            f"{one.median_distance:.1f}",
+            *(f"{scores.truth}", f"{scores.picks}"),
+            *(f"{value:.3f}" for value in (scores.precision, scores.recall, scores.f1)),
+            f"{scores.median_distance:.1f}",
         )
-        for name, one in worst
+        for name, scores in worst
     ]

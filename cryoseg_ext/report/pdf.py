@@ -61,7 +61,21 @@ class Overlay:
 def overlay_of_picks(
     name: str, preview: Preview, picks: Picks, options: PickingOptions, pixel_size_A: float
 ) -> Overlay:
-    """Return what to draw of a micrograph with `pixel_size_A` (Å/px) that was picked with `options`."""
+    """Return what to draw of a micrograph.
+
+    Parameters
+    ----------
+    name : str
+        Its caption.
+    preview : Preview
+        Its picture.
+    picks : Picks
+        The picks at or above the threshold.
+    options : PickingOptions
+        How it was picked.
+    pixel_size_A : float
+        Å/px of the micrograph on disk.
+    """
     mixture_pixel_A = None if options.smallest_diameter_A is None else pixel_size_A
     return Overlay(name, preview, picks, options.particle_diameter_A / pixel_size_A, mixture_pixel_A)
 

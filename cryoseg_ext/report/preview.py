@@ -105,5 +105,15 @@ def load_preview(path: Path) -> Preview | None:
 
 
 def stretch(number: int, total: int, n_stretches: int = N_PREVIEWS) -> int:
-    """Return which of the equal stretches of a run its micrograph `number` lies in."""
+    """Return in which of the equal parts of a run a micrograph lies.
+
+    Parameters
+    ----------
+    number : int
+        Number of the micrograph, from 0.
+    total : int
+        Micrographs of the run.
+    n_stretches : int
+        Parts of the run.
+    """
     return number * n_stretches // max(total, 1)

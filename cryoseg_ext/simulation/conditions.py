@@ -1,4 +1,4 @@
-"""How one micrograph was prepared, imaged and processed, drawn over what users bring."""
+"""How one micrograph was prepared, imaged and processed, and random draws of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 GAIN_FREQUENCIES = (0.5, 1.0, 2.0, 4.0, 8.0, 12.0)
-"""Of `Conditions.spectral_gain`, in cycles per particle diameter."""
+"""Frequencies at which `Conditions.spectral_gain` is given, in cycles per particle diameter."""
 
 
 @dataclass(frozen=True)
@@ -17,63 +17,71 @@ class Conditions:
     Parameters
     ----------
     defocus_um, astigmatism_um, astigmatism_angle_deg : float
-        Mean underfocus, half the difference of the two principal ones (µm), and its angle.
+        Mean underfocus and half the difference of the largest and smallest underfocus, in µm; angle of the
+        astigmatism in degrees.
     voltage_kV, spherical_aberration_mm, amplitude_contrast, phase_shift_deg : float
-        Of the microscope; the phase shift is that of a phase plate, 0 without.
+        Accelerating voltage, Cs, amplitude contrast (a fraction), and the phase shift of a phase plate in
+        degrees, 0 without one.
     b_factor_A2 : float
-        Envelope ``exp(-B k^2 / 4)`` on the signal.
+        B factor in Å^2: the signal has the envelope ``exp(-B k^2 / 4)``.
     weighted_dose_e_A2 : float or None
-        Total dose of a dose-weighted file, whose damage is then not in the B factor; None for others.
+        Total dose of a dose-weighted file in e/Å^2, whose damage is then not in the B factor; None if the
+        file is not dose-weighted.
     drift_A : float
-        Standard deviation of the uncorrected motion of the specimen during the exposure, along one direction.
+        Standard deviation, in Å, of the uncorrected motion of the specimen during the exposure, along one
+        direction.
     snr : float
-        Standard deviation of the signal inside particles over that of the noise, per pixel at 1/24 of the
-        particle diameter; where a dose is given, what comes of it.
+        Standard deviation of the signal inside particles over that of the noise, in pixels of 1/24 of the
+        particle diameter. Where a dose is given, the simulation replaces it with the ratio that results.
     dose_e_A2 : float or None
-        Electrons per Å^2; decides the signal-to-noise ratio, from the physical contrast of protein in ice and
-        the shot noise. None in training and where a ratio is asked for.
+        Electrons per Å^2, which decide the signal-to-noise ratio through the physical contrast of protein in
+        ice and the shot noise; None where `snr` decides.
     detector_blur_px : float
         Standard deviation of the detector's point spread in pixels of the micrograph.
     ice_noise : float
-        Share of the noise variance that the CTF modulates, as scattering of the ice and of carbon does.
+        Share of the noise variance that the CTF modulates, as it does scattering by ice and carbon, in
+        [0, 1].
     noise_length_A : float
-        Correlated noise has the amplitude spectrum ``1 / (1 + (k L)^2)``; 0 for white noise.
+        Length L in Å of correlated noise, whose amplitude spectrum is ``1 / (1 + (k L)^2)``; 0 for white
+        noise.
     ice_gradient : float
         Standard deviation of the smooth background, in units of the noise.
     ripple, ripple_length : float
         Standard deviation of uneven ice as fine as particles, in units of the noise, and the length in
         particle diameters over which it is correlated.
     noise_gradient : float
-        Standard deviation of the logarithm of the noise's strength across the field: uneven ice.
+        Standard deviation, across the field, of the logarithm of the noise's strength, from uneven ice.
     thickness_gradient, contrast_spread : float
         Relative variation of the particles' contrast across the field, and from one particle to the next.
     coverage : float
-        Target share of the area covered by particles' discs, in [0, 1]; crowding limits it.
+        Share of the area that the particles' discs should cover, in [0, 1]; fewer fit in a crowded field.
     spacing : float
         Smallest distance between two particles in units of their maximum extent.
     clustering : float
         0 spreads the particles evenly, 1 leaves large parts of the field empty.
     preferred_view : bool
-        Whether most particles show the same side.
+        Whether most particles are seen from the same side.
     contaminated : bool
         Whether ice crystals, aggregates, carbon or fragments are added.
     particles_on_film : bool
-        Whether particles lie on carbon film too, where there is some, and not only in the ice of the holes.
+        Whether particles also lie on carbon film, where there is some, and not only in the ice of the holes.
     low_pass : float or None
-        Cut-off of a low-pass filter in cycles per 1/24 of the diameter, as denoised or filtered files have.
+        Cut-off of a low-pass filter in cycles per 1/24 of the diameter, as denoised or filtered files have;
+        None for no filter.
     high_pass : float or None
-        Length in particle diameters above which the background was removed.
+        Length in particle diameters above which the background was removed; None where it was not.
     local_contrast : float or None
         Length in particle diameters over which the standard deviation was evened out, as adaptive contrast
-        enhancement does.
+        enhancement does; None where it was not.
     spectral_gain : tuple of float or None
-        Logarithms of what another program multiplied the amplitudes by at `GAIN_FREQUENCIES`: whitening,
-        sharpening, a detector taken for a better or worse one.
+        Logarithms of the factors by which another program multiplied the amplitudes at `GAIN_FREQUENCIES`,
+        as in whitening, sharpening or a wrong detector correction; None for no such change.
     skew : float
-        Grey values `z`, in standard deviations, were bent to ``(exp(skew z) - 1) / skew``: film, gamma
-        correction, equalised histograms; 0 where they are straight.
+        Grey values `z`, in standard deviations, were changed to ``(exp(skew z) - 1) / skew``, as on film, by
+        gamma correction or by histogram equalisation; 0 leaves them.
     clip : float or None
-        Contrast stretching: grey values clipped at this many standard deviations.
+        Number of standard deviations at which grey values were clipped, as in contrast stretching; None for
+        no clipping.
     """
 
     defocus_um: float
@@ -116,7 +124,7 @@ def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 
 
 def draw_conditions(rng: np.random.Generator) -> Conditions:
-    """Return conditions drawn over the range of sessions that users bring."""
+    """Return random conditions that span the sessions of users."""
     phase_plate = rng.uniform() < 0.06
     defocus_um = _log_uniform(rng, 0.2, 1.0) if phase_plate else _log_uniform(rng, 0.4, 4.0)
     return Conditions(

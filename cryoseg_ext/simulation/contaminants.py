@@ -1,25 +1,21 @@
-"""What is in a micrograph besides intact particles and carbon film: ice, aggregates, fragments, gold.
+"""Contaminants of a micrograph other than carbon film: ice, aggregates, fragments, gold.
 
-Each kind is drawn as its projected density, and as how dense a particle must be to show through it, 0 where
-there is nothing. Pieces of the molecule have its units, all else that of a particle's typical density.
+Each kind is drawn as two ``(y, x)`` images: its projected density, and the density that a particle needs to
+show through it, 0 where there is nothing. The unit is that of the molecule's density for pieces of the
+molecule, and the typical density of a particle for all others.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from cryoseg_ext.simulation.placement import (
-    Image,
-    Mask,
-    blur,
-    draw_orientations,
-    project,
-    smooth_field,
-    typical_density,
-)
+from cryoseg_ext.arrays import Image, Mask
+from cryoseg_ext.simulation.placement import blur, draw_orientations, project, smooth_field, typical_density
 from cryoseg_ext.simulation.specimens import Specimen
 
 
@@ -30,7 +26,7 @@ def _ragged_disc(
     raggedness: float,
     blur_px: float = 0.0,
 ) -> Image:
-    """Return 1 inside and 0 outside a closed outline of random harmonics, blurred, at a random place."""
+    """Return 1 inside and 0 outside a blurred outline of random harmonics at a random position."""
     y0, x0 = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
     harmonics = [(n, raggedness / n * rng.normal(), rng.uniform(0, 2 * np.pi)) for n in range(2, 6)]
     reach = radius_px * (1 + sum(abs(amplitude) for _, amplitude, _ in harmonics)) + 5 * blur_px
@@ -69,7 +65,7 @@ def _gold(rng: np.random.Generator, shape: tuple[int, int], diameter_px: float) 
 
 
 def _streaks(rng: np.random.Generator, shape: tuple[int, int], diameter_px: float) -> tuple[Image, Image]:
-    """Long straight features: fibres, cracks, film edges."""
+    """Draw one long straight feature, such as a fibre, a crack or the edge of a film."""
     angle, width = rng.uniform(0, np.pi), diameter_px * rng.uniform(0.1, 0.5)
     y, x = np.ogrid[: shape[0], : shape[1]]
     offset = (x - rng.uniform(0, shape[1])) * np.cos(angle) + (y - rng.uniform(0, shape[0])) * np.sin(angle)
@@ -78,52 +74,52 @@ def _streaks(rng: np.random.Generator, shape: tuple[int, int], diameter_px: floa
 
 
 def _haze(rng: np.random.Generator, shape: tuple[int, int], diameter_px: float) -> tuple[Image, Image]:
-    """Patches of crystalline or dirty ice: mottled, with no outline of their own."""
+    """Draw mottled patches of crystalline or dirty ice, which have no sharp outline."""
     patch = np.clip(smooth_field(rng, shape, diameter_px * rng.uniform(1, 4)) - rng.uniform(0, 1.5), 0, 1)
     mottle = smooth_field(rng, shape, diameter_px * rng.uniform(0.05, 0.2))
     strength = (patch * rng.uniform(0.5, 2.0)).astype(np.float32)
     return strength * mottle, np.where(patch > 0.5, strength, 0)
 
 
+def _piece(specimen: Specimen, kept: NDArray[Any]) -> Specimen:
+    """Return the beads at `kept`, an index or a mask, about their own centre."""
+    positions = specimen.positions[kept]
+    return replace(specimen, positions=positions - positions.mean(axis=0), weights=specimen.weights[kept])
+
+
+def _scatter(
+    rng: np.random.Generator, piece: Specimen, n: int, shape: tuple[int, int], diameter_px: float
+) -> Image:
+    """Return the projected density of `n` pieces in random poses."""
+    centres = rng.uniform(size=(n, 2)) * np.array(shape[::-1])
+    return project(piece, draw_orientations(rng, n, False), centres, shape, diameter_px)
+
+
 def _fragments(
     rng: np.random.Generator, shape: tuple[int, int], diameter_px: float, specimen: Specimen
 ) -> tuple[Image, Image]:
-    """Broken particles: at most two fifths of the mass, cut off by a plane."""
+    """Draw broken particles: at most two fifths of the mass, cut off by a plane."""
     along = specimen.positions @ draw_orientations(rng, 1, False).as_matrix()[0, 0]
-    keep = along > np.quantile(along, rng.uniform(0.6, 0.85))
-    piece = replace(
-        specimen,
-        positions=specimen.positions[keep] - specimen.positions[keep].mean(axis=0),
-        weights=specimen.weights[keep],
-    )
-    n = int(rng.integers(2, 40))
-    centres = rng.uniform(size=(n, 2)) * np.array(shape[::-1])
-    density = project(piece, draw_orientations(rng, n, False), centres, shape, diameter_px)
+    piece = _piece(specimen, along > np.quantile(along, rng.uniform(0.6, 0.85)))
+    density = _scatter(rng, piece, int(rng.integers(2, 40)), shape, diameter_px)
     return density, _above(density, 0.3 * float(density.max()))
 
 
 def _debris(
     rng: np.random.Generator, shape: tuple[int, int], diameter_px: float, specimen: Specimen
 ) -> tuple[Image, Image]:
-    """Small pieces all over the field, at most a tenth of the mass each: too many and faint to outline."""
+    """Draw small pieces all over the field, each at most a tenth of the mass and too faint to outline."""
     n_beads = max(int(len(specimen.positions) * rng.uniform(0.02, 0.1)), 4)
     first = specimen.positions[int(rng.integers(len(specimen.positions)))]
-    near = np.argsort(((specimen.positions - first) ** 2).sum(axis=1))[:n_beads]
-    piece = replace(
-        specimen,
-        positions=specimen.positions[near] - specimen.positions[near].mean(axis=0),
-        weights=specimen.weights[near],
-    )
+    piece = _piece(specimen, np.argsort(((specimen.positions - first) ** 2).sum(axis=1))[:n_beads])
     n = int(rng.uniform(0.2, 1.5) * shape[0] * shape[1] / diameter_px**2)
-    centres = rng.uniform(size=(n, 2)) * np.array(shape[::-1])
-    density = project(piece, draw_orientations(rng, n, False), centres, shape, diameter_px)
-    return density, np.zeros(shape, np.float32)
+    return _scatter(rng, piece, n, shape, diameter_px), np.zeros(shape, np.float32)
 
 
 def _unfolded(
     rng: np.random.Generator, shape: tuple[int, int], diameter_px: float, specimen: Specimen
 ) -> tuple[Image, Image]:
-    """Molecules unfolded at the surface of the water: as large as particles, fainter, without detail."""
+    """Draw molecules unfolded at the air-water interface: as large as particles, fainter, without detail."""
     n = int(rng.uniform(0.03, 0.4) * shape[0] * shape[1] / diameter_px**2)
     centres = rng.uniform(size=(n, 2)) * np.array(shape[::-1])
     mass = rng.uniform(0.3, 1.0, size=n)
@@ -134,13 +130,13 @@ def _unfolded(
 def _aggregates(
     rng: np.random.Generator, shape: tuple[int, int], diameter_px: float, specimen: Specimen
 ) -> tuple[Image, Image]:
-    """Clumps of particles on top of each other, too close to be told apart."""
+    """Draw clumps of particles on top of each other, too close to distinguish."""
     parts = []
     for _ in range(int(rng.integers(1, 4))):
         n = int(rng.integers(6, 25))
         spread = 0.22 * diameter_px * np.sqrt(n)
         clump = rng.uniform(size=2) * np.array(shape[::-1]) + rng.normal(scale=spread, size=(n, 2))
-        # One that strayed from the others would be a particle like any.
+        # A molecule far from the others would look like an intact particle.
         second_nearest_px = np.sort(np.linalg.norm(clump[:, None] - clump, axis=-1), axis=1)[:, 2]
         parts.append(clump[second_nearest_px < 0.6 * diameter_px])
     centres = np.concatenate(parts)
@@ -151,27 +147,27 @@ def _aggregates(
 def draw_contaminants(
     rng: np.random.Generator, particles: Image, outline: Mask, diameter_px: float, specimen: Specimen
 ) -> tuple[Image, Mask]:
-    """Return the projected density of random contaminants and where they are.
+    """Return the projected density of random contaminants, and their positions.
 
     Parameters
     ----------
     rng : np.random.Generator
-        Decides which kinds, how many and where.
+        Source of their kinds, numbers and positions.
     particles : NDArray[np.float32]
-        ``(y, x)`` projected density of the particles; what is typical of it sets the contaminants' own.
+        ``(y, x)`` projected density of the particles, whose typical value sets that of the contaminants.
     outline : NDArray[np.bool_]
-        ``(y, x)``, where the particles are.
+        ``(y, x)`` pixels of the particles.
     diameter_px : float
-        Maximum extent of the particles in pixels.
+        Maximum extent of the particles in px.
     specimen : Specimen
         The molecule, for its fragments and aggregates.
 
     Returns
     -------
     density : NDArray[np.float32]
-        ``(y, x)``, to be added to the particles'.
+        ``(y, x)`` density of the contaminants alone.
     mask : NDArray[np.bool_]
-        ``(y, x)``, where a contaminant is, and no particle that shows through it.
+        ``(y, x)`` pixels of a contaminant through which no particle shows.
     """
     shape, level = (particles.shape[0], particles.shape[1]), np.float32(typical_density(particles))
     visible = np.where(outline, np.maximum(particles, level), 0)

@@ -1,33 +1,33 @@
-"""How files really look: the faults of a detector, and of the programs between it and the user."""
+"""Defects of real files, from the detector and from the programs that processed them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cryoseg_ext.simulation.micrograph import BACKGROUND, SimulatedMicrograph
-from cryoseg_ext.simulation.placement import Image
+from cryoseg_ext.arrays import Image, Mask
+from cryoseg_ext.network.classes import BACKGROUND
+from cryoseg_ext.simulation.micrograph import SimulatedMicrograph
 
 READOUT_PX = 512
-"""Width of the parts of a detector that are read out, and go wrong, on their own."""
+"""Width in px of the parts of a detector that are read out separately, each with its own error."""
 
 
 @dataclass(frozen=True)
 class Defects:
-    """What is wrong with the files of a session; by default nothing.
+    """Defects of the files of a session; by default there are none.
 
     Parameters
     ----------
     gain_error : float
-        Standard deviation of what the gain correction left over, relative to the mean intensity.
+        Standard deviation of the gain that was not corrected, relative to the mean intensity.
     hot_pixels : int
-        Single pixels of the detector with 3 to 30 times the mean intensity.
+        Number of single pixels of the detector with 3 to 30 times the mean intensity.
     dead_border_px : int
-        Width of the margin without an image along two sides, as motion correction leaves it.
+        Width in px of the margin without an image along two sides, as motion correction leaves it.
     border : str
-        "striped", where every line repeats the first sound one, or "constant".
+        "striped", where every line of the margin repeats the outermost line of the image, or "constant".
     inverted : bool
         Whether protein is bright.
     """
@@ -43,31 +43,33 @@ def with_defects(
     simulated: SimulatedMicrograph,
     defects: Defects,
     mean: float,
-    of_the_detector: np.random.Generator,
-    of_the_micrograph: np.random.Generator,
+    detector_rng: np.random.Generator,
+    micrograph_rng: np.random.Generator,
 ) -> SimulatedMicrograph:
     """Return a micrograph with the defects of its session.
 
-    In a dead border there is no particle: the truth has background there, and no centre.
+    The truth has background, and no centres, in a dead border.
 
     Parameters
     ----------
     simulated : SimulatedMicrograph
-        As the microscope would give it.
+        Micrograph without defects.
     defects : Defects
-        What goes wrong.
+        Defects to add.
     mean : float
         Mean intensity in the units of the image, whose own mean is near 0.
-    of_the_detector, of_the_micrograph : np.random.Generator
-        Decide the gain and the hot pixels, and the sides of the border.
+    detector_rng : np.random.Generator
+        Source of the gain and the hot pixels, the same for all micrographs of a session.
+    micrograph_rng : np.random.Generator
+        Source of the sides of the dead border.
     """
     image = simulated.image
     if defects.gain_error:
-        image = (image + mean) * gain(of_the_detector, image.shape, defects.gain_error) - np.float32(mean)
+        image = (image + mean) * gain(detector_rng, image.shape, defects.gain_error) - np.float32(mean)
     if defects.hot_pixels:
-        image = heat(of_the_detector, image, defects.hot_pixels, mean)
+        image = heat(detector_rng, image, defects.hot_pixels, mean)
     if defects.dead_border_px:
-        rows, columns = live_area(of_the_micrograph, image.shape, defects.dead_border_px)
+        rows, columns = live_area(micrograph_rng, image.shape, defects.dead_border_px)
         simulated = without_truth_outside(simulated, rows, columns)
         margins = [(part.start, n - part.stop) for part, n in zip((rows, columns), image.shape, strict=True)]
         image = np.pad(image[rows, columns], margins, "edge" if defects.border == "striped" else "constant")
@@ -75,7 +77,22 @@ def with_defects(
 
 
 def gain(rng: np.random.Generator, shape: tuple[int, ...], error: float) -> Image:
-    """Return ``(y, x)`` factors about 1, in which every row, column and readout has an error of its own."""
+    """Return a gain image, in which every row, column and readout area has an error of its own.
+
+    Parameters
+    ----------
+    rng : np.random.Generator
+        Source of the errors.
+    shape : tuple of int
+        ``(y, x)`` in px.
+    error : float
+        Standard deviation of the factors.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``(y, x)`` factors about 1.
+    """
     height, width = shape
     tiles = rng.standard_normal((height // READOUT_PX + 1, width // READOUT_PX + 1))
     readouts = tiles.repeat(READOUT_PX, axis=0).repeat(READOUT_PX, axis=1)[:height, :width]
@@ -84,7 +101,19 @@ def gain(rng: np.random.Generator, shape: tuple[int, ...], error: float) -> Imag
 
 
 def heat(rng: np.random.Generator, image: Image, n: int, mean: float) -> Image:
-    """Return an image with `n` hot pixels."""
+    """Return an image with hot pixels.
+
+    Parameters
+    ----------
+    rng : np.random.Generator
+        Source of their positions and intensities.
+    image : NDArray[np.float32]
+        ``(y, x)`` image.
+    n : int
+        Number of hot pixels.
+    mean : float
+        Mean intensity in the units of the image.
+    """
     hot: Image = image.copy()
     where = rng.choice(image.size, min(n, image.size), replace=False)
     hot.ravel()[where] = mean * rng.uniform(3, 30, size=len(where))
@@ -92,17 +121,35 @@ def heat(rng: np.random.Generator, image: Image, n: int, mean: float) -> Image:
 
 
 def live_area(rng: np.random.Generator, shape: tuple[int, ...], border_px: int) -> tuple[slice, slice]:
-    """Return the rows and columns inside a dead border at the top or bottom and at the left or right."""
+    """Return the rows and columns inside a dead border at the top or bottom and at the left or right.
+
+    Parameters
+    ----------
+    rng : np.random.Generator
+        Source of the two sides.
+    shape : tuple of int
+        ``(y, x)`` of the image in px.
+    border_px : int
+        Width of the border in px.
+    """
     first = [border_px * int(rng.integers(2)) for _ in shape]
     rows, columns = (slice(at, at + n - border_px) for at, n in zip(first, shape, strict=True))
     return rows, columns
 
 
 def without_truth_outside(simulated: SimulatedMicrograph, rows: slice, columns: slice) -> SimulatedMicrograph:
-    """Return a micrograph whose truth knows of nothing outside `rows` and `columns`."""
+    """Return a micrograph without the truth outside an area.
+
+    Parameters
+    ----------
+    simulated : SimulatedMicrograph
+        The micrograph.
+    rows, columns : slice
+        Area in which its labels and particles are kept.
+    """
     labels = np.full_like(simulated.labels, BACKGROUND)
     labels[rows, columns] = simulated.labels[rows, columns]
-    kept: NDArray[np.bool_] = (
+    kept: Mask = (
         (simulated.x_px > columns.start - 0.5) & (simulated.x_px < columns.stop - 0.5)
         & (simulated.y_px > rows.start - 0.5) & (simulated.y_px < rows.stop - 0.5)
     )  # fmt: skip

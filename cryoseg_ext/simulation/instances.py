@@ -1,4 +1,4 @@
-"""Which particle each pixel of a simulated field shows."""
+"""The instance map: which particle each pixel of a simulated field shows."""
 
 from __future__ import annotations
 
@@ -9,44 +9,41 @@ from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 from scipy.spatial.transform import Rotation
 
-from cryoseg_ext.simulation.placement import project
+from cryoseg_ext.arrays import FloatArray, Mask
+from cryoseg_ext.simulation.placement import OUTLINE_BLUR, project
 from cryoseg_ext.simulation.specimens import Specimen
-
-OUTLINE_BLUR = 0.05
-"""Blur of the outline in diameters, as in `cryoseg_ext.simulation.placement.silhouette`."""
 
 
 @dataclass(frozen=True)
 class PlacedParticles:
-    """All particles whose density may reach a field.
+    """All particles whose density may reach into a field.
 
     Parameters
     ----------
     specimen : Specimen
         The molecule.
     diameter_px : float
-        Its maximum extent.
+        Its maximum extent in px.
     centres_px : NDArray[np.float64]
         ``(m, 2)`` projected centres of mass (x, y) in pixels of the field.
     orientations : Rotation
         `m` rotations of the specimen into the microscope's frame; the beam runs along z.
     number : NDArray[np.int32]
-        ``(m,)``: from 1 on for the particles that the truth lists, 0 for the others, whose centre lies
+        ``(m,)`` numbers from 1 of the particles that the truth lists; 0 for the others, whose centre lies
         outside the field or under a contaminant.
     """
 
     specimen: Specimen
     diameter_px: float
-    centres_px: NDArray[np.float64]
+    centres_px: FloatArray
     orientations: Rotation
     number: NDArray[np.int32]
 
 
-def instance_map(particles: PlacedParticles, is_particle: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Return the number of the particle that each pixel shows, 0 where there is none.
+def instance_map(particles: PlacedParticles, is_particle: Mask) -> NDArray[np.int32]:
+    """Return the number of the particle that each pixel shows.
 
-    Where particles overlap in projection, a pixel belongs to the one with the highest density there. It is 0
-    too on the parts of particles that are not listed.
+    Where particles overlap in projection, a pixel belongs to the one with the highest density there.
 
     Parameters
     ----------
@@ -54,6 +51,11 @@ def instance_map(particles: PlacedParticles, is_particle: NDArray[np.bool_]) -> 
         The particles of the field.
     is_particle : NDArray[np.bool_]
         ``(y, x)`` pixels with the label of particles.
+
+    Returns
+    -------
+    NDArray[np.int32]
+        ``(y, x)`` numbers; 0 where there is no particle, or one that the truth does not list.
     """
     height, width = is_particle.shape
     highest, owner = np.zeros((height, width), np.float32), np.zeros((height, width), np.int32)

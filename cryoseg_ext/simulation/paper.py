@@ -12,27 +12,34 @@ from dataclasses import replace
 
 import numpy as np
 
-from cryoseg_ext.simulation.micrograph import SimulatedMicrograph, draw_centres, simulate_micrograph
+from cryoseg_ext.simulation.imaging import Scale
+from cryoseg_ext.simulation.micrograph import SimulatedMicrograph, simulate_at
+from cryoseg_ext.simulation.placement import draw_centres
 from cryoseg_ext.simulation.presets import TYPICAL
 from cryoseg_ext.simulation.specimens import Specimen
 
 PAPER_SHAPE = (4096, 4096)
+"""Shape ``(y, x)`` of a micrograph in px."""
 PAPER_PIXEL_SIZE_A = 1.77
+"""Pixel size in Å/px."""
 PAPER_PARTICLES = 150
+"""Number of particles on a micrograph."""
 PAPER_SPLIT = {"train": 58, "val": 9, "test": 17}
+"""Number of micrographs for training, validation and test."""
 PAPER_SNR = 0.1
+"""Variance of the clean micrograph over that of the noise."""
 PAPER_DEFOCI_UM = (1.6, 1.8, 2.0, 2.2, 2.4, 2.6, 2.8, 3.0, 3.2, 3.4)
-"""The prototype draws from the defoci of a refinement that is not public; these span those it prints."""
+"""Underfocus values in µm, one of which is drawn. They span those that the prototype prints, because the
+refinement it takes them from is not public."""
 BOX_DIAMETERS = 1.5
-"""Width of the box in particle diameters; the prototype's is that of its map, whatever it was."""
+"""Width of the box in particle diameters; the prototype's, that of its map, is not known."""
 
 
 def simulate_paper_micrograph(
     rng: np.random.Generator,
     shape: tuple[int, int],
-    pixel_size_A: float,
+    scale: Scale,
     specimen: Specimen,
-    diameter_A: float,
     n_particles: int = PAPER_PARTICLES,
 ) -> SimulatedMicrograph:
     """Simulate one micrograph as the paper does.
@@ -44,15 +51,21 @@ def simulate_paper_micrograph(
 
     Parameters
     ----------
-    rng, shape, pixel_size_A, specimen, diameter_A
-        As for `cryoseg_ext.simulation.simulate_micrograph`.
+    rng : np.random.Generator
+        Source of defocus, positions, orientations and noise.
+    shape : tuple of int
+        ``(y, x)`` in px.
+    scale : Scale
+        Pixel size and maximum extent of the molecule.
+    specimen : Specimen
+        The molecule.
     n_particles : int
-        Particles on the micrograph.
+        Number of particles on the micrograph.
 
     Raises
     ------
     CryosegError
-        If so many particles do not fit.
+        If that many particles do not fit.
     """
     conditions = replace(
         TYPICAL,
@@ -68,15 +81,15 @@ def simulate_paper_micrograph(
         contrast_spread=0.0,
         contaminated=False,
     )
-    box_px = BOX_DIAMETERS * diameter_A / pixel_size_A
+    box_px = BOX_DIAMETERS * scale.diameter_A / scale.pixel_size_A
     centres_px = draw_centres(rng, shape, n_particles, box_px, box_px / 2)
-    simulated = simulate_micrograph(rng, shape, pixel_size_A, specimen, diameter_A, conditions, centres_px)
+    simulated = simulate_at(rng, shape, scale, specimen, conditions, centres_px)
     noise = simulated.image - simulated.clean
-    scale = np.sqrt(PAPER_SNR * noise.var() / simulated.clean.var())
-    clean = simulated.clean * scale
+    factor = np.sqrt(PAPER_SNR * noise.var() / simulated.clean.var())
+    clean = simulated.clean * factor
     return replace(
         simulated,
         image=clean + noise,
         clean=clean,
-        conditions=replace(conditions, snr=float(conditions.snr * scale)),
+        conditions=replace(conditions, snr=float(conditions.snr * factor)),
     )

@@ -1,27 +1,65 @@
-"""Where particles sit in the field, and their projected density."""
+"""Positions and orientations of particles in a field, and their projected density."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.fft import irfft2, rfft2
+from scipy.fft import irfft2, next_fast_len, rfft2
 from scipy.ndimage import gaussian_filter
 from scipy.spatial.transform import Rotation
 
+from cryoseg_ext.arrays import FloatArray, Image, Mask
+from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.picks import apart
 from cryoseg_ext.simulation.specimens import Specimen
 
-FloatArray = NDArray[np.float64]
-Image = NDArray[np.float32]
-Mask = NDArray[np.bool_]
-
 BEADS_AT_ONCE = 200_000
-"""A crowded 4096 x 4096 field of a large molecule has ten million beads."""
+"""Number of beads projected at once, which bounds the memory that a crowded field takes."""
+OUTLINE_BLUR = 0.05
+"""Standard deviation, in particle diameters, of the blur before a density is outlined."""
+
+
+def pad_field(shape: tuple[int, int], diameter_px: float) -> tuple[int, tuple[int, int], tuple[slice, slice]]:
+    """Return how to pad a field, so that what wraps around its rim does not reach into it.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        ``(y, x)`` of the field in px.
+    diameter_px : float
+        Maximum extent of a particle in px, the least width of the margin.
+
+    Returns
+    -------
+    margin_px : int
+        Margin above and to the left of the field.
+    padded : tuple of int
+        ``(y, x)`` of the padded field in px, sizes of which the Fourier transform is fast.
+    crop : tuple of slice
+        Rows and columns of the field in the padded one.
+    """
+    margin = int(np.ceil(diameter_px))
+    height, width = (next_fast_len(n + 2 * margin, real=True) for n in shape)
+    return margin, (height, width), np.s_[margin : margin + shape[0], margin : margin + shape[1]]
 
 
 def smooth_field(rng: np.random.Generator, shape: tuple[int, int], length_px: float) -> Image:
-    """Return a ``(y, x)`` Gaussian random field of unit variance, correlated over `length_px`."""
+    """Return a Gaussian random field of zero mean and unit variance.
+
+    Parameters
+    ----------
+    rng : np.random.Generator
+        Source of the field.
+    shape : tuple of int
+        ``(y, x)`` in px.
+    length_px : float
+        Length in px over which the field is correlated.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``(y, x)`` field.
+    """
     step = max(length_px / 4, 1.0)
     coarse = rng.normal(size=[int(n / step) + 4 for n in shape])
     coarse = gaussian_filter(coarse, length_px / step)
@@ -39,10 +77,30 @@ def place_centres(
     spacing: float,
     clustering: float,
 ) -> FloatArray:
-    """Return ``(n, 2)`` random centres (x_px, y_px) that keep `spacing` diameters apart.
+    """Return random centres of particles that keep a distance from each other.
 
-    Random sequential addition: a dart that lands too close to an earlier one is dropped, so a high
-    `coverage` ends in a jammed, touching field.
+    They are placed by random sequential addition: a centre too close to an earlier one is dropped, so a high
+    `coverage` ends in a jammed field of touching particles.
+
+    Parameters
+    ----------
+    rng : np.random.Generator
+        Source of the positions.
+    shape : tuple of int
+        ``(y, x)`` of the field in px.
+    diameter_px : float
+        Maximum extent of a particle in px.
+    coverage : float
+        Share of the area that the particles' discs should cover, in [0, 1].
+    spacing : float
+        Smallest distance between two centres in diameters.
+    clustering : float
+        0 spreads the particles over the whole field, 1 leaves 70 % of it empty.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        ``(n, 2)`` centres (x_px, y_px).
     """
     height, width = shape
     target = int(coverage * height * width / (np.pi / 4 * diameter_px**2)) + 1
@@ -55,8 +113,66 @@ def place_centres(
     return placed
 
 
+def draw_centres(
+    rng: np.random.Generator, shape: tuple[int, int], n: int, distance_px: float, rim_px: float
+) -> FloatArray:
+    """Return a given number of random centres, placed by random sequential addition.
+
+    Parameters
+    ----------
+    rng : np.random.Generator
+        Source of the positions.
+    shape : tuple of int
+        ``(y, x)`` of the field in px.
+    n : int
+        Number of centres.
+    distance_px : float
+        Smallest distance between two centres in px.
+    rim_px : float
+        Smallest distance of a centre from the rim of the field in px.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        ``(n, 2)`` centres (x_px, y_px).
+
+    Raises
+    ------
+    CryosegError
+        If `n` centres do not fit.
+    """
+    extent = np.array(shape[::-1]) - 2 * rim_px
+    centres = np.empty((0, 2))
+    for candidate in rng.uniform(size=(200 * n, 2)) * extent + rim_px:
+        if len(centres) == n:
+            break
+        if len(centres) == 0 or ((centres - candidate) ** 2).sum(axis=1).min() >= distance_px**2:
+            centres = np.append(centres, candidate[None], axis=0)
+    if len(centres) < n or extent.min() <= 0:
+        raise CryosegError(
+            f"{n} particles do not fit into {shape[1]} x {shape[0]} px at least {distance_px:.0f} px apart: "
+            "give fewer, or a larger micrograph"
+        )
+    return centres
+
+
 def draw_orientations(rng: np.random.Generator, n: int, preferred: bool) -> Rotation:
-    """Return `n` rotations: uniform, or most of them within 20 degrees of one view."""
+    """Return random rotations of particles.
+
+    Parameters
+    ----------
+    rng : np.random.Generator
+        Source of the rotations.
+    n : int
+        Number of rotations.
+    preferred : bool
+        Whether four fifths of them show about the same view, turned in the plane; else they are uniform.
+
+    Returns
+    -------
+    Rotation
+        `n` rotations of the specimen into the microscope's frame.
+    """
     views = Rotation.random(n, rng=rng)
     if not preferred or n == 0:
         return views
@@ -75,7 +191,7 @@ def project(
     diameter_px: float,
     contrast: FloatArray | None = None,
 ) -> Image:
-    """Return the ``(y, x)`` projected density of particles: beads splat bilinearly, then blurred.
+    """Return the projected density of particles, whose beads are added bilinearly and then blurred.
 
     Parameters
     ----------
@@ -86,11 +202,16 @@ def project(
     centres : NDArray[np.float64]
         ``(n, 2)`` centres of mass (x_px, y_px).
     shape : tuple of int
-        Of the field, (y, x); density wraps around its rim.
+        ``(y, x)`` of the field in px; density wraps around its rim.
     diameter_px : float
-        Maximum extent of the specimen in pixels.
+        Maximum extent of the specimen in px.
     contrast : NDArray[np.float64], optional
         ``(n,)`` factors on the particles' densities; 1 by default.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``(y, x)`` density, which sums to the weights of the beads over each particle.
     """
     density = np.zeros(shape, np.float32)
     if len(centres) == 0:
@@ -106,8 +227,23 @@ def project(
 
 
 def splat(xy_px: FloatArray, weights: FloatArray, shape: tuple[int, int]) -> Image:
-    """Return the ``(y, x)`` sum of `weights` splat bilinearly at ``(n, 2)`` positions, wrapping around."""
-    # On one row and one column more, folded back at the end: cheaper than to wrap every index.
+    """Return an image of points, each shared bilinearly by four pixels; they wrap around at the rim.
+
+    Parameters
+    ----------
+    xy_px : NDArray[np.float64]
+        ``(n, 2)`` positions (x, y) in px.
+    weights : NDArray[np.float64]
+        ``(n,)`` weights of the points.
+    shape : tuple of int
+        ``(y, x)`` of the image in px.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``(y, x)`` sum of the weights.
+    """
+    # One more row and column, folded back at the end, are cheaper than wrapping every index.
     height, width = shape[0] + 1, shape[1] + 1
     left, top = np.floor(xy_px).T
     across, down = (xy_px - np.stack([left, top], axis=1)).T
@@ -124,7 +260,7 @@ def splat(xy_px: FloatArray, weights: FloatArray, shape: tuple[int, int]) -> Ima
 
 
 def blur(image: Image, sigma_px: float) -> Image:
-    """Return `image` convolved with a Gaussian, wrapping at the rim."""
+    """Return a ``(y, x)`` image convolved with a Gaussian of `sigma_px`, wrapping around at the rim."""
     k2 = frequency_squared(image.shape, 1.0)
     blurred: Image = irfft2(rfft2(image) * np.exp(-2 * np.pi**2 * sigma_px**2 * k2), s=image.shape)
     return blurred
@@ -139,13 +275,13 @@ def typical_density(density: Image) -> float:
 def silhouette(density: Image, diameter_px: float) -> Mask:
     """Return where a ``(y, x)`` projected density counts as particle: above 0.3 of its typical value.
 
-    The density is first blurred by a twentieth of the diameter, as no finer outline can be seen.
+    The density is first blurred by `OUTLINE_BLUR`, as no finer outline can be seen.
     """
-    mask: Mask = blur(density, 0.05 * diameter_px) > 0.3 * typical_density(density)
+    mask: Mask = blur(density, OUTLINE_BLUR * diameter_px) > 0.3 * typical_density(density)
     return mask
 
 
 def frequency_squared(shape: tuple[int, ...], pixel_size_A: float) -> Image:
-    """Return ``k^2`` in 1/Å^2 on the half plane of ``rfft2``."""
+    """Return the squared frequency in 1/Å^2 of each value of ``rfft2`` of a ``(y, x)`` image."""
     ky, kx = np.fft.fftfreq(shape[0], pixel_size_A), np.fft.rfftfreq(shape[1], pixel_size_A)
     return (ky[:, None] ** 2 + kx[None] ** 2).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Conditions of a usual session, and what of them changes from one micrograph to the next."""
+"""Conditions of a usual session, and draws of those that change from one micrograph to the next."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 from cryoseg_ext.simulation.conditions import Conditions, draw_conditions
 
 TYPICAL_DOSE_E_A2 = 40.0
+"""Dose of a usual session in e/Å^2."""
 TYPICAL_DEFOCUS_UM = (0.8, 2.5)
+"""Range of the underfocus in a usual session in µm."""
 
 TYPICAL = Conditions(
     defocus_um=1.8,
@@ -48,7 +50,7 @@ TYPICAL = Conditions(
 )
 """A 300 kV session of a well-behaved specimen at 40 e/Å^2, motion-corrected and otherwise unprocessed.
 
-The ratio `snr` holds where there is no dose, as in the paper's protocol."""
+Its `snr` takes effect where the dose is removed, as in the paper's protocol."""
 
 _CHANGING = (
     "defocus_um",
@@ -65,16 +67,16 @@ _CHANGING = (
 def draw_micrograph_conditions(
     rng: np.random.Generator, session: Conditions, defocus_um: tuple[float, float] | None
 ) -> Conditions:
-    """Return the conditions of one micrograph: ice, particles and focus its own, all else its session's.
+    """Return the conditions of one micrograph: its own ice, particles and focus, all else from its session.
 
     Parameters
     ----------
     rng : np.random.Generator
-        Of the micrograph.
+        Source of the micrograph's own conditions.
     session : Conditions
-        What all micrographs of the session share: microscope, noise, processing.
-    defocus_um : tuple of float, optional
-        Range of the mean underfocus (µm), drawn evenly; by default as `draw_conditions` has it.
+        Conditions that all micrographs of the session share: microscope, noise, processing.
+    defocus_um : tuple of float or None
+        Range of the mean underfocus in µm, drawn uniformly; None draws it as `draw_conditions` does.
     """
     drawn = draw_conditions(rng)
     if defocus_um is not None:

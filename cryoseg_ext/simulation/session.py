@@ -1,4 +1,4 @@
-"""A simulated session: many micrographs of the same specimen, or of a few, at the same microscope."""
+"""A simulated session: many micrographs of one or a few specimens at the same microscope."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.simulation.conditions import draw_conditions
 from cryoseg_ext.simulation.defects import Defects, with_defects
 from cryoseg_ext.simulation.dose import mean_over_noise
-from cryoseg_ext.simulation.imaging import SNR_PIXELS_PER_DIAMETER
-from cryoseg_ext.simulation.micrograph import SimulatedMicrograph, draw_centres, simulate_micrograph
+from cryoseg_ext.simulation.imaging import Scale
+from cryoseg_ext.simulation.micrograph import SimulatedMicrograph, simulate_at
 from cryoseg_ext.simulation.paper import PAPER_PARTICLES, simulate_paper_micrograph
+from cryoseg_ext.simulation.placement import draw_centres
 from cryoseg_ext.simulation.presets import (
     TYPICAL,
     TYPICAL_DEFOCUS_UM,
@@ -25,36 +26,47 @@ from cryoseg_ext.simulation.presets import (
 )
 from cryoseg_ext.simulation.specimens import FAMILIES, Specimen, draw_specimen
 
-# The first number after the seed: no micrograph shares its random numbers with another or with the session.
+# The first number after the seed keeps the random numbers of micrographs, session and detector apart.
 _OF_THE_SESSION, _OF_A_MICROGRAPH, _OF_THE_DETECTOR = 0, 1, 2
 
 
 @dataclass(frozen=True)
 class SessionOptions:
-    """Everything that decides the micrographs, but not how many there are.
+    """Everything that decides the micrographs, but not their number.
 
     Parameters
     ----------
     shape : tuple of int
-        (y, x) in pixels.
+        ``(y, x)`` of a micrograph in px.
     pixel_size_A : float
         Å/px.
     structures : tuple of Path
-        PDB, mmCIF or MRC files, on the micrographs in turn; a procedural specimen when there is none.
+        PDB, mmCIF or MRC files, shown on the micrographs in turn; a procedural specimen if there is none.
     family : str or None
-        Of the procedural specimen, see `cryoseg_ext.simulation.specimens.FAMILIES`; drawn when None.
+        Family of the procedural specimen, see `cryoseg_ext.simulation.specimens.FAMILIES`; None draws it.
     diameter_A : float
-        Maximum extent of the procedural specimen; a structure has its own.
+        Maximum extent of the procedural specimen in Å; a structure has its own.
     preset : str
-        "typical" for a 300 kV session, "varied" for any that users may bring, "paper" for the paper's.
-    snr, dose_e_A2, defocus_um, contaminants
-        Override the preset, see `cryoseg_ext.simulation.Conditions`.
+        "typical" for a usual 300 kV session, "varied" for a random one that a user may have, "paper" for the
+        protocol of the paper.
+    snr : float or None
+        Signal-to-noise ratio in place of the preset's, see `cryoseg_ext.simulation.Conditions`.
+    dose_e_A2 : float or None
+        Dose in e/Å^2 in place of the preset's.
+    defocus_um : tuple of float or None
+        Range of the underfocus in µm in place of the preset's.
+    contaminants : bool or None
+        Whether all micrographs have contaminants, or none; by default about half have.
     n_particles : int or None
-        On every micrograph; by default as many as the preset's coverage makes.
+        Number of particles on every micrograph; by default the coverage of the preset decides.
     defects : Defects
-        Of the detector and the files.
+        Defects of the detector and the files.
     seed : int
-        Micrograph `index` of a seed is always the same.
+        Random seed; micrograph `index` of a seed is always the same.
+    extension : str
+        Format of the micrographs, "mrc" or "tif". The truth is always MRC.
+    file_mode : str
+        Type of the micrographs' grey values: float32, float16, int16 or int8. The truth has its own types.
     """
 
     shape: tuple[int, int] = (4096, 4096)
@@ -70,22 +82,24 @@ class SessionOptions:
     n_particles: int | None = None
     defects: Defects = Defects()
     seed: int = 1
+    extension: str = "mrc"
+    file_mode: str = "float32"
 
     def fingerprint(self) -> dict[str, Any]:
-        """Return the options for JSON; a structure stands for its content, wherever the file is."""
+        """Return the options for JSON, with the digest of each structure's content in place of its path."""
         content = [hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in self.structures]
-        given = asdict(self)
-        defects = given.pop("defects")
-        return {**given, **defects, "structures": content}
+        options = asdict(self)
+        defects = options.pop("defects")
+        return {**options, **defects, "structures": content}
 
 
 def load_specimens(options: SessionOptions) -> list[tuple[Specimen, float]]:
-    """Return the specimens of a session with the maximum extent of each in Å.
+    """Return the specimens of a session and the maximum extent of each in Å.
 
     Raises
     ------
     CryosegError
-        If a structure cannot be read, or there is no such family.
+        If a structure cannot be read or the family does not exist.
     """
     if options.structures:
         # gemmi, which reads the structures, is an extra.
@@ -101,36 +115,41 @@ def load_specimens(options: SessionOptions) -> list[tuple[Specimen, float]]:
 def simulate_session_micrograph(
     options: SessionOptions, specimens: Sequence[tuple[Specimen, float]], index: int
 ) -> SimulatedMicrograph:
-    """Simulate micrograph `index` of a session, which shows specimen ``index % len(specimens)``.
+    """Simulate one micrograph of a session.
+
+    Parameters
+    ----------
+    options : SessionOptions
+        Everything that decides the micrographs.
+    specimens : sequence of tuple
+        Specimens and their maximum extents in Å, from `load_specimens`.
+    index : int
+        Index of the micrograph, from 0; it shows specimen ``index % len(specimens)``.
 
     Raises
     ------
     CryosegError
-        If `options.n_particles` do not fit.
+        If ``options.n_particles`` do not fit.
     """
     rng = np.random.default_rng([options.seed, _OF_A_MICROGRAPH, index])
     specimen, diameter_A = specimens[index % len(specimens)]
-    simulated = _without_defects(options, rng, specimen, diameter_A)
+    scale = Scale(options.pixel_size_A, diameter_A)
+    simulated = _without_defects(options, rng, scale, specimen)
     conditions = simulated.conditions
-    mean = mean_over_noise(
-        conditions.dose_e_A2 or TYPICAL_DOSE_E_A2,
-        conditions.ice_noise,
-        diameter_A / SNR_PIXELS_PER_DIAMETER,
-    )
-    detector = np.random.default_rng([options.seed, _OF_THE_DETECTOR])
-    return with_defects(simulated, options.defects, mean, detector, rng)
+    dose_e_A2 = conditions.dose_e_A2 or TYPICAL_DOSE_E_A2
+    mean = mean_over_noise(dose_e_A2, conditions.ice_noise, scale.snr_pixel_A)
+    detector_rng = np.random.default_rng([options.seed, _OF_THE_DETECTOR])
+    return with_defects(simulated, options.defects, mean, detector_rng, rng)
 
 
 def _without_defects(
-    options: SessionOptions, rng: np.random.Generator, specimen: Specimen, diameter_A: float
+    options: SessionOptions, rng: np.random.Generator, scale: Scale, specimen: Specimen
 ) -> SimulatedMicrograph:
     if options.preset == "paper":
         n_particles = options.n_particles or PAPER_PARTICLES
-        return simulate_paper_micrograph(
-            rng, options.shape, options.pixel_size_A, specimen, diameter_A, n_particles
-        )
+        return simulate_paper_micrograph(rng, options.shape, scale, specimen, n_particles)
     typical = options.preset == "typical"
-    # A stream of its own: the microscope must not depend on whether a specimen was drawn before it.
+    # A generator of its own, as the microscope must not depend on whether a specimen was drawn before.
     session = TYPICAL if typical else draw_conditions(np.random.default_rng([options.seed, _OF_THE_SESSION]))
     if options.snr is not None:
         session = replace(session, snr=options.snr, dose_e_A2=None)
@@ -142,8 +161,6 @@ def _without_defects(
         conditions = replace(conditions, contaminated=options.contaminants)
     centres_px = None
     if options.n_particles is not None:
-        distance_px = conditions.spacing * diameter_A / options.pixel_size_A
+        distance_px = conditions.spacing * scale.diameter_A / scale.pixel_size_A
         centres_px = draw_centres(rng, options.shape, options.n_particles, distance_px, 0.0)
-    return simulate_micrograph(
-        rng, options.shape, options.pixel_size_A, specimen, diameter_A, conditions, centres_px
-    )
+    return simulate_at(rng, options.shape, scale, specimen, conditions, centres_px)

@@ -1,4 +1,4 @@
-"""A simulated session on disk: micrographs with truth, and STAR files as RELION 3.1 to 5 write them.
+"""Writing of a simulated session: micrographs with truth, and STAR files as RELION 3.1 to 5 write them.
 
 ================================  ============================================================
 ``Micrographs/NAME.mrc``          the micrograph, or ``NAME.tif``
@@ -6,7 +6,7 @@
 ``Truth/NAME_labels.mrc``         0 background, 1 particle, 2 contaminant
 ``Truth/NAME_instances.mrc``      k on the k-th particle, 0 elsewhere
 ``Truth/NAME.json``               conditions; centres (pixels) and RELION's angles (degrees)
-``Truth/structure_1.mrc`` ...     maps, of which the particles are projections
+``Truth/structure_1.mrc`` ...     maps whose projections the particles are
 ``Coordinates/NAME.star, .csv``   the centres, to the nearest pixel for RELION, and unrounded
 ``micrographs.star``              optics and CTF
 ``particles.star``                optics, CTF, coordinates and angles
@@ -28,9 +28,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from cryoseg_ext.arrays import Image
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replace_text, replacing, write_mrc
-from cryoseg_ext.formats.coordinates import write_coordinates_csv, write_coordinates_star
+from cryoseg_ext.formats.coordinates import write_coordinates_star
+from cryoseg_ext.formats.picks.csv_table import write_coordinates_csv
 from cryoseg_ext.formats.poses import to_relion_angles
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.processes import in_processes
@@ -39,9 +41,9 @@ from cryoseg_ext.simulation.session_star import BOX_DIAMETERS, write_labels_list
 from cryoseg_ext.simulation.specimens import Specimen
 
 LARGEST_BOX_PX = 160
-"""Of a map; that of a large structure has voxels larger than the pixels of the micrographs."""
+"""Largest box of a map in voxels; for a large structure they are larger than the micrographs' pixels."""
 GREY_VALUES_PER_SIGMA = {"int16": 1000, "int8": 30}
-"""How integers are scaled: so many steps in a standard deviation of the micrograph, whose mean becomes 0."""
+"""Integer steps per standard deviation of the micrograph, whose mean becomes 0."""
 
 
 def write_session(
@@ -50,41 +52,35 @@ def write_session(
     n: int,
     *,
     first: int = 0,
-    extension: str = "mrc",
-    file_mode: str = "float32",
     workers: int = 1,
     report: Callable[[int], None] | None = None,
 ) -> None:
     """Simulate micrographs `first` to ``first + n - 1`` of a session and write them to `folder`.
 
-    What an earlier, interrupted call has finished is kept. The files do not depend on `workers`.
+    Micrographs that an earlier, interrupted call finished are kept. The files do not depend on `workers`.
 
     Parameters
     ----------
     folder : Path
-        Made if needed.
+        Folder to write to, made if needed.
     options : SessionOptions
-        What to simulate.
-    n, first : int
-        How many micrographs, and the index of the first one.
-    extension : str
-        Of the micrographs: mrc or tif. The truth is always MRC.
-    file_mode : str
-        Type of the micrographs' grey values: float32, float16, int16 or int8. The truth has its own.
+        Everything that decides the micrographs.
+    n : int
+        Number of micrographs.
+    first : int
+        Index of the first micrograph.
     workers : int
-        Processes.
+        Number of processes.
     report : callable, optional
         Called with the number of finished micrographs, at the start and after each.
 
     Raises
     ------
     CryosegError
-        If `folder` holds a simulation with other options, or the options ask for the impossible.
+        If `folder` holds a simulation with other options, or the options cannot be met.
     """
     specimens = load_specimens(options)
-    _check_fingerprint(
-        folder / "simulation.json", {**options.fingerprint(), "extension": extension, "file_mode": file_mode}
-    )
+    _check_fingerprint(folder / "simulation.json", options.fingerprint())
     for number, (specimen, diameter_A) in enumerate(specimens, start=1):
         voxel_A = max(options.pixel_size_A, BOX_DIAMETERS * diameter_A / LARGEST_BOX_PX)
         density = density_map(specimen, diameter_A, voxel_A)
@@ -94,7 +90,7 @@ def write_session(
     kept = n - len(missing)
     if report is not None:
         report(kept)
-    write = partial(_write_micrograph, folder, options, specimens, extension, file_mode)
+    write = partial(_write_micrograph, folder, options, specimens)
     for done, _ in enumerate(in_processes(write, missing, workers), start=kept + 1):
         if report is not None:
             report(done)
@@ -108,7 +104,7 @@ def _name(index: int) -> str:
 
 
 def _record_path(folder: Path, index: int) -> Path:
-    """Return the last file written for a micrograph: where it is, all are."""
+    """Return the path of the file that is written last for a micrograph, after all others."""
     return folder / "Truth" / f"{_name(index)}.json"
 
 
@@ -130,21 +126,17 @@ def _check_fingerprint(path: Path, fingerprint: dict[str, Any]) -> None:
 
 
 def _write_micrograph(
-    folder: Path,
-    options: SessionOptions,
-    specimens: Sequence[tuple[Specimen, float]],
-    extension: str,
-    file_mode: str,
-    index: int,
+    folder: Path, options: SessionOptions, specimens: Sequence[tuple[Specimen, float]], index: int
 ) -> None:
     simulated = simulate_session_micrograph(options, specimens, index)
     name, pixel_size_A = _name(index), options.pixel_size_A
     truth = folder / "Truth"
-    path, stored = Path("Micrographs", f"{name}.{extension}"), as_stored(simulated.image, file_mode)
-    (write_mrc if extension == "mrc" else write_tiff)(folder / path, stored, pixel_size_A)
+    path = Path("Micrographs", f"{name}.{options.extension}")
+    write = write_mrc if options.extension == "mrc" else write_tiff
+    write(folder / path, as_stored(simulated.image, options.file_mode), pixel_size_A)
     write_mrc(truth / f"{name}_clean.mrc", simulated.clean, pixel_size_A)
     write_mrc(truth / f"{name}_labels.mrc", simulated.labels, pixel_size_A)
-    # MRC has no 32-bit integers; these floats hold all numbers there can be.
+    # MRC has no 32-bit integers; 32-bit floats hold all the numbers there can be.
     numbers = np.int16 if len(simulated.x_px) <= np.iinfo(np.int16).max else np.float32
     write_mrc(truth / f"{name}_instances.mrc", simulated.instances.astype(numbers), pixel_size_A)
     picks = Picks(simulated.x_px, simulated.y_px, np.ones(len(simulated.x_px)))
@@ -163,21 +155,36 @@ def _write_micrograph(
     replace_text(_record_path(folder, index), json.dumps(record) + "\n")
 
 
-def density_map(specimen: Specimen, diameter_A: float, voxel_A: float) -> NDArray[np.float32]:
-    """Return the ``(z, y, x)`` density of a specimen in a cubic box, its centre of mass at ``n // 2``."""
+def density_map(specimen: Specimen, diameter_A: float, voxel_A: float) -> Image:
+    """Return the density of a specimen in a cubic box.
+
+    Parameters
+    ----------
+    specimen : Specimen
+        The molecule.
+    diameter_A : float
+        Its maximum extent in Å.
+    voxel_A : float
+        Width of a voxel in Å.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        ``(z, y, x)`` density, whose centre of mass lies at the voxel ``n // 2`` of each axis.
+    """
     diameter_px = diameter_A / voxel_A
-    # The maximum extent leaves out the tips of a few per cent of the beads.
+    # A few beads lie outside the maximum extent, which is a percentile.
     radius = np.linalg.norm(specimen.positions, axis=1).max() + 3 * specimen.bead_sigma
     n = 2 * int(np.ceil(max(BOX_DIAMETERS / 2, radius) * diameter_px))
     beads = np.rint(specimen.positions * diameter_px).astype(int) + n // 2
     density = np.zeros((n, n, n), np.float32)
     np.add.at(density, tuple(beads[:, ::-1].T), specimen.weights)
-    blurred: NDArray[np.float32] = gaussian_filter(density, specimen.bead_sigma * diameter_px)
+    blurred: Image = gaussian_filter(density, specimen.bead_sigma * diameter_px)
     return blurred
 
 
-def as_stored(image: NDArray[np.float32], file_mode: str) -> NDArray[Any]:
-    """Return grey values in the type of `file_mode`, integers scaled by `GREY_VALUES_PER_SIGMA`."""
+def as_stored(image: Image, file_mode: str) -> NDArray[Any]:
+    """Return grey values in the type `file_mode`; integers are scaled by `GREY_VALUES_PER_SIGMA`."""
     dtype = np.dtype(file_mode)
     if file_mode not in GREY_VALUES_PER_SIGMA:
         return image.astype(dtype)
@@ -188,9 +195,18 @@ def as_stored(image: NDArray[np.float32], file_mode: str) -> NDArray[Any]:
 
 
 def write_tiff(path: Path, image: NDArray[Any], pixel_size_A: float) -> None:
-    """Write one ``(y, x)`` micrograph as TIFF, with its pixel size as the resolution.
+    """Write one micrograph as TIFF, with its pixel size as the resolution.
 
-    The last row comes first, where RELION looks for it: see `cryoseg_ext.image.reading.read_micrograph`.
+    The last row is written first, as RELION expects: see `cryoseg_ext.image.reading.read_micrograph`.
+
+    Parameters
+    ----------
+    path : Path
+        File to write.
+    image : NDArray
+        ``(y, x)`` micrograph.
+    pixel_size_A : float
+        Å/px.
     """
     import tifffile
 

@@ -1,4 +1,4 @@
-"""The lists of a simulated session in RELION's STAR format."""
+"""The micrographs, particles and labels of a simulated session as RELION's STAR files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cryoseg_ext.files import replace_text
+from cryoseg_ext.formats.star import to_text, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,19 +21,18 @@ BOX_DIAMETERS = 1.5
 def write_lists(folder: Path, records: Sequence[dict[str, Any]], pixel_size_A: float) -> None:
     """Write ``micrographs.star`` and ``particles.star`` of RELION 3.1 and later.
 
-    The particles have no images yet, but all else. Their class is the number of the structure.
+    The particles have everything but images. Their class is the number of the structure.
 
     Parameters
     ----------
     folder : Path
-        Of the session; the micrographs' names are relative to it.
+        Folder of the session, to which the micrographs' names are relative.
     records : sequence of dict
-        What is in ``Truth/NAME.json``.
+        Contents of ``Truth/NAME.json`` of each micrograph.
     pixel_size_A : float
-        Å/px.
+        Pixel size of the micrographs in Å/px.
     """
     import pandas as pd
-    import starfile
 
     conditions = records[0]["conditions"]
     optics = {
@@ -45,7 +45,7 @@ def write_lists(folder: Path, records: Sequence[dict[str, Any]], pixel_size_A: f
         "rlnMicrographPixelSize": pixel_size_A,
     }
     largest_A = max(record["diameter_A"] for record in records)
-    of_images = {
+    image_optics = {
         "rlnImagePixelSize": pixel_size_A,
         "rlnImageSize": 2 * int(np.ceil(BOX_DIAMETERS * largest_A / pixel_size_A / 2)),
         "rlnImageDimensionality": 2,
@@ -54,26 +54,20 @@ def write_lists(folder: Path, records: Sequence[dict[str, Any]], pixel_size_A: f
     particles = pd.concat([_particle_rows(record) for record in records])
     for path, tables in (
         ("micrographs.star", {"optics": pd.DataFrame([optics]), "micrographs": micrographs}),
-        ("particles.star", {"optics": pd.DataFrame([optics | of_images]), "particles": particles}),
+        ("particles.star", {"optics": pd.DataFrame([optics | image_optics]), "particles": particles}),
     ):
-        # Without starfile's first line, which holds the time.
-        replace_text(folder / path, starfile.to_string(tables, float_format="%.9g").partition("\n")[2])
+        # The first line holds the time, but a session written again must be the same.
+        replace_text(folder / path, to_text(tables))
 
 
 def write_labels_list(folder: Path, records: Sequence[dict[str, Any]]) -> None:
-    """Write ``labels.star``, which ``cryoseg train --in_labels`` takes; arguments as of `write_lists`."""
-    import pandas as pd
-    import starfile
-
-    names = [Path(record["micrograph"]).stem for record in records]
-    table = pd.DataFrame(
-        {
-            "rlnMicrographName": [record["micrograph"] for record in records],
-            "cryosegLabelName": [f"Truth/{name}_labels.mrc" for name in names],
-            "cryosegInstanceName": [f"Truth/{name}_instances.mrc" for name in names],
-        }
+    """Write ``labels.star`` for ``cryoseg train --in_labels``; the parameters are those of `write_lists`."""
+    names = [record["micrograph"] for record in records]
+    rows = (
+        f"{name} Truth/{Path(name).stem}_labels.mrc Truth/{Path(name).stem}_instances.mrc" for name in names
     )
-    replace_text(folder / "labels.star", starfile.to_string({"labels": table}).partition("\n")[2])
+    columns = ("rlnMicrographName", "cryosegLabelName", "cryosegInstanceName")
+    write_table(folder / "labels.star", "labels", columns, rows)
 
 
 def _micrograph_row(record: dict[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """Procedural macromolecules as clouds of Gaussian beads.
 
-The families below span the outlines that single-particle specimens show at picking resolution: compact and
+The families below span the outlines of single-particle specimens at the resolution of picking: compact and
 multi-domain proteins, complexes of every point group, hollow shells, stacked rings, rods, pieces of filaments
-and membrane proteins in a detergent belt.  What the default model learns is decided by their diversity, not
-by their detail.  Specimens read from files (`cryoseg_ext.simulation.structures`) can join them, as they are,
-distorted, or as subunits of larger assemblies.
+and membrane proteins in a detergent belt. For training, their diversity matters more than their detail.
+Specimens read from files (`cryoseg_ext.simulation.structures`) can join them, as they are, distorted, or as
+subunits of larger assemblies.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-FloatArray = NDArray[np.float64]
+from cryoseg_ext.arrays import FloatArray
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def _in_ball(rng: np.random.Generator, n: int) -> FloatArray:
 
 
 def _n_beads(rng: np.random.Generator) -> int:
-    """Return how finely a specimen is sampled: few beads make a rough density, many a smooth one."""
+    """Return a random number of beads: few make a rough density, many a smooth one."""
     return int(rng.integers(300, 1500))
 
 
@@ -61,7 +60,10 @@ def _domain(rng: np.random.Generator, n: int, elongation: float = 1.8) -> FloatA
 
 
 def _domain_chain(rng: np.random.Generator, n_domains: int, n_beads: int, straightness: float) -> FloatArray:
-    """Return beads of touching domains, each attached to the one before in a partly kept direction."""
+    """Return beads of touching domains, each attached to the previous one.
+
+    `straightness`, in [0, 1], is the share of the previous direction that each step keeps.
+    """
     centre, direction = np.zeros(3), _in_ball(rng, 1)[0]
     parts = []
     for _ in range(n_domains):
@@ -90,12 +92,12 @@ def _ellipsoid(rng: np.random.Generator) -> FloatArray:
 
 
 def _rod(rng: np.random.Generator) -> FloatArray:
-    """Elongated multi-domain proteins, up to five times longer than wide."""
+    """Return an elongated multi-domain protein, up to five times longer than wide."""
     return _domain_chain(rng, int(rng.integers(3, 6)), _n_beads(rng), straightness=rng.uniform(0.7, 0.95))
 
 
 def _filament(rng: np.random.Generator) -> FloatArray:
-    """A short, straight piece of a helix, three to eight times longer than wide."""
+    """Return a short, straight piece of a helix, three to eight times longer than wide."""
     n, starts = int(rng.integers(8, 25)), int(rng.integers(1, 4))
     unit = _domain(rng, max(_n_beads(rng) // (n * starts), 8)) + np.array([rng.uniform(0.2, 1.5), 0.0, 0.0])
     twist, rise = rng.uniform(20, 180), rng.uniform(0.6, 1.6)
@@ -114,7 +116,7 @@ def _symmetric(rng: np.random.Generator) -> FloatArray:
 
 
 def _assemble(rng: np.random.Generator, unit: FloatArray, group: Rotation) -> FloatArray:
-    """Return the assembly of `unit`, of about unit radius, as its copies come to touch under `group`."""
+    """Return copies of `unit`, of about unit radius, under `group`, moved out until they about touch."""
     direction = _in_ball(rng, 1)[0]
     direction /= np.linalg.norm(direction)
     copies = group.apply(direction)
@@ -124,7 +126,7 @@ def _assemble(rng: np.random.Generator, unit: FloatArray, group: Rotation) -> Fl
 
 
 def _shell(rng: np.random.Generator) -> FloatArray:
-    """Hollow cages and capsids: a smooth or lumpy wall, sometimes with a filled interior."""
+    """Return a hollow cage or capsid: a smooth or lumpy wall, sometimes with a filled interior."""
     n_beads = int(rng.integers(600, 1800))
     wall = rng.uniform(0.12, 0.5)
     direction = _in_ball(rng, n_beads)
@@ -140,14 +142,14 @@ def _shell(rng: np.random.Generator) -> FloatArray:
 
 
 def _fibonacci_sphere(n: int) -> FloatArray:
-    """Return ``(n, 3)`` nearly even directions."""
+    """Return ``(n, 3)`` nearly evenly distributed directions."""
     k = np.arange(n) + 0.5
     polar, azimuth = np.arccos(1 - 2 * k / n), np.pi * (1 + 5**0.5) * k
     return np.stack([np.cos(azimuth) * np.sin(polar), np.sin(azimuth) * np.sin(polar), np.cos(polar)], axis=1)
 
 
 def _barrel(rng: np.random.Generator) -> FloatArray:
-    """Stacked rings of subunits with an open or plugged channel."""
+    """Return stacked rings of subunits with an open or plugged channel."""
     order, rings = int(rng.integers(5, 13)), int(rng.integers(1, 5))
     radius = rng.uniform(0.9, 1.3) / np.sin(np.pi / order)
     unit = _domain(rng, max(_n_beads(rng) // (order * rings), 4))
@@ -161,7 +163,7 @@ def _barrel(rng: np.random.Generator) -> FloatArray:
 
 
 def _membrane(rng: np.random.Generator) -> FloatArray:
-    """A protein through a detergent belt, with soluble domains on one or both sides."""
+    """Return a protein through a detergent belt, with soluble domains on one or both sides."""
     n_beads = _n_beads(rng)
     belt = _in_ball(rng, n_beads // 2) * np.array([1.0, 1.0, rng.uniform(0.35, 0.6)])
     above = _domain_chain(rng, int(rng.integers(1, 4)), n_beads // 2, straightness=0.3)
@@ -187,24 +189,24 @@ FAMILIES: dict[str, tuple[float, Callable[[np.random.Generator], FloatArray]]] =
 }
 """Probability and generator of each family."""
 
-
 LIBRARY_SHARE = 0.4
-"""Probability of a specimen from the library, where there is one."""
+"""Probability of a specimen from the library, where one is given."""
 
 
 def draw_specimen(
     rng: np.random.Generator, family: str | None = None, library: Sequence[Specimen] = ()
 ) -> Specimen:
-    """Return a random specimen, of `family` when given.
+    """Return a random specimen.
 
     Parameters
     ----------
     rng : np.random.Generator
-        Decides everything about the specimen.
+        Source of the specimen.
     family : str, optional
-        One of `FAMILIES`; drawn with their probabilities by default.
+        Family of the specimen, a key of `FAMILIES`; by default drawn with their probabilities.
     library : sequence of Specimen
-        Real structures to draw from as well; half of them are distorted or built into larger assemblies.
+        Real structures to draw from as well, unless `family` is given; half of those drawn are distorted or
+        built into larger assemblies.
     """
     if library and family is None and rng.uniform() < LIBRARY_SHARE:
         return _vary(rng, library[int(rng.integers(len(library)))])

@@ -7,10 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from cryoseg_ext.arrays import FloatArray
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.simulation.specimens import FloatArray, Specimen
+from cryoseg_ext.simulation.specimens import Specimen
 
 _MODEL_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif", ".pdb.gz", ".ent.gz", ".cif.gz", ".mmcif.gz")
 _MAP_SUFFIXES = (".mrc", ".map", ".mrc.gz", ".map.gz", ".mrc.bz2")
@@ -22,14 +22,14 @@ def structure_files(folder: Path, leave_out: Sequence[str] = ()) -> list[Path]:
     Parameters
     ----------
     folder : Path
-        Where the files are.
+        Folder with the files.
     leave_out : sequence of str
         Beginnings of the names of files to leave out, such as ``"3j9i"``.
 
     Raises
     ------
     CryosegError
-        If the folder has none.
+        If no file is left.
     """
     suffixes = _MODEL_SUFFIXES + _MAP_SUFFIXES
     files = [path for path in sorted(folder.glob("*")) if path.name.lower().endswith(suffixes)]
@@ -43,15 +43,15 @@ def structure_files(folder: Path, leave_out: Sequence[str] = ()) -> list[Path]:
 def specimen_from_file(path: Path, beads_across: int = 40) -> tuple[Specimen, float]:
     """Return the macromolecule in a file and its maximum extent in Å.
 
-    Of an atomic model the first biological assembly counts, every heavy atom with its atomic number; of a map
-    the voxels that stand out of the solvent (two standard deviations above the mean).
+    An atomic model gives the heavy atoms of its first biological assembly, weighted by their atomic numbers.
+    A map gives the voxels more than two standard deviations above the mean, weighted by their excess.
 
     Parameters
     ----------
     path : Path
-        PDB, mmCIF or MRC, compressed or not.
+        PDB, mmCIF or MRC file, compressed or not.
     beads_across : int
-        Atoms and voxels are pooled into beads of this fraction of the maximum extent.
+        Number of beads along the maximum extent, into which atoms or voxels are pooled.
 
     Raises
     ------
@@ -102,12 +102,12 @@ def _read_voxels(path: Path) -> tuple[FloatArray, FloatArray]:
 
     try:
         with mrcfile.open(path, permissive=True) as handle:
-            data: NDArray[np.float64] | None = None if handle.data is None else handle.data.astype(np.float64)
+            data: FloatArray | None = None if handle.data is None else handle.data.astype(np.float64)
             voxel_A = np.array([handle.voxel_size[axis] for axis in "xyz"], np.float64)
     except (OSError, ValueError, EOFError) as error:
         raise CryosegError(f"{path}: cannot be read as an MRC map: {error}") from error
     if data is None or data.ndim != 3:
-        raise CryosegError(f"{path}: is no three-dimensional map: give the map of a reconstruction")
+        raise CryosegError(f"{path}: is not a three-dimensional map: give the map of a reconstruction")
     if not (voxel_A > 0).all():
         raise CryosegError(f"{path}: has no pixel size in its header: set it (relion_image_handler --angpix)")
     z, y, x = np.nonzero(data > data.mean() + 2 * data.std())
@@ -119,18 +119,25 @@ def _read_voxels(path: Path) -> tuple[FloatArray, FloatArray]:
 def pool(
     positions_A: FloatArray, weights: FloatArray, name: str, beads_across: int
 ) -> tuple[Specimen, float]:
-    """Return weighted points pooled into beads on a cubic grid, and their maximum extent in Å.
+    """Pool weighted points into beads on a cubic grid.
 
     Parameters
     ----------
     positions_A : NDArray[np.float64]
-        ``(n, 3)`` (x, y, z) in Å.
+        ``(n, 3)`` positions (x, y, z) in Å.
     weights : NDArray[np.float64]
         ``(n,)`` masses.
     name : str
-        Becomes the specimen's family.
+        Name of the specimen, stored as its family.
     beads_across : int
-        Cells of the grid along the maximum extent.
+        Number of cells of the grid along the maximum extent.
+
+    Returns
+    -------
+    specimen : Specimen
+        The beads.
+    extent_A : float
+        Their maximum extent in Å.
     """
     centred = positions_A - np.average(positions_A, axis=0, weights=weights)
     extent_A = max(2 * float(np.percentile(np.linalg.norm(centred, axis=1), 98)), 1e-3)

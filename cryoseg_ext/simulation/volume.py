@@ -6,19 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, label
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 from scipy.spatial.transform import Rotation
 from torch_fourier_rescale import fourier_rescale_3d
 
+from cryoseg_ext.arrays import Image
 from cryoseg_ext.errors import CryosegError
 
-Image = NDArray[np.float32]
-
 MAX_BOX_PX = 128
-"""A map is cropped in Fourier space to this box: an outline needs no finer detail, and memory is bounded."""
+"""Largest box of a map, in voxels: an outline needs no finer detail, and memory is bounded."""
 _PADDING = 2
 _EXTENT_BLUR = 0.02
 _DUST = 0.05
@@ -26,15 +24,15 @@ _DUST = 0.05
 
 @dataclass(frozen=True)
 class Projector:
-    """A density map in Fourier space, ready to be sliced.
+    """A density map in Fourier space, from which slices are taken.
 
     Parameters
     ----------
     transform : torch.Tensor
-        ``(2n, 2n, n + 1)`` half transform of the map padded to twice its box, (z, y, x); the zero frequency
+        ``(2n, 2n, n + 1)`` half transform, (z, y, x), of the map padded to twice its box; the zero frequency
         is in the middle of z and y and first in x.
     box_px : int
-        `n`, even.
+        Box `n` of the map in voxels, even.
     pixel_size_A : float
         Å/px of the projections.
     """
@@ -50,14 +48,16 @@ def shrink_volume(density: Image, pixel_size_A: float) -> tuple[Image, float]:
     Parameters
     ----------
     density : NDArray[np.float32]
-        ``(z, y, x)``; its origin is the voxel ``n // 2`` of each axis, as in RELION and CryoSPARC.
+        ``(z, y, x)`` map, whose origin is the voxel ``n // 2`` of each axis, as in RELION and CryoSPARC.
     pixel_size_A : float
-        Å/px.
+        Voxel size in Å.
 
     Returns
     -------
-    tuple[NDArray[np.float32], float]
-        The smaller map, its origin again at ``n // 2``, and its pixel size in Å/px.
+    small : NDArray[np.float32]
+        ``(z, y, x)`` map in the smaller box, its origin again at ``n // 2``.
+    pixel_size_A : float
+        Its voxel size in Å.
 
     Raises
     ------
@@ -79,8 +79,8 @@ def shrink_volume(density: Image, pixel_size_A: float) -> tuple[Image, float]:
 def make_projector(density: Image, pixel_size_A: float) -> Projector:
     """Prepare a map from `shrink_volume` for projection.
 
-    It is padded to twice its box and divided by the transform of linear interpolation, squared sincs, so that
-    slices can be interpolated linearly.
+    The map is padded to twice its box and divided by squared sincs, the transform of linear interpolation, so
+    that slices can be interpolated linearly.
     """
     box = len(density)
     padded = np.pad(density, box // 2)
@@ -91,7 +91,7 @@ def make_projector(density: Image, pixel_size_A: float) -> Projector:
 
 
 def project_volume(projector: Projector, orientations: Rotation) -> Image:
-    """Return ``(m, y, x)`` projections along z of the map turned by `m` orientations.
+    """Return projections along z of the map in several orientations.
 
     Parameters
     ----------
@@ -103,7 +103,8 @@ def project_volume(projector: Projector, orientations: Rotation) -> Image:
     Returns
     -------
     NDArray[np.float32]
-        Density times Å; the map's origin lies on the pixel ``n // 2`` of y and x.
+        ``(m, y, x)`` projections in density times Å; the map's origin lies on the pixel ``n // 2`` of y and
+        x.
 
     Raises
     ------
@@ -128,23 +129,22 @@ def project_volume(projector: Projector, orientations: Rotation) -> Image:
 
 
 def maximum_extent(density: Image, pixel_size_A: float) -> float:
-    """Return the longest distance in Å within the density that stands out.
+    """Return the longest distance in Å within the particle of a map.
 
-    It is blurred by a fiftieth of the box, which joins subunits and quiets noise; then the regions above Li's
-    threshold count, without those smaller than a twentieth of the largest. On the simulator's specimens this
-    gives 0.94 to 1.13 of the diameter, with noise of a tenth of the density 0.86 to 1.10.
+    The map is blurred by a fiftieth of the box, which joins subunits and reduces noise. The particle is all
+    regions above Li's threshold, except those smaller than a twentieth of the largest.
 
     Parameters
     ----------
     density : NDArray[np.float32]
-        ``(z, y, x)``.
+        ``(z, y, x)`` map.
     pixel_size_A : float
-        Å/px.
+        Voxel size in Å.
 
     Raises
     ------
     CryosegError
-        If nothing stands out, as in an empty map.
+        If no region is above the threshold, as in an empty map.
     """
     smooth = gaussian_filter(density, _EXTENT_BLUR * len(density))
     regions, _ = label(smooth > li_threshold(smooth))
@@ -159,7 +159,7 @@ def maximum_extent(density: Image, pixel_size_A: float) -> float:
 
 
 def li_threshold(density: Image) -> float:
-    """Return the level between background and foreground of least cross entropy (Li & Lee 1993)."""
+    """Return the threshold of least cross entropy between background and foreground (Li & Lee 1993)."""
     from skimage.filters import threshold_li
 
     # scikit-image's own tolerance is so fine that on float32 data its iteration may never end.

@@ -1,1 +1,1 @@
-"""How large the particles are, estimated from a sample of micrographs."""
+"""Estimation of the particle diameter from a sample of micrographs."""

@@ -6,29 +6,34 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from cryoseg_ext.evaluation import match_picks, score_picks
+from cryoseg_ext.arrays import FloatArray, Image, Mask
+from cryoseg_ext.evaluation import score_picks
+from cryoseg_ext.evaluation.matching import MATCH_DIAMETERS
 from cryoseg_ext.extract.candidates import Candidates
 from cryoseg_ext.extract.consensus import Consensus
 from cryoseg_ext.extract.peaks import find_candidates
 from cryoseg_ext.extract.score import Calibration
 from cryoseg_ext.extract.selection import extract_picks
-from cryoseg_ext.image.scale import WorkingMicrograph, normalise
+from cryoseg_ext.image.scale import WorkingMicrograph
 from cryoseg_ext.model.checkpoint import Model
 from cryoseg_ext.model.inference import ONE_VIEW
-from cryoseg_ext.picks import Picks
 from cryoseg_ext.pipeline import maps_of
-from cryoseg_ext.training.dataset import simulate_field
+from cryoseg_ext.training.correctness import label_candidates
+from cryoseg_ext.training.dataset import simulate_field, working_field
 
 N_FIELDS = 240
-WIDER = 2
-"""Wider than the training's fields: the candidates of a whole micrograph say more about each other."""
-MATCH_DIAMETERS = 0.3
-_ROUNDS, _RIDGE, _SPREAD = 3, 1e-3, 1e-3
-"""Of the consensus: a third round hardly moves it; the ridge is per candidate."""
+"""Number of simulated fields."""
+WIDTH_FACTOR = 2
+"""Their width over that of the training's fields: more candidates give each other more context."""
+_CONSENSUS_ROUNDS = 3
+"""Rounds of fitting the consensus, after which it has converged."""
+_CONSENSUS_RIDGE = 1e-3
+"""Ridge of the consensus for each candidate."""
+_MIN_SPREAD = 1e-3
+"""Added to the standard deviation of each ring of the profiles, so that none is divided by zero."""
 
 
 def calibrate(model: Model, field_px: int, seed: int) -> Model:
@@ -40,124 +45,105 @@ def calibrate(model: Model, field_px: int, seed: int) -> Model:
     Parameters
     ----------
     model : Model
-        With its CRF; its own calibration and threshold are not used.
+        The model with its CRF; its own calibration and threshold are not used.
     field_px : int
-        Width of the fields in working pixels.
+        Width of the fields of the training in working pixels.
     seed : int
-        Of the fields.
+        Random seed of the fields.
     """
-    fields = [_candidates(model, WIDER * field_px, [seed, index]) for index in range(N_FIELDS)]
+    fields = [_candidates(model, WIDTH_FACTOR * field_px, [seed, index]) for index in range(N_FIELDS)]
+    radius_px = MATCH_DIAMETERS * fields[0][0].diameter_px
     calibration = fit_scores(
-        [
-            rightness(candidates, truth_xy_px, MATCH_DIAMETERS * working.diameter_px)
-            for working, candidates, truth_xy_px in fields
-        ]
+        [label_candidates(candidates, centres_px, radius_px) for _, candidates, centres_px in fields]
     )
     scores = score_picks(
         (
-            (truth_xy_px, extract_picks(candidates, working, calibration))
-            for working, candidates, truth_xy_px in fields
+            (centres_px, extract_picks(candidates, working, calibration))
+            for working, candidates, centres_px in fields
         ),
-        MATCH_DIAMETERS * fields[0][0].diameter_px,
+        radius_px,
     )
     return replace(model, calibration=calibration, threshold=round(scores.best_threshold, 2))
 
 
 def _candidates(
     model: Model, field_px: int, seed: list[int]
-) -> tuple[WorkingMicrograph, Candidates, NDArray[np.float64]]:
-    field = simulate_field(np.random.default_rng(seed), field_px)
-    valid = np.ones(field.image.shape, np.bool_)
-    working = WorkingMicrograph(normalise(field.image, valid), valid, (field_px, field_px))
-    candidates = find_candidates(maps_of(working, model, views=ONE_VIEW))
-    return working, candidates, np.stack([field.x_px, field.y_px], axis=1)
+) -> tuple[WorkingMicrograph, Candidates, FloatArray]:
+    working, centres_px = working_field(simulate_field(np.random.default_rng(seed), field_px))
+    return working, find_candidates(maps_of(working, model, views=ONE_VIEW)), centres_px
 
 
-def rightness(
-    candidates: Candidates, truth_xy_px: NDArray[np.float64], radius_px: float
-) -> tuple[Candidates, NDArray[np.bool_]]:
-    """Return the candidates of a micrograph, best first, and which of them are particles.
-
-    They are ranked by the centre map, so that of two peaks on one particle the better one is the right one.
-    """
-    ranked = candidates.at(np.argsort(-candidates.features[:, 0], kind="stable"))
-    picks = Picks(ranked.x_px, ranked.y_px, ranked.features[:, 0])
-    return ranked, match_picks(truth_xy_px, picks, radius_px)
+def fit_scores(micrographs: Sequence[tuple[Candidates, Mask]]) -> Calibration:
+    """Return the calibration, with its consensus, of micrographs' candidates from `label_candidates`."""
+    correct = np.concatenate([labels for _, labels in micrographs])
+    alone = fit_calibration(np.concatenate([candidates.features for candidates, _ in micrographs]), correct)
+    pairs = [(alone.log_odds(candidates.features), candidates.profiles) for candidates, _ in micrographs]
+    return replace(alone, consensus=fit_consensus(pairs, correct))
 
 
-def fit_scores(micrographs: Sequence[tuple[Candidates, NDArray[np.bool_]]]) -> Calibration:
-    """Return the calibration, with its consensus, of the candidates of micrographs and their `rightness`."""
-    right = np.concatenate([one for _, one in micrographs])
-    alone = fit_calibration(np.concatenate([one.features for one, _ in micrographs]), right)
-    found = [(alone.log_odds(one.features), one.profiles) for one, _ in micrographs]
-    return replace(alone, consensus=fit_consensus(found, right))
-
-
-def fit_consensus(
-    micrographs: Sequence[tuple[NDArray[np.float64], NDArray[np.float32]]], right: NDArray[np.bool_]
-) -> Consensus:
+def fit_consensus(micrographs: Sequence[tuple[FloatArray, Image]], correct: Mask) -> Consensus:
     """Return the field of highest pseudo-likelihood (Besag 1975) at its own mean-field solution.
 
     Parameters
     ----------
     micrographs : sequence of (NDArray[np.float64], NDArray[np.float32])
-        ``(n,)`` unary log odds and ``(n, maps, rings)`` profiles of the candidates of each.
-    right : NDArray[np.bool_]
-        Of all candidates one after the other, which are particles.
+        ``(n,)`` unary log odds and ``(n, maps, rings)`` profiles of the candidates of each micrograph.
+    correct : NDArray[np.bool_]
+        Which of all candidates, one micrograph after the other, are particles.
     """
-    looks = np.concatenate([profiles for _, profiles in micrographs])
+    all_profiles = np.concatenate([profiles for _, profiles in micrographs])
     unary = np.concatenate([log_odds for log_odds, _ in micrographs])
-    mean, spread = looks.mean(axis=0), looks.std(axis=0) + _SPREAD
-    tables = (tuple(map(tuple, one.astype(float).tolist())) for one in (mean, spread))
-    consensus = Consensus(1.0, 0.0, ((0.0,) * 3,) * looks.shape[1], *tables)
-    for _ in range(_ROUNDS):
+    mean, spread = all_profiles.mean(axis=0), all_profiles.std(axis=0) + _MIN_SPREAD
+    tables = (tuple(map(tuple, table.astype(float).tolist())) for table in (mean, spread))
+    consensus = Consensus(1.0, 0.0, ((0.0,) * 3,) * all_profiles.shape[1], *tables)
+    for _ in range(_CONSENSUS_ROUNDS):
         terms = np.concatenate(
             [
-                consensus.likeness(expit(consensus(log_odds, profiles)), profiles)
+                consensus.similarity(expit(consensus(log_odds, profiles)), profiles)
                 for log_odds, profiles in micrographs
             ]
         )
         design = np.column_stack([unary, terms])
         scales = design.std(axis=0) + 1e-6
         prior = Calibration(0.0, (scales[0], *np.zeros(len(scales) - 1)))
-        fit = fit_calibration(design / scales, right, prior=prior, ridge=_RIDGE * len(right))
+        fit = fit_calibration(design / scales, correct, prior=prior, ridge=_CONSENSUS_RIDGE * len(correct))
         scale, *weights = fit.weights / scales
-        rows = tuple(map(tuple, np.reshape(weights, (looks.shape[1], 3)).tolist()))
+        rows = tuple(map(tuple, np.reshape(weights, (all_profiles.shape[1], 3)).tolist()))
         consensus = replace(consensus, scale=float(scale), bias=fit.intercept, weights=rows)
     return consensus
 
 
 def fit_calibration(
-    features: NDArray[np.float64],
-    right: NDArray[np.bool_] | NDArray[np.float64],
+    features: FloatArray,
+    correct: Mask | FloatArray,
     *,
-    weight: NDArray[np.float64] | None = None,
+    weight: FloatArray | None = None,
     prior: Calibration | None = None,
     ridge: float = 1e-3,
 ) -> Calibration:
-    """Return the maximum-likelihood logistic regression, very slightly ridged to stay finite.
+    """Return the logistic regression of maximum likelihood, with a ridge that keeps it finite.
 
     Parameters
     ----------
     features : NDArray[np.float64]
-        ``(n, k)``.
-    right : NDArray[np.bool_]
-        ``(n,)``, whether the candidate is a particle, or how probably.
+        ``(n, k)`` features of the candidates.
+    correct : NDArray[np.bool_] or NDArray[np.float64]
+        ``(n,)`` whether each candidate is a particle, or the probability that it is.
     weight : NDArray[np.float64], optional
-        ``(n,)`` of the candidates; 1 by default.
+        ``(n,)`` weight of each candidate; 1 by default.
     prior : Calibration, optional
-        What the ridge pulls to; zero by default.
+        Coefficients that the ridge pulls to; zero by default.
     ridge : float
-        Penalty of a squared unit of distance from `prior`.
+        Penalty for a squared unit of distance from `prior`.
     """
     design = np.concatenate([np.ones((len(features), 1)), features], axis=1)
     weight = np.ones(len(features)) if weight is None else weight
     middle = np.zeros(design.shape[1]) if prior is None else np.array([prior.intercept, *prior.weights])
 
-    def negative_log_likelihood(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    def negative_log_likelihood(weights: FloatArray) -> tuple[float, FloatArray]:
         logit, off = design @ weights, weights - middle
-        loss = weight @ (np.logaddexp(0, logit) - logit * right) + ridge * (off**2).sum()
-        return float(loss), design.T @ (weight * (expit(logit) - right)) + 2 * ridge * off
+        loss = weight @ (np.logaddexp(0, logit) - logit * correct) + ridge * (off**2).sum()
+        return float(loss), design.T @ (weight * (expit(logit) - correct)) + 2 * ridge * off
 
     fit = minimize(negative_log_likelihood, middle, jac=True, method="L-BFGS-B")
     return Calibration(float(fit.x[0]), tuple(float(w) for w in fit.x[1:]))

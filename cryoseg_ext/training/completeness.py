@@ -1,13 +1,13 @@
 """How complete the picks are, and where a particle may be that nobody picked.
 
-Picks are incomplete by nature, and a network told that unpicked particles are background unlearns them. A
-network told nothing where there is no pick keeps its mistakes. Which of the two a candidate without a pick is
-can be learnt from the picks themselves (Elkan & Noto 2008). A logistic regression orders the candidates by
-how likely a pick is, from what the network that the training starts from sees there. Particles that happen
-not to be picked look like picked ones, so the probability of a pick does not rise beyond c, the share of the
-particles that have one: it is ``g = c r`` with the probability ``r`` that a candidate is a particle, a
-logistic function of that order. c and r are fitted together by maximum likelihood. Then
-``q = r (1 - c) / (1 - r c)`` is the probability that a candidate without a pick is a particle (Bayes).
+Picks are usually incomplete. A network that is trained with unpicked particles as background unlearns them,
+and one that is not trained where there is no pick keeps its mistakes. Whether a candidate without a pick is a
+particle or a mistake can be learnt from the picks themselves (Elkan & Noto 2008). A logistic regression
+orders the candidates by how likely a pick is, from the features of the network that the training starts from.
+Particles without a pick resemble those with one, so the probability of a pick does not rise
+beyond c, the share of the particles that have one: it is ``g = c r`` with the probability ``r`` that a
+candidate is a particle, a logistic function of that order. c and r are fitted together by maximum likelihood.
+Then ``q = r (1 - c) / (1 - r c)`` is the probability that a candidate without a pick is a particle (Bayes).
 
 Few picks cannot order the candidates: the fewer there are, the more the network's own scores order them.
 """
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
+from cryoseg_ext.arrays import FloatArray, Mask
 from cryoseg_ext.extract.score import Calibration
 from cryoseg_ext.image.scale import WorkingMicrograph
 from cryoseg_ext.model.checkpoint import Model
@@ -29,20 +30,20 @@ from cryoseg_ext.network.architectures import stride_of
 from cryoseg_ext.network.encoder import ResidualEncoder
 from cryoseg_ext.training.calibrate import fit_calibration
 
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-
 _PRIOR_CANDIDATES = 10
+"""Candidates that the share of picked particles of all micrographs counts as, for each micrograph."""
 _RIDGE = 500.0
-"""Some 250 features and a few hundred candidates: most of each feature's weight is noise."""
+"""Ridge of the order: with as many features as candidates, most of each feature's weight is noise."""
 _PRIOR_PICKS = 100
-"""An order learnt from that many picks weighs as much as that of the scores."""
+"""Number of picks at which the order that is learnt weighs as much as that of the scores."""
 
 
-def look(working: WorkingMicrograph, model: Model, xy_px: Array, score: Array) -> Array:
-    """Return what the network sees at points of a micrograph: ``(n, k)`` features.
+def candidate_features(
+    working: WorkingMicrograph, model: Model, xy_px: FloatArray, score: FloatArray
+) -> FloatArray:
+    """Return ``(n, k)`` features of the network at points of a micrograph.
 
-    First the log-odds of the score, then what the encoder sees, where the network is one of ours.
+    The first one is the log odds of the score; for the networks of this package, those of the encoder follow.
 
     Parameters
     ----------
@@ -53,9 +54,9 @@ def look(working: WorkingMicrograph, model: Model, xy_px: Array, score: Array) -
     xy_px : NDArray[np.float64]
         ``(n, 2)`` points (x, y) in working pixels.
     score : NDArray[np.float64]
-        ``(n,)`` the network's scores there.
+        ``(n,)`` scores of the network at the points.
     """
-    odds: Array = logit(np.clip(score, 1e-4, 1 - 1e-4))[:, None]
+    odds: FloatArray = logit(np.clip(score, 1e-4, 1 - 1e-4))[:, None]
     if not isinstance(model.network, ResidualEncoder):
         return odds
     height, width = working.image.shape
@@ -67,61 +68,64 @@ def look(working: WorkingMicrograph, model: Model, xy_px: Array, score: Array) -
         size = torch.tensor([image.shape[3], image.shape[2]], dtype=torch.float64)
         # grid_sample's coordinates: -1 and 1 are the outer edges of the outermost pixels.
         grid = ((2 * torch.from_numpy(xy_px) + 1) / size - 1).to(levels[0])[None, :, None]
-        seen = [torch.nn.functional.grid_sample(level, grid, align_corners=False) for level in levels]
-    return np.concatenate([odds, *(one[0, :, :, 0].cpu().numpy().T for one in seen)], axis=1)
+        sampled = [torch.nn.functional.grid_sample(level, grid, align_corners=False) for level in levels]
+    return np.concatenate([odds, *(level[0, :, :, 0].cpu().numpy().T for level in sampled)], axis=1)
 
 
-def unpicked_probability(looks: Sequence[Array], picked: Sequence[Mask]) -> tuple[list[float], list[Array]]:
+def unpicked_probability(
+    features: Sequence[FloatArray], picked: Sequence[Mask]
+) -> tuple[list[float], list[FloatArray]]:
     """Return the share c of the particles with a pick, and q for each candidate, for each micrograph.
 
     The order of a micrograph's candidates is learnt on the other micrographs.
 
     Parameters
     ----------
-    looks : Sequence[NDArray[np.float64]]
-        ``(n, k)`` of each micrograph, from `look`: the log-odds first.
+    features : Sequence[NDArray[np.float64]]
+        ``(n, k)`` features of the candidates of each micrograph, from `candidate_features`.
     picked : Sequence[NDArray[np.bool_]]
-        ``(n,)`` which of its candidates have a pick.
+        ``(n,)`` which candidates of each micrograph have a pick.
     """
-    together = np.concatenate(looks)
-    # Where nothing is found, nothing says that picks are missing.
+    n_micrographs = len(features)
+    together = np.concatenate(features)
+    # Without candidates, nothing indicates that picks are missing.
     if len(together) == 0:
-        return [1.0] * len(looks), [np.zeros(0)] * len(looks)
-    middle, spread = together.mean(axis=0), together.std(axis=0) + 1e-6
-    scaled = [(one - middle) / spread for one in looks]
-    order = np.concatenate([_learnt_on_others(scaled, picked, index) for index in range(len(looks))])
-    of = np.repeat(np.arange(len(looks)), [len(one) for one in looks])
-    n_picked = sum(int(one.sum()) for one in picked)
+        return [1.0] * n_micrographs, [np.zeros(0)] * n_micrographs
+    mean, spread = together.mean(axis=0), together.std(axis=0) + 1e-6
+    scaled = [(values - mean) / spread for values in features]
+    order = np.concatenate([_learnt_on_others(scaled, picked, index) for index in range(n_micrographs)])
+    group = np.repeat(np.arange(n_micrographs), [len(values) for values in features])
+    n_picked = sum(int(has_pick.sum()) for has_pick in picked)
     order = n_picked * _standardised(order) + _PRIOR_PICKS * np.concatenate(scaled)[:, 0]
     order = _standardised(order)
-    c, r = fit_scaled_logistic(order, np.concatenate(picked), of, len(looks))
-    q = r * (1 - c[of]) / (1 - r * c[of])
-    return c.tolist(), [q[of == index] for index in range(len(looks))]
+    c, r = fit_scaled_logistic(order, np.concatenate(picked), group, n_micrographs)
+    q = r * (1 - c[group]) / (1 - r * c[group])
+    return c.tolist(), [q[group == index] for index in range(n_micrographs)]
 
 
 def fit_scaled_logistic(
-    order: Array, picked: Mask, group: NDArray[np.int64], n_groups: int
-) -> tuple[Array, Array]:
+    order: FloatArray, picked: Mask, group: NDArray[np.int64], n_groups: int
+) -> tuple[FloatArray, FloatArray]:
     """Fit ``P(picked) = c[group] r`` with ``r = expit(slope order + intercept)``; return c and r.
 
-    The c of a group is held near that of all together as if by ten more candidates, so that a few cannot
-    decide.
+    The c of a group is held near that of all groups as if by ten more candidates, so that a few candidates
+    cannot decide.
 
     Parameters
     ----------
     order : NDArray[np.float64]
-        ``(n,)``, standardised; higher where a pick is more likely.
+        ``(n,)`` standardised values, higher where a pick is more likely.
     picked : NDArray[np.bool_]
-        ``(n,)``.
+        ``(n,)`` which candidates have a pick.
     group : NDArray[np.int64]
-        ``(n,)``, from 0.
+        ``(n,)`` number of each candidate's group, from 0.
     n_groups : int
-        Groups without a candidate count.
+        Number of groups, also of those without a candidate.
     """
 
-    def loss(weights: Array) -> tuple[float, Array]:
-        slope, intercept, overall, off = weights[0], weights[1], weights[2], weights[3:]
-        r, c = expit(slope * order + intercept), expit(overall + off)[group]
+    def loss(weights: FloatArray) -> tuple[float, FloatArray]:
+        slope, intercept, overall, deviation = weights[0], weights[1], weights[2], weights[3:]
+        r, c = expit(slope * order + intercept), expit(overall + deviation)[group]
         g = np.clip(c * r, 1e-9, 1 - 1e-9)
         value = -np.where(picked, np.log(g), np.log1p(-g)).sum()
         excess = (g - picked) / (1 - g)
@@ -138,18 +142,18 @@ def fit_scaled_logistic(
     return expit(weights[2] + weights[3:]), expit(weights[0] * order + weights[1])
 
 
-def _standardised(order: Array) -> Array:
-    standardised: Array = (order - order.mean()) / (order.std() + 1e-6)
+def _standardised(order: FloatArray) -> FloatArray:
+    standardised: FloatArray = (order - order.mean()) / (order.std() + 1e-6)
     return standardised
 
 
-def _learnt_on_others(scaled: Sequence[Array], picked: Sequence[Mask], index: int) -> Array:
-    others = [other for other in range(len(scaled)) if other != index]
-    features = np.concatenate([scaled[other] for other in others])
-    right = np.concatenate([picked[other] for other in others])
-    # The ridge is not to pull on how many there are.
-    share = np.clip(right.mean() if len(right) else 0.5, 1e-4, 1 - 1e-4)
+def _learnt_on_others(scaled: Sequence[FloatArray], picked: Sequence[Mask], index: int) -> FloatArray:
+    others = [number for number in range(len(scaled)) if number != index]
+    features = np.concatenate([scaled[number] for number in others])
+    has_pick = np.concatenate([picked[number] for number in others])
+    # The ridge must not pull on the share of candidates with a pick.
+    share = np.clip(has_pick.mean() if len(has_pick) else 0.5, 1e-4, 1 - 1e-4)
     prior = Calibration(float(logit(share)), (0.0,) * features.shape[1])
-    fit = fit_calibration(features, right, prior=prior, ridge=_RIDGE)
-    odds: Array = fit.intercept + scaled[index] @ np.array(fit.weights)
+    fit = fit_calibration(features, has_pick, prior=prior, ridge=_RIDGE)
+    odds: FloatArray = fit.intercept + scaled[index] @ np.array(fit.weights)
     return odds

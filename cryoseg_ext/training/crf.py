@@ -1,4 +1,4 @@
-"""Examples to learn the CRF from, and the CRF of a model."""
+"""Learning the CRF of a model on simulated fields."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cryoseg_ext.image.scale import WORKING_DIAMETER_PX, normalise
+from cryoseg_ext.arrays import Image
+from cryoseg_ext.image.scale import WORKING_DIAMETER_PX
 from cryoseg_ext.model.checkpoint import Model
 from cryoseg_ext.model.inference import ONE_VIEW, NetworkOutput, run_network
-from cryoseg_ext.simulation import Specimen
-from cryoseg_ext.simulation.micrograph import PARTICLE, SimulatedMicrograph
+from cryoseg_ext.network.classes import PARTICLE
+from cryoseg_ext.simulation import SimulatedMicrograph, Specimen
 from cryoseg_ext.training.crf_learning import CrfExample, learn_crf
-from cryoseg_ext.training.dataset import simulate_field
+from cryoseg_ext.training.dataset import simulate_field, working_field
 
 N_EXAMPLES = 300
+"""Number of simulated fields."""
 
 
 def fit_crf(model: Model, field_px: int, seed: int, library: Sequence[Specimen] = ()) -> Model:
@@ -31,22 +32,30 @@ def fit_crf(model: Model, field_px: int, seed: int, library: Sequence[Specimen] 
     field_px : int
         Width of the simulated fields in working pixels.
     seed : int
-        Of the fields; another one than those of the training.
+        Random seed of the fields; another one than those of the training.
     library : sequence of Specimen
         Structures to draw from beside the procedural ones.
     """
     examples = []
     for index in range(N_EXAMPLES):
         field = simulate_field(np.random.default_rng([seed, index]), field_px, library=library)
-        micrograph = normalise(field.image, np.ones(field.image.shape, np.bool_))
+        micrograph = working_field(field)[0].image
         examples.append(crf_example(field, micrograph, run_network(micrograph, model, ONE_VIEW)))
     return replace(model, crf=learn_crf(examples, WORKING_DIAMETER_PX))
 
 
-def crf_example(
-    field: SimulatedMicrograph, micrograph: NDArray[np.float32], output: NetworkOutput
-) -> CrfExample:
-    """Return what the network says of a simulated field, normalised to `micrograph`, and the truth."""
+def crf_example(field: SimulatedMicrograph, micrograph: Image, output: NetworkOutput) -> CrfExample:
+    """Return an example to learn the CRF from.
+
+    Parameters
+    ----------
+    field : SimulatedMicrograph
+        The simulated field with its truth.
+    micrograph : NDArray[np.float32]
+        ``(y, x)`` the same, normalised.
+    output : NetworkOutput
+        The network's maps of it.
+    """
     return CrfExample(
         micrograph,
         output.particle_logit,

@@ -7,37 +7,32 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from cryoseg_ext.arrays import FloatArray, Image, Mask
 from cryoseg_ext.crf.gaussian import GaussianFilter
 from cryoseg_ext.crf.kernels import KernelBank
 from cryoseg_ext.crf.layer import CrfLayer, confidence, with_weights
-from cryoseg_ext.evaluation import match_picks
-from cryoseg_ext.extract.candidates import Maps
+from cryoseg_ext.evaluation.matching import MATCH_DIAMETERS
+from cryoseg_ext.extract.candidates import Maps, nearest_pixels
 from cryoseg_ext.extract.peaks import find_candidates
 from cryoseg_ext.options.crf import CrfOptions, Terms
-from cryoseg_ext.picks import Picks
+from cryoseg_ext.training.correctness import label_candidates
 
-Image = NDArray[np.float32]
 Loss = Callable[[Tensor], Tensor]
 
 LEARNABLE = CrfOptions(iterations=1, mask=Terms(), centre=Terms())
 """The model that is learned by default: scale, bias and context of the mask.
 
-Pairwise kernels on the mask won no more on simulated fields never trained on, and those on the centre map
-lowered the average precision on clear real micrographs; see ``benchmarks/crf.py``.
+Pairwise kernels gained nothing; see ``benchmarks/crf.py``.
 """
-
-MATCH_DIAMETERS = 0.3
+RIDGE = 1e-3
+"""Ridge of the regressions, which keeps collinear kernels from large weights of opposite sign."""
+STRIDE = 4
+"""Step between the rows and columns that the regression of the mask uses."""
 _PEAK_SIGMA_PX = 1.0
 _SMOOTH_IOU_PX = 20.0
-
-RIDGE = 1e-3
-"""Of the regressions; it keeps collinear kernels from large weights of opposite sign."""
-STRIDE = 4
-"""The regression of the mask sees every fourth row and column."""
 
 
 @dataclass(frozen=True)
@@ -57,27 +52,45 @@ class CrfExample:
     micrograph: Image
     particle_logit: Image
     centre: Image
-    particle: NDArray[np.bool_]
-    xy_px: NDArray[np.float64]
+    particle: Mask
+    xy_px: FloatArray
+
+
+@dataclass(frozen=True)
+class GradientDescent:
+    """Adam with one cycle of the learning rate (Smith & Topin 2017).
+
+    Parameters
+    ----------
+    epochs : int
+        Number of times that each example is used.
+    batch : int
+        Examples per step.
+    learning_rate : float
+        Peak learning rate.
+    seed : int
+        Random seed of the order of the examples.
+    """
+
+    epochs: int
+    batch: int = 10
+    learning_rate: float = 0.02
+    seed: int = 0
 
 
 def learn_crf(
     examples: Sequence[CrfExample],
     diameter_px: float,
     initial: CrfOptions = LEARNABLE,
-    *,
-    epochs: int = 0,
-    batch: int = 10,
-    learning_rate: float = 0.02,
-    seed: int = 0,
-    report: Callable[[int, float], None] | None = None,
+    descent: GradientDescent | None = None,
+    report: Callable[[int, float], None] = lambda _step, _loss: None,
 ) -> CrfOptions:
     """Return `initial` with the weights that fit `examples` best.
 
-    The loss asks for what the maps are used for: cross entropy and overlap (soft IoU of each micrograph) on
-    the mask; on the centre map, cross entropy at its peaks, each of which is a particle or not. For one
-    mean-field iteration the log odds are linear in the weights, and a ridged regression is all: kernels of
-    neighbouring widths are nearly collinear, and gradient descent alone would take ages.
+    The loss reflects the use of the maps: cross entropy and overlap (soft IoU of each micrograph) on the
+    mask; on the centre map, cross entropy at its peaks, each of which is a particle or not. For one
+    mean-field iteration the log odds are linear in the weights, and a ridged regression is enough: kernels of
+    neighbouring widths are nearly collinear, so that gradient descent alone converges slowly.
 
     Parameters
     ----------
@@ -87,37 +100,14 @@ def learn_crf(
         Particle diameter in pixels of the maps.
     initial : CrfOptions
         Model and first weights.
-    epochs, batch, learning_rate, seed
-        Of Adam with one cycle (Smith & Topin 2017), which goes on from the regression where there is more
-        than one iteration or another solver.
-    report : callable, optional
-        Called with the step and its loss.
+    descent : GradientDescent, optional
+        Goes on from the regression, for more than one iteration or another solver.
+    report : callable
+        Called with the number of each step of the descent and its loss.
     """
-    torch.manual_seed(seed)
     prepared = [_prepare(example, initial, diameter_px) for example in examples]
-    start = _with_centre_regressed(_with_mask_regressed(initial, prepared), prepared)
-    if not epochs:
-        return start
-    layer = CrfLayer(start)
-    steps = epochs * max(len(examples) // batch, 1)
-    optimiser = torch.optim.Adam(layer.parameters(), learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps)
-    order: list[int] = []
-    for step in range(steps):
-        if len(order) < batch:
-            order = torch.randperm(len(examples)).tolist()
-        chosen, order = order[:batch], order[batch:]
-        optimiser.zero_grad()
-        total = 0.0
-        for index in chosen:
-            loss = _loss(layer, prepared[index]) / len(chosen)
-            loss.backward()
-            total += float(loss.detach())
-        optimiser.step()
-        schedule.step()
-        if report is not None:
-            report(step + 1, total)
-    return layer.options()
+    regressed = _with_centre_regressed(_with_mask_regressed(initial, prepared), prepared)
+    return _descended(regressed, prepared, descent, report) if descent else regressed
 
 
 @dataclass(frozen=True)
@@ -129,7 +119,7 @@ class _Prepared:
     bank: KernelBank
     particle: Tensor
     peaks: tuple[Tensor, Tensor]
-    right: Tensor
+    is_particle: Tensor
     peak_filter: GaussianFilter
 
 
@@ -137,51 +127,45 @@ def _prepare(example: CrfExample, options: CrfOptions, diameter_px: float) -> _P
     logit = torch.from_numpy(example.particle_logit)
     centre_logit = torch.logit(torch.from_numpy(example.centre), eps=1e-6)
     bank = KernelBank(options, torch.from_numpy(example.micrograph), logit, centre_logit, diameter_px)
-    nothing = np.zeros_like(example.centre)
-    found = find_candidates(Maps(example.micrograph, example.centre, nothing, nothing))
-    ranked = np.argsort(-found.features[:, 0], kind="stable")
-    x_px, y_px = found.x_px[ranked], found.y_px[ranked]
-    picks = Picks(x_px, y_px, found.features[ranked, 0])
-    right = match_picks(example.xy_px, picks, MATCH_DIAMETERS * diameter_px)
-    rows, columns = (
-        torch.from_numpy(np.clip(np.rint(along), 0, n - 1).astype(np.int64))
-        for along, n in zip((y_px, x_px), example.centre.shape, strict=True)
-    )
+    zeros = np.zeros_like(example.centre)
+    candidates = find_candidates(Maps(example.micrograph, example.centre, zeros, zeros))
+    ranked, is_particle = label_candidates(candidates, example.xy_px, MATCH_DIAMETERS * diameter_px)
+    rows, columns = nearest_pixels((ranked.x_px, ranked.y_px), example.centre.shape)
     return _Prepared(
         logit,
         centre_logit,
         bank,
         torch.from_numpy(example.particle).float(),
-        (rows, columns),
-        torch.from_numpy(right).float(),
+        (torch.from_numpy(rows), torch.from_numpy(columns)),
+        torch.from_numpy(is_particle).float(),
         GaussianFilter(logit, _PEAK_SIGMA_PX),
     )
 
 
 def _with_mask_regressed(options: CrfOptions, examples: Sequence[_Prepared]) -> CrfOptions:
     """Return `options` with the mask's terms of lowest loss after one mean-field iteration."""
-    rows, truths, owners = [], [], []
+    rows, masks, numbers = [], [], []
     thin = np.s_[..., ::STRIDE, ::STRIDE]
     for number, example in enumerate(examples):
         maps = _columns(options.mask, example.particle_logit, example.centre_logit, example)
         rows.append(maps[thin].flatten(1).T)
-        truths.append(example.particle[thin].flatten().double())
-        owners.append(torch.full_like(truths[-1], number, dtype=torch.long))
-    truth, owner = torch.cat(truths), torch.cat(owners)
+        masks.append(example.particle[thin].flatten().double())
+        numbers.append(torch.full_like(masks[-1], number, dtype=torch.long))
+    reference, number_of = torch.cat(masks), torch.cat(numbers)
 
     def total(values: Tensor) -> Tensor:
-        return values.new_zeros(len(examples)).index_add(0, owner, values)
+        return values.new_zeros(len(examples)).index_add(0, number_of, values)
 
     def loss(log_odds: Tensor) -> Tensor:
         p = torch.sigmoid(log_odds)
-        iou = _soft_iou(total(p * truth), total(p), total(truth), _SMOOTH_IOU_PX / STRIDE**2)
-        return functional.binary_cross_entropy_with_logits(log_odds, truth) + 1 - iou.mean()
+        iou = _soft_iou(total(p * reference), total(p), total(reference), _SMOOTH_IOU_PX / STRIDE**2)
+        return functional.binary_cross_entropy_with_logits(log_odds, reference) + 1 - iou.mean()
 
     return replace(options, mask=_fitted(options.mask, torch.cat(rows), loss))
 
 
 def _with_centre_regressed(options: CrfOptions, examples: Sequence[_Prepared]) -> CrfOptions:
-    """Return `options` with the centre map's terms of highest likelihood at its peaks; see above."""
+    """Return `options` with the centre map's terms of highest likelihood at its peaks."""
     if not (options.centre.support or options.centre.kernels):
         return options
     rows = []
@@ -192,12 +176,41 @@ def _with_centre_regressed(options: CrfOptions, examples: Sequence[_Prepared]) -
         maps = _columns(options.centre, example.centre_logit, mask.log_odds, example)
         y, x = example.peaks
         rows.append(maps[:, y, x].T)
-    right = torch.cat([example.right for example in examples]).double()
+    is_particle = torch.cat([example.is_particle for example in examples]).double()
 
     def loss(log_odds: Tensor) -> Tensor:
-        return functional.binary_cross_entropy_with_logits(log_odds, right)
+        return functional.binary_cross_entropy_with_logits(log_odds, is_particle)
 
     return replace(options, centre=_fitted(options.centre, torch.cat(rows), loss))
+
+
+def _descended(
+    start: CrfOptions,
+    examples: Sequence[_Prepared],
+    descent: GradientDescent,
+    report: Callable[[int, float], None],
+) -> CrfOptions:
+    """Return `start` after gradient descent on all its weights."""
+    torch.manual_seed(descent.seed)
+    layer, batch = CrfLayer(start), descent.batch
+    steps = descent.epochs * max(len(examples) // batch, 1)
+    optimiser = torch.optim.Adam(layer.parameters(), descent.learning_rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, descent.learning_rate, total_steps=steps)
+    order: list[int] = []
+    for step in range(steps):
+        if len(order) < batch:
+            order = torch.randperm(len(examples)).tolist()
+        chosen, order = order[:batch], order[batch:]
+        optimiser.zero_grad()
+        total = 0.0
+        for index in chosen:
+            loss = _loss(layer, examples[index]) / len(chosen)
+            loss.backward()
+            total += float(loss.detach())
+        optimiser.step()
+        schedule.step()
+        report(step + 1, total)
+    return layer.options()
 
 
 def _columns(terms: Terms, logit: Tensor, other_logit: Tensor, example: _Prepared) -> Tensor:
@@ -239,8 +252,8 @@ def _fitted(terms: Terms, design: Tensor, loss: Loss) -> Terms:
     )
 
 
-def _soft_iou(both: Tensor, said: Tensor, true: Tensor, smooth: float) -> Tensor:
-    return (both + smooth) / (said + true - both + 2 * smooth)
+def _soft_iou(intersection: Tensor, predicted: Tensor, reference: Tensor, smooth: float) -> Tensor:
+    return (intersection + smooth) / (predicted + reference - intersection + 2 * smooth)
 
 
 def _loss(layer: CrfLayer, example: _Prepared) -> Tensor:
@@ -249,5 +262,5 @@ def _loss(layer: CrfLayer, example: _Prepared) -> Tensor:
     p = torch.sigmoid(mask.log_odds)
     iou = _soft_iou((p * example.particle).sum(), p.sum(), example.particle.sum(), _SMOOTH_IOU_PX)
     height = example.peak_filter(torch.sigmoid(centre.log_odds))[example.peaks].clamp(1e-6, 1 - 1e-6)
-    peaks = functional.binary_cross_entropy(height, example.right) if len(height) else p.new_zeros(())
+    peaks = functional.binary_cross_entropy(height, example.is_particle) if len(height) else p.new_zeros(())
     return entropy + 1 - iou + peaks

@@ -12,39 +12,43 @@ from scipy.ndimage import affine_transform, gaussian_filter
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from cryoseg_ext.arrays import FloatArray, Image, Mask
 from cryoseg_ext.image.scale import CLIP_SIGMA
-from cryoseg_ext.training.dataset import IGNORE, SimulatedFields, centre_map
+from cryoseg_ext.network.classes import UNKNOWN
+from cryoseg_ext.training.dataset import SimulatedFields, centre_map
 from cryoseg_ext.training.micrographs import LabelledMicrograph
-from cryoseg_ext.training.targets import Lesson
+from cryoseg_ext.training.targets import TrainingExample
 
-Image = NDArray[np.float32]
 Sample = tuple[Tensor, Tensor, Tensor]
 
 MAX_SCALE = 1.1
-"""The diameter that a user states is inexact, and so is the magnification."""
+"""Largest factor of scale: the diameter that a user states is inexact, and so is the magnification."""
 
 
 class MixedFields(Dataset[Sample]):
     """Endless crops and simulated fields; item `index` is the same whatever the number of workers.
 
-    The crops keep the network on the user's micrographs, the simulated fields keep it from forgetting what
-    else there is.
+    The simulated fields keep the network from losing its ability on other specimens.
 
     Parameters
     ----------
-    lessons : Sequence[Lesson]
-        To cut from, each as often as the others.
-    n, batch, n_simulated : int
-        Number of items, items per batch, and how many of each batch are simulated.
+    examples : Sequence[TrainingExample]
+        Micrographs to cut from, each as often as the others.
+    n : int
+        Number of items.
+    batch : int
+        Items of a batch.
+    n_simulated : int
+        Items of each batch that are simulated.
     field_px : int
         Width and height of an item in working pixels.
     seed : int
-        Decides all.
+        Random seed.
     """
 
     def __init__(
         self,
-        lessons: Sequence[Lesson],
+        examples: Sequence[TrainingExample],
         *,
         n: int,
         batch: int,
@@ -52,7 +56,7 @@ class MixedFields(Dataset[Sample]):
         field_px: int,
         seed: int,
     ) -> None:
-        self.lessons, self.n, self.batch, self.n_simulated = lessons, n, batch, n_simulated
+        self.examples, self.n, self.batch, self.n_simulated = examples, n, batch, n_simulated
         self.field_px, self.seed = field_px, seed
         self.simulated = SimulatedFields(n, field_px, seed)
 
@@ -64,56 +68,86 @@ class MixedFields(Dataset[Sample]):
         if index % self.batch < self.n_simulated:
             return self.simulated[index]
         rng = np.random.default_rng([self.seed, index])
-        return cut(rng, self.lessons[int(rng.integers(len(self.lessons)))], self.field_px)
+        return cut(rng, self.examples[int(rng.integers(len(self.examples)))], self.field_px)
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a crop lies: pixel ``p`` of it shows the point ``matrix @ (p - middle) + centre``, in (y, x)."""
+    """Where a crop lies: pixel ``p`` of it shows the point ``matrix @ (p - middle) + centre``, in (y, x).
 
-    matrix: NDArray[np.float64]
-    centre: NDArray[np.float64]
+    Parameters
+    ----------
+    matrix : NDArray[np.float64]
+        ``(2, 2)`` rotation, mirroring and scale.
+    centre : NDArray[np.float64]
+        ``(2,)`` point (y, x) of the micrograph in the middle of the crop.
+    field_px : int
+        Width and height of the crop in working pixels.
+    """
+
+    matrix: FloatArray
+    centre: FloatArray
     field_px: int
 
     @property
-    def offset(self) -> NDArray[np.float64]:
+    def offset(self) -> FloatArray:
         """The point that the crop's pixel (0, 0) shows."""
         middle = np.full(2, (self.field_px - 1) / 2)
-        corner: NDArray[np.float64] = self.centre - self.matrix @ middle
+        corner: FloatArray = self.centre - self.matrix @ middle
         return corner
 
-    def into_crop(self, xy_px: NDArray[np.float64]) -> NDArray[np.float64]:
+    def into_crop(self, xy_px: FloatArray) -> FloatArray:
         """Return where points ``(n, 2)`` (x, y) of the micrograph lie in the crop, as (x, y)."""
-        inside: NDArray[np.float64] = (xy_px[:, ::-1] - self.offset) @ np.linalg.inv(self.matrix).T
+        inside: FloatArray = (xy_px[:, ::-1] - self.offset) @ np.linalg.inv(self.matrix).T
         return inside[:, ::-1]
 
 
-def cut(rng: np.random.Generator, lesson: Lesson, field_px: int) -> Sample:
-    """Return a random crop, turned, mirrored, slightly scaled and varied in noise, contrast and focus."""
-    micrograph, shape = lesson.micrograph, (field_px, field_px)
+def cut(rng: np.random.Generator, example: TrainingExample, field_px: int) -> Sample:
+    """Return a random crop, turned, mirrored, slightly scaled and varied in noise, contrast and focus.
+
+    Parameters
+    ----------
+    rng : np.random.Generator
+        Decides everything.
+    example : TrainingExample
+        The micrograph with its targets.
+    field_px : int
+        Width and height of the crop in working pixels.
+    """
+    micrograph, shape = example.micrograph, (field_px, field_px)
     placement = place(rng, micrograph, field_px)
 
-    def sample(array: NDArray[np.float32 | np.int8], order: int, outside: float) -> NDArray[np.float32]:
+    def sample(array: NDArray[np.float32 | np.int8], order: int, outside: float) -> Image:
         matrix, offset = placement.matrix, placement.offset
-        crop: NDArray[np.float32] = affine_transform(
+        crop: Image = affine_transform(
             array.astype(np.float32), matrix, offset, shape, order=order, mode="constant", cval=outside
         )
         return crop
 
     valid = sample(micrograph.working.valid.astype(np.int8), 0, 0) > 0
     image = vary(rng, sample(micrograph.working.image, 1, 0), valid)
-    labels = sample(lesson.labels, 0, IGNORE).astype(np.int64)
-    # The expected map: what may be a particle without a pick is as high as that is probable.
-    doubtful_xy_px, probability = lesson.unpicked_xy_px[lesson.doubtful], lesson.probability[lesson.doubtful]
-    x_px, y_px = placement.into_crop(np.concatenate([micrograph.xy_px, doubtful_xy_px])).T
-    height = np.concatenate([np.ones(len(micrograph.xy_px)), probability])
+    labels = sample(example.labels, 0, UNKNOWN).astype(np.int64)
+    # The expected map: a possible particle without a pick is as high as it is probable.
+    possible = example.possible
+    x_px, y_px = placement.into_crop(np.concatenate([micrograph.xy_px, example.unpicked_xy_px[possible]])).T
+    height = np.concatenate([np.ones(len(micrograph.xy_px)), example.probability[possible]])
     shown = (x_px > -0.5) & (x_px < field_px - 0.5) & (y_px > -0.5) & (y_px < field_px - 0.5)
     centres = centre_map(x_px[shown], y_px[shown], shape, height[shown])
     return torch.from_numpy(image)[None], torch.from_numpy(labels), torch.from_numpy(centres)
 
 
 def place(rng: np.random.Generator, micrograph: LabelledMicrograph, field_px: int) -> Placement:
-    """Return where to cut: half of the crops around a pick, the others anywhere."""
+    """Return where to cut: half of the crops around a pick, the others anywhere.
+
+    Parameters
+    ----------
+    rng : np.random.Generator
+        Decides everything.
+    micrograph : LabelledMicrograph
+        The micrograph with its picks.
+    field_px : int
+        Width and height of the crop in working pixels.
+    """
     shape = np.array(micrograph.working.image.shape)
     low = (field_px - 1) / 2
     if rng.uniform() < 0.5 and len(micrograph.xy_px):
@@ -130,11 +164,20 @@ def place(rng: np.random.Generator, micrograph: LabelledMicrograph, field_px: in
     return Placement(scale * turn @ mirror, centre, field_px)
 
 
-def vary(rng: np.random.Generator, image: Image, valid: NDArray[np.bool_]) -> Image:
+def vary(rng: np.random.Generator, image: Image, valid: Mask) -> Image:
     """Return `image` as another exposure or another preparation of the file might have it.
 
     A little more noise, or a low-pass filter (denoised files, a thicker ice), each followed by the division
     by the standard deviation that `normalise` does; then a small error of that.
+
+    Parameters
+    ----------
+    rng : np.random.Generator
+        Decides everything.
+    image : NDArray[np.float32]
+        ``(y, x)`` crop.
+    valid : NDArray[np.bool_]
+        ``(y, x)``, False in dead areas and outside the micrograph.
     """
     if not valid.any():
         return image

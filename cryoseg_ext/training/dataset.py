@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from cryoseg_ext.image.scale import WORKING_DIAMETER_PX, normalise
+from cryoseg_ext.arrays import FloatArray, Image, Mask
+from cryoseg_ext.image.scale import WORKING_DIAMETER_PX, WorkingMicrograph, normalise
+from cryoseg_ext.network.classes import UNKNOWN
 from cryoseg_ext.simulation import (
     SimulatedMicrograph,
     Specimen,
@@ -21,9 +22,8 @@ from cryoseg_ext.simulation import (
 )
 from cryoseg_ext.simulation.structures import specimen_from_file, structure_files
 
-IGNORE = -1
-"""Label of pixels that the loss leaves out."""
 CENTRE_SIGMA_PX = 2.5
+"""Width of the Gaussians of the centre map."""
 TRUE_OVER_STATED = (0.7, 1.3)
 """Range of the true maximum extent over the diameter that a user states."""
 
@@ -34,11 +34,11 @@ class SimulatedFields(Dataset[tuple[Tensor, Tensor, Tensor]]):
     Parameters
     ----------
     n : int
-        Number of fields in the epoch.
+        Number of fields.
     field_px : int
         Width and height in working pixels.
     seed : int
-        Two data sets with different seeds share no field.
+        Random seed: two data sets with different seeds share no field.
     library : sequence of Specimen
         Structures to draw from beside the procedural ones.
     """
@@ -54,7 +54,7 @@ class SimulatedFields(Dataset[tuple[Tensor, Tensor, Tensor]]):
         rng = np.random.default_rng([self.seed, index])
         field = simulate_field(rng, self.field_px, library=self.library)
         valid = _valid_area(rng, field.image.shape)
-        labels = np.where(valid, field.labels, IGNORE).astype(np.int64)
+        labels = np.where(valid, field.labels, UNKNOWN).astype(np.int64)
         image = normalise(np.where(valid, field.image, 0).astype(np.float32), valid)
         centres = centre_map(field.x_px, field.y_px, field.image.shape)
         return torch.from_numpy(image)[None], torch.from_numpy(labels), torch.from_numpy(centres)
@@ -68,7 +68,19 @@ def load_library(folder: Path, leave_out: Sequence[str] = ()) -> list[Specimen]:
 def simulate_field(
     rng: np.random.Generator, field_px: int, family: str | None = None, library: Sequence[Specimen] = ()
 ) -> SimulatedMicrograph:
-    """Return a random field at the working scale of an inexactly stated diameter, of any or one `family`."""
+    """Return a random field at the working scale of an inexactly stated diameter.
+
+    Parameters
+    ----------
+    rng : np.random.Generator
+        Decides everything.
+    field_px : int
+        Width and height in working pixels.
+    family : str, optional
+        Family of the procedural specimen; any by default.
+    library : sequence of Specimen
+        Structures to draw from beside the procedural ones.
+    """
     stated_A = float(np.exp(rng.uniform(np.log(70), np.log(400))))
     return simulate_micrograph(
         rng,
@@ -80,13 +92,27 @@ def simulate_field(
     )
 
 
+def working_field(field: SimulatedMicrograph) -> tuple[WorkingMicrograph, FloatArray]:
+    """Return a simulated field as a normalised micrograph, and its ``(n, 2)`` centres (x, y) in pixels."""
+    valid = np.ones(field.image.shape, np.bool_)
+    working = WorkingMicrograph(normalise(field.image, valid), valid, field.image.shape)
+    return working, np.stack([field.x_px, field.y_px], axis=1)
+
+
 def centre_map(
-    x_px: NDArray[np.float64],
-    y_px: NDArray[np.float64],
-    shape: tuple[int, ...],
-    height: NDArray[np.float64] | float = 1.0,
-) -> NDArray[np.float32]:
-    """Return the ``(y, x)`` maximum of Gaussians on the centres, as high as each is sure to be one."""
+    x_px: FloatArray, y_px: FloatArray, shape: tuple[int, ...], height: FloatArray | float = 1.0
+) -> Image:
+    """Return the ``(y, x)`` maximum of Gaussians, each with its centre's probability as height.
+
+    Parameters
+    ----------
+    x_px, y_px : NDArray[np.float64]
+        ``(n,)`` centres.
+    shape : tuple of int
+        ``(y, x)`` of the map.
+    height : NDArray[np.float64] or float
+        ``(n,)`` probabilities that there is a particle.
+    """
     target = np.zeros(shape, np.float32)
     reach = int(np.ceil(4 * CENTRE_SIGMA_PX))
     for x, y, peak in zip(x_px, y_px, np.broadcast_to(height, x_px.shape), strict=True):
@@ -98,8 +124,8 @@ def centre_map(
     return target
 
 
-def _valid_area(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return all True, or with a dead margin on one or two sides, as found in one of eight fields."""
+def _valid_area(rng: np.random.Generator, shape: tuple[int, ...]) -> Mask:
+    """Return all True or, in about one of eight fields, a dead margin on one or two sides."""
     valid = np.ones(shape, np.bool_)
     if rng.uniform() < 0.12:
         valid[: rng.integers(1, shape[0] // 3)] = False

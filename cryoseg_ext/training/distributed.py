@@ -14,13 +14,15 @@ from torch.nn.parallel import DistributedDataParallel
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """The processes that train one network together.
 
     Parameters
     ----------
-    rank, size : int
-        This process, from 0, and how many there are.
+    rank : int
+        Number of this process, from 0.
+    size : int
+        Number of processes.
     device : str
         Torch device of this process.
     """
@@ -30,7 +32,7 @@ class Team:
     device: str
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this is the process that validates and writes files."""
         return self.rank == 0
 
@@ -38,8 +40,8 @@ class Team:
         """Return a network whose gradients are the mean over the processes."""
         return network if self.size == 1 else DistributedDataParallel(network)
 
-    def told(self, value: Any) -> Any:
-        """Return what the leading process gave as `value`."""
+    def broadcast(self, value: Any) -> Any:
+        """Return the `value` that the main process passed."""
         if self.size == 1:
             return value
         box = [value]
@@ -51,14 +53,14 @@ def has_bfloat16(device: str) -> bool:
     """Return whether convolutions are faster in bfloat16: without instructions for it they are slower."""
     if torch.device(device).type != "cpu":
         return True
-    # Older releases of torch cannot tell.
+    # Older releases of torch have no such function.
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16"))
 
 
 @contextmanager
-def team(device: str) -> Iterator[Team]:
-    """Join the processes that ``torchrun`` started; without it this process is all there is.
+def process_group(device: str) -> Iterator[ProcessGroup]:
+    """Join the processes that ``torchrun`` started; without it this process is the only one.
 
     Parameters
     ----------
@@ -67,15 +69,15 @@ def team(device: str) -> Iterator[Team]:
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        yield Team(0, 1, device)
+        yield ProcessGroup(0, 1, device)
         return
     if device == "cuda":
         device = f"cuda:{os.environ['LOCAL_RANK']}"
         torch.cuda.set_device(device)
     distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     try:
-        yield Team(distributed.get_rank(), size, device)
-        # Leaving while another process still talks can end this one with an abort.
+        yield ProcessGroup(distributed.get_rank(), size, device)
+        # Leaving while another process still communicates can end this one with an abort.
         distributed.barrier()
     finally:
         distributed.destroy_process_group()

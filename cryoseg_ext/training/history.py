@@ -1,4 +1,4 @@
-"""What is logged of a training, and who is told of it."""
+"""The log of a training, and the functions that are called as it goes on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Epoch:
-    """What is logged of an epoch.
+    """The log of one epoch.
 
     Parameters
     ----------
@@ -26,9 +26,9 @@ class Epoch:
     loss : float or None
         Mean training loss.
     learning_rate : float
-        At its end.
+        Learning rate at its end.
     seconds : float
-        That it took.
+        Time that it took.
     pixel_iou, average_precision, best_f1 : float or None
         Validation scores of the averaged network, where there is a validation.
     """
@@ -52,16 +52,16 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class Watch:
-    """Who is told how the training goes on.
+class Callbacks:
+    """Functions that are called as a training goes on.
 
     Parameters
     ----------
     step : callable
-        Called with the step and its loss.
+        Called with the number of the step and its loss.
     epoch : callable
         Called with each finished epoch.
-    say : callable
+    message : callable
         Called with a sentence for the user.
     page : callable
         Called with each page of the report.
@@ -69,7 +69,7 @@ class Watch:
 
     step: Callable[[int, float], None] = lambda _step, _loss: None
     epoch: Callable[[Epoch], None] = lambda _epoch: None
-    say: Callable[[str], None] = lambda _sentence: None
+    message: Callable[[str], None] = lambda _sentence: None
     page: Callable[[Figure], None] = lambda _page: None
 
 

@@ -17,38 +17,76 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replacing
-from cryoseg_ext.training.distributed import Team, has_bfloat16
-from cryoseg_ext.training.history import Epoch, Watch, write_log
+from cryoseg_ext.options.training import TrainingOptions
+from cryoseg_ext.training.distributed import ProcessGroup, has_bfloat16
+from cryoseg_ext.training.history import Callbacks, Epoch, write_log
 from cryoseg_ext.training.losses import ClassLoss, parse_loss, training_loss
-from cryoseg_ext.training.options import TrainingOptions
 from cryoseg_ext.training.replay import shown_again
 
 Fields = Dataset[tuple[Tensor, Tensor, Tensor]]
-CHECKPOINT = "checkpoint.pt"
-LOG = "training.csv"
+CHECKPOINT, LOG = "checkpoint.pt", "training.csv"
+"""Files in the output folder of a training."""
 WARM_UP_STEPS = 200
 
 
-Validation = Callable[[nn.Module], dict[str, float]]
-"""From a network in evaluation mode to the last three fields of an `Epoch`."""
+@dataclass(frozen=True)
+class Validation:
+    """How it is decided which of two networks is better.
+
+    Parameters
+    ----------
+    score : callable
+        From a network in evaluation mode to the last three fields of an `Epoch`.
+    metrics : sequence of str
+        Names of the scores whose sum is higher for the better network.
+    """
+
+    score: Callable[[nn.Module], dict[str, float]]
+    metrics: Sequence[str] = ("average_precision",)
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """Where a training runs, and what it reads and writes.
+
+    Parameters
+    ----------
+    out : Path
+        Folder for checkpoint and log.
+    data : str
+        Fingerprint of the data: a checkpoint of other data is refused.
+    processes : ProcessGroup
+        The processes that train together.
+    workers : int
+        Processes that prepare fields beside the optimiser.
+    callbacks : Callbacks
+        Called as the training goes on.
+    """
+
+    out: Path
+    data: str
+    processes: ProcessGroup
+    workers: int = 1
+    callbacks: Callbacks = field(default_factory=Callbacks)
 
 
 @dataclass
 class _Progress:
-    judged_by: Sequence[str]
+    metrics: Sequence[str]
     history: list[Epoch] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
 
     @property
-    def merits(self) -> list[float]:
-        return [sum(getattr(epoch, name) or 0.0 for name in self.judged_by) for epoch in self.history]
+    def totals(self) -> list[float]:
+        """The sum of the metrics after each epoch."""
+        return [sum(getattr(epoch, name) or 0.0 for name in self.metrics) for epoch in self.history]
 
     def is_over(self, options: TrainingOptions) -> bool:
         if self.history and self.history[-1].step >= options.steps:
             return True
         return (
             bool(options.patience)
-            and len(self.merits) - self.merits.index(max(self.merits)) > options.patience
+            and len(self.totals) - self.totals.index(max(self.totals)) > options.patience
         )
 
 
@@ -56,79 +94,73 @@ def optimise(
     network: nn.Module,
     fields: Fields,
     options: TrainingOptions,
-    out: Path,
-    team: Team,
-    *,
-    data: str,
-    workers: int,
+    run: TrainingRun,
     validation: Validation | None = None,
-    judged_by: Sequence[str] = ("average_precision",),
-    watch: Watch = Watch(),  # noqa: B008 - frozen
 ) -> list[Epoch]:
     """Train `network` in place, to its weights' moving average: the last or, with a validation, the best.
 
-    A checkpoint in `out` is continued; the log goes to ``training.csv``. Of several processes only the first
-    has the trained network at the end, and writes.
+    A checkpoint in the folder of the run is continued; the log goes to ``training.csv``. Of several processes
+    only the main one has the trained network at the end, and writes.
 
     Parameters
     ----------
     network : nn.Module
-        On the device of `team`.
+        The network, on the device of the run's processes.
     fields : Dataset
-        Images, labels and centre maps; at least ``options.steps * options.batch * team.size``.
+        Images, labels and centre maps; at least ``options.steps * options.batch`` for each process.
     options : TrainingOptions
         The recipe.
-    out : Path
-        Folder for checkpoint and log.
-    team : Team
-        The processes.
-    data : str
-        Fingerprint of the data: a checkpoint of other data is refused.
-    workers : int
-        Processes that prepare fields beside the optimiser.
-    validation : callable, optional
+    run : TrainingRun
+        Folder, data and processes.
+    validation : Validation, optional
         Scores the averaged network after each epoch.
-    judged_by : sequence of str
-        Scores of an `Epoch` whose sum is highest at the best one.
-    watch : Watch
-        Told of the progress.
+
+    Returns
+    -------
+    list[Epoch]
+        The log, of a continued training from its beginning.
 
     Raises
     ------
     CryosegError
-        If the checkpoint in `out` is of another recipe or other data, or cannot be read.
+        If the checkpoint is of another recipe or other data, or cannot be read.
     """
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster on CPUs
     average = AveragedModel(network, multi_avg_fn=moving_average(options.average_decay), use_buffers=True)
     optimiser = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, weight_decay=1e-4)
     schedule = _schedule(optimiser, options.steps)
     state = {"network": network, "average": average, "optimiser": optimiser, "schedule": schedule}
-    recipe = asdict(options) | {"data": data, "processes": team.size}
-    progress = _restore(out / CHECKPOINT, recipe, state, team.device, judged_by)
-    watch = watch if team.leads else Watch()
+    processes = run.processes
+    recipe = asdict(options) | {"data": run.data, "processes": processes.size}
+    progress = _Progress(validation.metrics if validation else ())
+    _restore(run.out / CHECKPOINT, recipe, state, progress, processes.device)
+    callbacks = run.callbacks if processes.is_main else Callbacks()
 
     def end_epoch(epoch: Epoch) -> None:
-        _finish_epoch(progress, epoch, average.module, validation, team)
-        if team.leads:
-            _save(out / CHECKPOINT, recipe, state, progress)
-            write_log(out / LOG, progress.history)
-        watch.epoch(progress.history[-1])
+        if validation is None or not processes.is_main:
+            progress.history.append(epoch)
+        else:
+            _validate(progress, epoch, average.module.eval(), validation)
+        if processes.is_main:
+            _save(run.out / CHECKPOINT, recipe, state, progress)
+            write_log(run.out / LOG, progress.history)
+        callbacks.epoch(progress.history[-1])
 
     if validation is not None and not progress.history:
         # The network as it is counts too: a training that makes it worse is thrown away.
         end_epoch(Epoch(0, None, 0.0, 0.0))
-    runner, loss = team.wrap(network), parse_loss(options.loss)
+    runner, loss = processes.wrap(network), parse_loss(options.loss)
     step = progress.history[-1].step if progress.history else 0
-    batches = _batches(fields, step, options, team, workers)
-    while not team.told(progress.is_over(options)):
+    batches = _batches(fields, step, options, run)
+    while not processes.broadcast(progress.is_over(options)):
         start_s, losses = time.perf_counter(), []
         _train_mode(network, keep_statistics=options.keep_statistics)
         for batch in islice(batches, options.steps_per_epoch):
-            losses.append(_step(runner, optimiser, batch, loss, team.device))
+            losses.append(_step(runner, optimiser, batch, loss, processes.device))
             schedule.step()
             average.update_parameters(network)
             step += 1
-            watch.step(step, losses[-1])
+            callbacks.step(step, losses[-1])
         seconds = time.perf_counter() - start_s
         end_epoch(Epoch(step, sum(losses) / len(losses), float(schedule.get_last_lr()[0]), seconds))
     network.load_state_dict(progress.best or average.module.state_dict())
@@ -149,30 +181,24 @@ def moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
     return update
 
 
-def _finish_epoch(
-    progress: _Progress, epoch: Epoch, averaged: nn.Module, validation: Validation | None, team: Team
-) -> None:
-    if validation is None or not team.leads:
-        progress.history.append(epoch)
-        return
-    scored = Epoch(**asdict(epoch) | validation(averaged.eval()))
-    progress.history.append(scored)
-    if progress.merits[-1] > max(progress.merits[:-1], default=-1.0):
+def _validate(progress: _Progress, epoch: Epoch, averaged: nn.Module, validation: Validation) -> None:
+    progress.history.append(Epoch(**asdict(epoch) | validation.score(averaged)))
+    if progress.totals[-1] > max(progress.totals[:-1], default=-1.0):
         progress.best = {name: value.clone() for name, value in averaged.state_dict().items()}
 
 
 def _batches(
-    fields: Fields, step: int, options: TrainingOptions, team: Team, workers: int
+    fields: Fields, step: int, options: TrainingOptions, run: TrainingRun
 ) -> Iterator[tuple[Tensor, ...]]:
     """Return this process's batches from `step` on; the processes take turns."""
-    times = options.field_shown
+    times, processes = options.field_shown, run.processes
     indices = [
-        (later * team.size + team.rank) * options.batch + position
+        (later * processes.size + processes.rank) * options.batch + position
         for later in range(step // times, -(-options.steps // times))
         for position in range(options.batch)
     ]
-    new = iter(DataLoader(Subset(fields, indices), batch_size=options.batch, num_workers=workers))
-    return new if times == 1 else shown_again(new, times, team.device, options.seed + step)
+    new = iter(DataLoader(Subset(fields, indices), batch_size=options.batch, num_workers=run.workers))
+    return new if times == 1 else shown_again(new, times, processes.device, options.seed + step)
 
 
 def _train_mode(network: nn.Module, *, keep_statistics: bool) -> None:
@@ -217,11 +243,11 @@ def _save(path: Path, recipe: dict[str, Any], state: dict[str, Any], progress: _
 
 
 def _restore(
-    path: Path, recipe: dict[str, Any], state: dict[str, Any], device: str, judged_by: Sequence[str]
-) -> _Progress:
-    """Load a checkpoint into `state` and return how far it is."""
+    path: Path, recipe: dict[str, Any], state: dict[str, Any], progress: _Progress, device: str
+) -> None:
+    """Load a checkpoint, where there is one, into `state` and `progress`."""
     if not path.is_file():
-        return _Progress(judged_by)
+        return
     try:
         saved = torch.load(path, map_location=device, weights_only=True)
     except (OSError, EOFError, RuntimeError, UnpicklingError) as error:
@@ -234,4 +260,4 @@ def _restore(
         )
     for name, part in state.items():
         part.load_state_dict(saved[name])
-    return _Progress(judged_by, [Epoch(**epoch) for epoch in saved["history"]], saved["best"])
+    progress.history, progress.best = [Epoch(**epoch) for epoch in saved["history"]], saved["best"]

@@ -10,36 +10,54 @@ from torch import Tensor
 from torch.nn import functional
 
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.training.dataset import IGNORE
+from cryoseg_ext.network.classes import CONTAMINANT, PARTICLE, UNKNOWN
 
 ClassLoss = Callable[[Tensor, Tensor], Tensor]
 """From logits ``(b, 3, h, w)`` and labels ``(b, h, w)``, -1 to ignore, to a scalar."""
 
 CENTRE_WEIGHT = 4.0
-DEFAULT_LOSS = "dice_ce"
 CLASS_UNKNOWN = -2
-"""Label of pixels whose class is not known, but where the centre map is."""
-_PARTICLE = 1
+"""Label of pixels whose class is not known, but whose value in the centre map is."""
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Return the mean cross entropy of the known pixels, with label smoothing (Szegedy et al. 2016)."""
+    """Return the mean cross entropy of the known pixels, with label smoothing (Szegedy et al. 2016).
+
+    Parameters
+    ----------
+    logits : Tensor
+        ``(b, 3, h, w)`` class logits.
+    labels : Tensor
+        ``(b, h, w)`` class indices, -1 where not known.
+    smoothing : float
+        Share of the probability that is spread evenly over the classes.
+    """
     total = functional.cross_entropy(
-        logits, labels, ignore_index=IGNORE, label_smoothing=smoothing, reduction="sum"
+        logits, labels, ignore_index=UNKNOWN, label_smoothing=smoothing, reduction="sum"
     )
-    return total / (labels != IGNORE).sum().clamp(min=1)
+    return total / (labels != UNKNOWN).sum().clamp(min=1)
 
 
 def focal(logits: Tensor, labels: Tensor, gamma: float = 2.0) -> Tensor:
-    """Return the mean of ``(1 - p)^gamma`` times the cross entropy (Lin et al. 2017, eq. 4)."""
-    entropy = functional.cross_entropy(logits, labels, ignore_index=IGNORE, reduction="none")
+    """Return the mean of ``(1 - p)^gamma`` times the cross entropy (Lin et al. 2017, eq. 4).
+
+    Parameters
+    ----------
+    logits : Tensor
+        ``(b, 3, h, w)`` class logits.
+    labels : Tensor
+        ``(b, h, w)`` class indices, -1 where not known.
+    gamma : float
+        Exponent; 0 is the cross entropy itself.
+    """
+    entropy = functional.cross_entropy(logits, labels, ignore_index=UNKNOWN, reduction="none")
     # The probability of the true class is exp(-entropy); ignored pixels have an entropy of 0.
-    return ((1 - torch.exp(-entropy)) ** gamma * entropy).sum() / (labels != IGNORE).sum().clamp(min=1)
+    return ((1 - torch.exp(-entropy)) ** gamma * entropy).sum() / (labels != UNKNOWN).sum().clamp(min=1)
 
 
 def particle_dice(logits: Tensor, labels: Tensor) -> Tensor:
     """Return one minus the soft Dice coefficient of the particle class (Milletari et al. 2016)."""
-    return 1 - _dice(*_overlap(logits, labels, _PARTICLE))
+    return 1 - _dice(*_overlap(logits, labels, PARTICLE))
 
 
 def dice(logits: Tensor, labels: Tensor) -> Tensor:
@@ -50,8 +68,8 @@ def dice(logits: Tensor, labels: Tensor) -> Tensor:
 def jaccard(logits: Tensor, labels: Tensor) -> Tensor:
     """Return one minus the soft intersection over union, the mean over particle and contaminant."""
 
-    def loss(right: Tensor, said_only: Tensor, true_only: Tensor) -> Tensor:
-        return 1 - (right + 1) / (right + said_only + true_only + 1)
+    def loss(hits: Tensor, false_alarms: Tensor, misses: Tensor) -> Tensor:
+        return 1 - (hits + 1) / (hits + false_alarms + misses + 1)
 
     return _mean_over_classes(logits, labels, loss)
 
@@ -63,10 +81,21 @@ def tversky(
 
     ``(1 - TP / (TP + alpha FP + beta FN))^gamma`` (Salehi et al. 2017, eq. 4; the exponent after Abraham &
     Khan 2019): missed pixels weigh a little more than false ones, and poor overlaps more than good ones.
+
+    Parameters
+    ----------
+    logits : Tensor
+        ``(b, 3, h, w)`` class logits.
+    labels : Tensor
+        ``(b, h, w)`` class indices, -1 where not known.
+    alpha, beta : float
+        Weights of false positive and of false negative pixels.
+    gamma : float
+        Exponent.
     """
 
-    def loss(right: Tensor, said_only: Tensor, true_only: Tensor) -> Tensor:
-        index = (right + 1) / (right + alpha * said_only + beta * true_only + 1)
+    def loss(hits: Tensor, false_alarms: Tensor, misses: Tensor) -> Tensor:
+        index = (hits + 1) / (hits + alpha * false_alarms + beta * misses + 1)
         # Kept off 0, where the derivative of a power below 1 is infinite.
         return (1 - index).clamp(min=1e-6) ** gamma
 
@@ -79,15 +108,15 @@ def lovasz(logits: Tensor, labels: Tensor) -> Tensor:
     The piecewise linear extension of the Jaccard loss: errors in falling order, each weighted by what it adds
     to the Jaccard loss of those before it (algorithm 1).
     """
-    known = labels != IGNORE
+    known = labels != UNKNOWN
     probability = torch.softmax(logits, dim=1)
     losses = []
     for index in _classes(labels):
-        true = (labels == index)[known].to(logits.dtype)
-        error, order = (true - probability[:, index][known]).abs().sort(descending=True)
-        true = true[order]
-        intersection = true.sum() - true.cumsum(0)
-        union = true.sum() + (1 - true).cumsum(0)
+        reference = (labels == index)[known].to(logits.dtype)
+        error, order = (reference - probability[:, index][known]).abs().sort(descending=True)
+        reference = reference[order]
+        intersection = reference.sum() - reference.cumsum(0)
+        union = reference.sum() + (1 - reference).cumsum(0)
         jaccard_loss = 1 - intersection / union.clamp(min=1)
         losses.append((error * jaccard_loss.diff(prepend=jaccard_loss.new_zeros(1))).sum())
     return torch.stack(losses).mean()
@@ -98,7 +127,7 @@ def _default(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 LOSSES: dict[str, ClassLoss] = {
-    DEFAULT_LOSS: _default,
+    "dice_ce": _default,
     "cross_entropy": partial(cross_entropy, smoothing=0.05),
     "dice": dice,
     "focal": focal,
@@ -114,7 +143,7 @@ def parse_loss(text: str) -> ClassLoss:
     Raises
     ------
     CryosegError
-        If a name is not known or a weight is no positive number.
+        If a name is not known or a weight is not a positive number.
     """
     terms: list[tuple[float, ClassLoss]] = []
     for term in text.split("+"):
@@ -145,37 +174,37 @@ def training_loss(
     classes : Tensor
         ``(b, 3, h, w)`` logits of background, particle, contaminant.
     centre : Tensor
-        ``(b, 1, h, w)`` logits.
+        ``(b, 1, h, w)`` logits of the centre map.
     labels : Tensor
-        ``(b, h, w)`` class indices; -1 where nothing is known, -2 where only the class is not.
+        ``(b, h, w)`` class indices; -1 where nothing is known, `CLASS_UNKNOWN` where only the class is not.
     target : Tensor
-        ``(b, h, w)`` centre map in [0, 1].
+        ``(b, h, w)`` true centre map in [0, 1].
     class_loss : callable
-        From `parse_loss`.
+        Loss on the classes, from `parse_loss`.
     """
-    known = (labels != IGNORE).to(centre.dtype)
+    known = (labels != UNKNOWN).to(centre.dtype)
     peaks = functional.binary_cross_entropy_with_logits(centre[:, 0], target, weight=known)
-    return class_loss(classes, labels.clamp(min=IGNORE)) + CENTRE_WEIGHT * peaks
+    return class_loss(classes, labels.clamp(min=UNKNOWN)) + CENTRE_WEIGHT * peaks
 
 
 def _classes(labels: Tensor) -> list[int]:
     """Return the classes that count: particle always, contaminant where the batch has some."""
-    return [_PARTICLE, 2] if bool((labels == 2).any()) else [_PARTICLE]
+    return [PARTICLE, CONTAMINANT] if bool((labels == CONTAMINANT).any()) else [PARTICLE]
 
 
 def _overlap(logits: Tensor, labels: Tensor, index: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return the soft numbers of true positive, false positive and false negative known pixels of a class.
 
-    Over the batch: of a field without the class they would say nothing.
+    They are those of the whole batch, because a field without the class has none to compare.
     """
-    said = torch.softmax(logits, dim=1)[:, index] * (labels != IGNORE)
-    true = (labels == index).to(said.dtype)
-    right = (said * true).sum()
-    return right, said.sum() - right, true.sum() - right
+    predicted = torch.softmax(logits, dim=1)[:, index] * (labels != UNKNOWN)
+    reference = (labels == index).to(predicted.dtype)
+    hits = (predicted * reference).sum()
+    return hits, predicted.sum() - hits, reference.sum() - hits
 
 
-def _dice(right: Tensor, said_only: Tensor, true_only: Tensor) -> Tensor:
-    return (2 * right + 1) / (2 * right + said_only + true_only + 1)
+def _dice(hits: Tensor, false_alarms: Tensor, misses: Tensor) -> Tensor:
+    return (2 * hits + 1) / (2 * hits + false_alarms + misses + 1)
 
 
 def _mean_over_classes(

@@ -9,24 +9,24 @@ import torch
 from torch import Tensor
 
 MOST_BATCHES = 64
-"""Kept on the device to draw from: 2 GB at 32 fields of 256 x 256 px."""
+"""Batches that are kept on the device to draw from: 2 GB at 32 fields of 256 x 256 px."""
 
 Batch = tuple[Tensor, ...]
 
 
 def shown_again(batches: Iterator[Batch], times: int, device: str, seed: int) -> Iterator[Batch]:
-    """Yield `times` batches for each of `batches`, of fields drawn from the latest, turned and mirrored anew.
+    """Yield `times` batches for each one: fields drawn from the latest, turned and mirrored at random.
 
     Parameters
     ----------
     batches : iterator of tuple of Tensor
-        New fields; maps whose last two axes are (y, x), of equal length.
+        New fields: maps whose last two axes are (y, x), of equal length.
     times : int
-        How often a field is shown in the mean.
+        Mean number of times that a field is shown.
     device : str
-        Where the fields are kept.
+        Torch device that the fields are kept on.
     seed : int
-        Of the draws.
+        Random seed.
     """
     generator = torch.Generator().manual_seed(seed)
     latest: deque[Batch] = deque(maxlen=MOST_BATCHES)

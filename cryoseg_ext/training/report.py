@@ -13,8 +13,8 @@ from cryoseg_ext.model.checkpoint import Model
 from cryoseg_ext.report import make_preview
 from cryoseg_ext.report.pdf import Overlay, overlay_page
 from cryoseg_ext.training.history import Epoch
-from cryoseg_ext.training.targets import Lesson, Opinion, ask
-from cryoseg_ext.training.validate import SCORED_RADIUS_PX, known_picks, score_candidates
+from cryoseg_ext.training.targets import Prediction, TrainingExample, predict
+from cryoseg_ext.training.validate import SCORED_RADIUS_PX, known_candidates, score_candidates
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +27,7 @@ _MAX_OVERLAYS = 12
 def write_training_report(
     path: Path,
     model: Model,
-    validation: Sequence[Lesson],
+    validation: Sequence[TrainingExample],
     history: Sequence[Epoch],
     show: Callable[[Figure], None],
 ) -> None:
@@ -36,37 +36,51 @@ def write_training_report(
     Parameters
     ----------
     path : Path
-        Of the PDF.
+        Path of the PDF to write.
     model : Model
-        The trained and calibrated one.
-    validation : Sequence[Lesson]
-        The micrographs it was not trained on.
+        The trained and calibrated model.
+    validation : Sequence[TrainingExample]
+        The micrographs that it was not trained on.
     history : Sequence[Epoch]
-        Of the training.
+        The log of the training.
     show : callable
-        Called with each page too.
+        Called with each page as well.
     """
     from matplotlib.backends.backend_pdf import PdfPages
 
-    opinions = [ask(lesson.micrograph.working, model) for lesson in validation]
-    overlays = [
-        _overlay(lesson, opinion, model) for lesson, opinion in zip(validation, opinions, strict=True)
-    ][:_MAX_OVERLAYS]
+    predictions = [predict(example.micrograph.working, model) for example in validation]
+    shown = list(zip(validation, predictions, strict=True))[:_MAX_OVERLAYS]
+    overlays = [_overlay(example, prediction, model) for example, prediction in shown]
     with replacing(path) as temporary, PdfPages(temporary, metadata={"Title": "Training"}) as pages:
         parts = [overlays[start : start + 2] for start in range(0, len(overlays), 2)]
-        for page in (curves_page(model, validation, opinions, history), *map(overlay_page, parts)):
+        for page in (curves_page(model, validation, predictions, history), *map(overlay_page, parts)):
             pages.savefig(page)
             show(page)
 
 
 def curves_page(
-    model: Model, validation: Sequence[Lesson], opinions: Sequence[Opinion], history: Sequence[Epoch]
+    model: Model,
+    validation: Sequence[TrainingExample],
+    predictions: Sequence[Prediction],
+    history: Sequence[Epoch],
 ) -> Figure:
-    """Draw the loss, the validation scores after each epoch, and precision against recall at the end."""
+    """Draw the loss, the validation scores after each epoch, and precision against recall at the end.
+
+    Parameters
+    ----------
+    model : Model
+        The trained model, for its threshold.
+    validation : Sequence[TrainingExample]
+        The micrographs that it was not trained on.
+    predictions : Sequence[Prediction]
+        Its prediction for each of them.
+    history : Sequence[Epoch]
+        The log of the training.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=_PAGE_INCHES)
-    scores = score_candidates(validation, opinions, model.threshold)
+    scores = score_candidates(validation, predictions, model.threshold)
     figure.suptitle(
         f"{len(validation)} validation micrographs with {scores.n_truth} labelled particles: average "
         f"precision {scores.average_precision:.3f};\nat the default threshold {model.threshold:g} precision "
@@ -83,27 +97,21 @@ def curves_page(
         progress.plot([epoch.step for epoch in history], values, marker=".", label=name.replace("_", " "))
     progress.set(xlabel="step", ylabel="validation score")
     progress.legend(frameon=False)
-    _draw_precision(precision, validation, opinions)
+    _draw_precision(precision, validation, predictions)
     return figure
 
 
-def _draw_precision(ax: Axes, validation: Sequence[Lesson], opinions: Sequence[Opinion]) -> None:
-    curve = draw_curve(
-        rank_picks(
-            [
-                (lesson.micrograph.xy_px, known_picks(lesson, opinion.xy_px, opinion.score))
-                for lesson, opinion in zip(validation, opinions, strict=True)
-            ],
-            SCORED_RADIUS_PX,
-        )
-    )
+def _draw_precision(
+    ax: Axes, validation: Sequence[TrainingExample], predictions: Sequence[Prediction]
+) -> None:
+    curve = draw_curve(rank_picks(known_candidates(validation, predictions), SCORED_RADIUS_PX))
     if curve:
         ax.plot(curve.recall, curve.precision, color="0.3")
     ax.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
 
 
-def _overlay(lesson: Lesson, opinion: Opinion, model: Model) -> Overlay:
-    working = lesson.micrograph.working
-    preview = make_preview(working.image, opinion.particle >= 0.5, working.source_shape)
-    picks = extract_picks(opinion.candidates, working, model.calibration).above(model.threshold)
-    return Overlay(lesson.micrograph.name, preview, picks, working.diameter_px * working.step_px[1])
+def _overlay(example: TrainingExample, prediction: Prediction, model: Model) -> Overlay:
+    working = example.micrograph.working
+    preview = make_preview(working.image, prediction.particle >= 0.5, working.source_shape)
+    picks = extract_picks(prediction.candidates, working, model.calibration).above(model.threshold)
+    return Overlay(example.micrograph.name, preview, picks, working.diameter_px * working.step_px[1])

@@ -13,17 +13,16 @@ from torch import nn
 from cryoseg_ext.extract.score import Calibration
 from cryoseg_ext.model.checkpoint import Model, load_model, save_model
 from cryoseg_ext.network.architectures import DEFAULT_ARCHITECTURE, build_network, parse_architecture
+from cryoseg_ext.options.training import MODEL_FILE, TrainingOptions
 from cryoseg_ext.simulation import Specimen
 from cryoseg_ext.training.blend import interpolate, weights_of
 from cryoseg_ext.training.calibrate import calibrate
 from cryoseg_ext.training.crf import fit_crf
 from cryoseg_ext.training.dataset import SimulatedFields, load_library
-from cryoseg_ext.training.distributed import team
-from cryoseg_ext.training.history import Watch
-from cryoseg_ext.training.loop import optimise
-from cryoseg_ext.training.options import TrainingOptions
-
-MODEL = "model.safetensors"
+from cryoseg_ext.training.distributed import process_group
+from cryoseg_ext.training.history import Callbacks
+from cryoseg_ext.training.loop import TrainingRun, optimise
+from cryoseg_ext.training.options import check_options
 
 
 def train(
@@ -32,7 +31,7 @@ def train(
     *,
     device: str = "cpu",
     workers: int = 1,
-    watch: Watch = Watch(),  # noqa: B008 - frozen
+    callbacks: Callbacks = Callbacks(),  # noqa: B008 - frozen
 ) -> Path:
     """Train on simulated fields and return the path of the calibrated model.
 
@@ -48,16 +47,17 @@ def train(
         Torch device.
     workers : int
         Processes that simulate fields beside the optimiser.
-    watch : Watch
-        Told of the progress.
+    callbacks : Callbacks
+        Called as the training goes on.
 
     Raises
     ------
     CryosegError
-        If the checkpoint in `out` is of another recipe or cannot be read, `options.initial` is no model, or a
-        structure cannot be read.
+        If there is no such architecture or loss, the checkpoint in `out` is of another recipe or cannot be
+        read, `options.initial` is not a model, or a structure cannot be read.
     """
-    with team(device) as processes:
+    check_options(options)
+    with process_group(device) as processes:
         torch.manual_seed(options.seed)
         architecture, network = first_network(options)
         network = network.to(processes.device)
@@ -65,33 +65,33 @@ def train(
         fields = SimulatedFields(
             options.steps * options.batch * processes.size, options.field_px, options.seed, library
         )
-        first = weights_of(network)
-        optimise(network, fields, options, out, processes, data="simulated", workers=workers, watch=watch)
+        initial = weights_of(network)
+        optimise(network, fields, options, TrainingRun(out, "simulated", processes, workers, callbacks))
         if options.initial:
-            interpolate(network, first, weights_of(network), options.blend_share)
-        path = out / MODEL
-        if processes.leads:
+            interpolate(network, initial, weights_of(network), options.blend_share)
+        path = out / MODEL_FILE
+        if processes.is_main:
             description = asdict(options) | {
                 "data": f"simulated micrographs, procedural specimens and {len(library)} structures"
             }
-            unscored = Calibration(0.0, (1.0, 0.0, 0.0))
-            model = Model(network, architecture, unscored, 0.5, description, processes.device)
-            watch.say("learning the random field and calibrating the score on fresh simulated fields")
-            save_model(finished(model, options.field_px, options.seed, library), path)
+            no_calibration = Calibration(0.0, (1.0, 0.0, 0.0))
+            model = Model(network, architecture, no_calibration, 0.5, description, processes.device)
+            callbacks.message("learning the random field and calibrating the score on fresh simulated fields")
+            save_model(fit_crf_and_scores(model, options.field_px, options.seed, library), path)
         return path
 
 
-def finished(model: Model, field_px: int, seed: int, library: Sequence[Specimen]) -> Model:
+def fit_crf_and_scores(model: Model, field_px: int, seed: int, library: Sequence[Specimen]) -> Model:
     """Return a trained network with its CRF, and with scores calibrated to the maps after it.
 
     Parameters
     ----------
     model : Model
-        The network; nothing else of it is kept but what it was trained on.
+        The network; nothing else of it is kept but the description of its training.
     field_px : int
         Width of the simulated fields in working pixels.
     seed : int
-        Of the training; the fields are others than those.
+        Random seed of the training; these fields are others than those.
     library : sequence of Specimen
         Structures that the CRF is learned on beside the procedural ones.
     """

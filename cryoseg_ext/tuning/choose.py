@@ -9,92 +9,94 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 
+from cryoseg_ext.arrays import FloatArray
 from cryoseg_ext.evaluation.bootstrap import draw_weights
-from cryoseg_ext.evaluation.matching import FloatArray, match_picks
+from cryoseg_ext.evaluation.matching import match_picks
 from cryoseg_ext.picks import Picks
 
 THRESHOLDS: FloatArray = np.round(np.arange(0.02, 0.985, 0.01), 2)
-"""Lowest scores that are tried."""
+"""Thresholds that are tried."""
 BLOCKS = 3
-"""Into so many blocks a micrograph is cut along each axis; they are drawn again to see how sure a gain is."""
+"""Blocks of a micrograph per axis, which are resampled (bootstrap) for the standard error of a gain."""
 N_DRAWS = 300
+"""Bootstrap samples."""
 CAUTION = 0.5
-"""By so many of its standard errors a gain over the default is discounted."""
+"""Standard errors that are subtracted from a gain over the default."""
 LEAST_GAIN = 0.01
-"""What each value that is not the default's must gain at least."""
-# So many neighbouring thresholds are averaged: one that was lucky is not the best one elsewhere.
+"""Smallest gain for each value that differs from the default."""
 _SMOOTH = 15
+"""Neighbouring thresholds that are averaged: one that is best by chance is not the best one elsewhere."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Right picks and picks of every setting, threshold and block.
+    """Numbers of correct picks and of picks for every setting, threshold and block.
 
     Parameters
     ----------
-    right, picks : NDArray[np.float64]
-        ``(setting, threshold, block)``.
+    correct, picks : NDArray[np.float64]
+        ``(setting, threshold, block)`` numbers.
     truth : NDArray[np.float64]
-        ``(block,)`` particles.
+        ``(block,)`` numbers of particles.
     """
 
-    right: FloatArray
+    correct: FloatArray
     picks: FloatArray
     truth: FloatArray
 
     @staticmethod
     def joined(counts: Sequence[Counts]) -> Counts:
         """Return the counts of several micrographs."""
-        right = np.concatenate([one.right for one in counts], axis=2)
-        picks = np.concatenate([one.picks for one in counts], axis=2)
-        return Counts(right, picks, np.concatenate([one.truth for one in counts]))
+        correct = np.concatenate([part.correct for part in counts], axis=2)
+        picks = np.concatenate([part.picks for part in counts], axis=2)
+        return Counts(correct, picks, np.concatenate([part.truth for part in counts]))
 
     def precision(self) -> FloatArray:
         """Return ``(setting, threshold)`` over all blocks; 0 where there are no picks."""
-        precision: FloatArray = self.right.sum(axis=2) / np.maximum(self.picks.sum(axis=2), 1)
+        precision: FloatArray = self.correct.sum(axis=2) / np.maximum(self.picks.sum(axis=2), 1)
         return precision
 
     def recall(self) -> FloatArray:
         """Return ``(setting, threshold)`` over all blocks."""
-        recall: FloatArray = self.right.sum(axis=2) / max(self.truth.sum(), 1)
+        recall: FloatArray = self.correct.sum(axis=2) / max(self.truth.sum(), 1)
         return recall
 
     def f1(self, weight: FloatArray | None = None) -> FloatArray:
         """Return ``(setting, threshold)``, each block counted `weight` ``(block,)`` times."""
         weight = np.ones(len(self.truth)) if weight is None else weight
-        both = self.picks @ weight + self.truth @ weight
-        f1: FloatArray = 2 * (self.right @ weight) / np.maximum(both, 1)
+        total = self.picks @ weight + self.truth @ weight
+        f1: FloatArray = 2 * (self.correct @ weight) / np.maximum(total, 1)
         return f1
 
 
 def count_micrograph(
     truth_xy_px: FloatArray, tried: Sequence[Picks], radius_px: float, shape: tuple[int, int]
 ) -> Counts:
-    """Count on one micrograph.
+    """Count correct picks and picks on one micrograph.
 
     Parameters
     ----------
     truth_xy_px : NDArray[np.float64]
-        ``(m, 2)`` true centres (x, y).
+        ``(m, 2)`` true centres (x, y) in pixels.
     tried : Sequence[Picks]
-        Of each setting.
+        Picks of each setting.
     radius_px : float
-        Largest distance of a match, which is greedy.
+        Largest distance of a match, which is greedy, in pixels.
     shape : tuple of int
         ``(y, x)`` of the micrograph.
     """
-    right, picks = (np.zeros((len(tried), len(THRESHOLDS), BLOCKS**2)) for _ in range(2))
-    for number, one in enumerate(tried):
-        hit = match_picks(truth_xy_px, one, radius_px)
-        block = _block(one.x_px, one.y_px, shape)
-        above = one.score >= THRESHOLDS[:, None]
+    correct, n_picks = (np.zeros((len(tried), len(THRESHOLDS), BLOCKS**2)) for _ in range(2))
+    for number, picks in enumerate(tried):
+        hit = match_picks(truth_xy_px, picks, radius_px)
+        block = _block(picks.x_px, picks.y_px, shape)
+        above = picks.score >= THRESHOLDS[:, None]
         for index in range(BLOCKS**2):
             in_block = above[:, block == index]
-            picks[number, :, index] = in_block.sum(axis=1)
-            right[number, :, index] = (in_block & hit[block == index]).sum(axis=1)
+            n_picks[number, :, index] = in_block.sum(axis=1)
+            correct[number, :, index] = (in_block & hit[block == index]).sum(axis=1)
     x_px, y_px = truth_xy_px.T
     truth = np.bincount(_block(x_px, y_px, shape), minlength=BLOCKS**2)
-    return Counts(right, picks, truth.astype(np.float64))
+    return Counts(correct, n_picks, truth.astype(np.float64))
 
 
 def _block(x_px: FloatArray, y_px: FloatArray, shape: tuple[int, int]) -> NDArray[np.int64]:
@@ -113,9 +115,9 @@ class Choice:
     Parameters
     ----------
     setting, threshold : int
-        Their numbers.
+        Their indices among those that were tried.
     gain, standard_error : float
-        In F1 over the default, on what it was chosen from.
+        Gain in F1 over the default on the micrographs of the choice, and its standard error.
     """
 
     setting: int
@@ -124,22 +126,26 @@ class Choice:
     standard_error: float
 
 
-def choose(counts: Counts, default: tuple[int, int], n_changes: Sequence[int]) -> Choice:
+def choose(
+    counts: Counts, default: tuple[int, int], n_changes: Sequence[int], *, threshold_is_given: bool = False
+) -> Choice:
     """Return the setting and threshold with the surest gain of F1 over the default.
 
-    That is the largest gain less `CAUTION` of its standard errors and `LEAST_GAIN` for each changed value;
-    the default itself where no other is above 0. F1 is averaged over a few neighbouring thresholds. The
-    errors come from drawing blocks of the micrographs again: what a gain owes to single particles is
-    discounted, what all micrographs of the choice have in common is not.
+    That is the largest gain less `CAUTION` of its standard errors and `LEAST_GAIN` for each changed value,
+    or the default itself if none is above 0. F1 is averaged over neighbouring thresholds. The errors come
+    from resampling blocks of the micrographs: a gain by single particles is discounted, one that all
+    micrographs of the choice have in common is not.
 
     Parameters
     ----------
     counts : Counts
-        Of all micrographs.
+        Counts of all micrographs.
     default : tuple of int
-        Numbers of the default's setting and threshold.
+        Indices of the default's setting and threshold.
     n_changes : Sequence[int]
-        In how many values each setting differs from the default.
+        Number of values in which each setting differs from the default.
+    threshold_is_given : bool
+        Whether the threshold stays that of the default.
     """
     f1 = _smoothed(counts.f1())
     gain = f1 - f1[default]
@@ -149,11 +155,13 @@ def choose(counts: Counts, default: tuple[int, int], n_changes: Sequence[int]) -
         difference = drawn - drawn[default]
         total, squares = total + difference, squares + difference**2
     error = np.sqrt(np.maximum(squares / N_DRAWS - (total / N_DRAWS) ** 2, 0))
-    sure = gain - CAUTION * error - LEAST_GAIN * np.array(n_changes)[:, None]
-    best = np.unravel_index(np.argmax(sure), sure.shape)
-    setting, threshold = (int(best[0]), int(best[1])) if sure[best] > 0 else default
-    found = setting, threshold
-    return Choice(setting, threshold, float(gain[found]), float(error[found]))
+    discounted = gain - CAUTION * error - LEAST_GAIN * np.array(n_changes)[:, None]
+    if threshold_is_given:
+        others = np.arange(len(THRESHOLDS)) != default[1]
+        discounted[:, others] = -np.inf
+    best = np.unravel_index(np.argmax(discounted), discounted.shape)
+    chosen = (int(best[0]), int(best[1])) if discounted[best] > 0 else default
+    return Choice(*chosen, float(gain[chosen]), float(error[chosen]))
 
 
 def _smoothed(f1: FloatArray) -> FloatArray:

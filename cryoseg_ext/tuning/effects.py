@@ -1,4 +1,4 @@
-"""What each setting does: one value after another, all else as chosen."""
+"""The effect of each value of a setting, with all other values as chosen."""
 
 from __future__ import annotations
 
@@ -7,29 +7,30 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from cryoseg_ext.evaluation.matching import FloatArray
+from cryoseg_ext.arrays import FloatArray
 from cryoseg_ext.tuning.choose import THRESHOLDS, Counts
-from cryoseg_ext.tuning.grid import DEFAULT, Setting
+from cryoseg_ext.tuning.grid import Grid, Setting
 
 SHOWN_THRESHOLDS = np.round(np.arange(0.1, 0.95, 0.1), 2)
+"""Thresholds whose effect is listed, beside the chosen and the default one."""
 
 
 @dataclass(frozen=True)
 class Effect:
-    """One value of one setting.
+    """The effect of one value of one setting.
 
     Parameters
     ----------
     name : str
-        Of the setting.
+        Name of the setting.
     value : float, bool or str
-        What is tried.
+        The value.
     threshold : float
-        At which F1 is highest with this value; for the threshold itself, the value.
+        Threshold of the highest F1 with this value; for the threshold itself, the value.
     scores : dict[str, float]
-        Precision, recall and F1 there, or the agreement.
+        Precision, recall and F1 at this threshold, or the agreement.
     chosen, default : bool
-        Whether it is the value that was chosen, and the one without a search.
+        Whether it is the chosen value, and whether it is the default.
     """
 
     name: str
@@ -41,18 +42,20 @@ class Effect:
 
 
 def effects_with_truth(
-    counts: Counts, grid: Sequence[Setting], chosen: Setting, threshold: float, default_threshold: float
+    counts: Counts, grid: Grid, chosen: Setting, threshold: float, default_threshold: float
 ) -> list[Effect]:
     """Return the effect of every value of every setting on precision and recall.
 
     Parameters
     ----------
     counts : Counts
-        Of all micrographs.
-    grid : Sequence[Setting]
-        What was tried.
-    chosen, threshold, default_threshold
-        The choice, and the model's own threshold.
+        Counts of all micrographs.
+    grid : Grid
+        The settings that were tried.
+    chosen : Setting
+        The chosen setting.
+    threshold, default_threshold : float
+        The chosen threshold and the model's own.
     """
     f1, precision, recall = counts.f1(), counts.precision(), counts.recall()
 
@@ -61,40 +64,53 @@ def effects_with_truth(
         return {name: float(value[number, at]) for name, value in values.items()}
 
     effects = []
-    for name, one in neighbours(grid, chosen):
-        number, value = grid.index(one), asdict(one)[name]
+    for name, setting in neighbours(grid.settings, chosen):
+        number, value = grid.settings.index(setting), asdict(setting)[name]
         at = int(f1[number].argmax())
-        flags = one == chosen, value == asdict(DEFAULT)[name]
+        flags = setting == chosen, value == asdict(grid.default)[name]
         effects.append(Effect(name, value, float(THRESHOLDS[at]), scores(number, at), *flags))
     for value in sorted({*SHOWN_THRESHOLDS.tolist(), threshold, default_threshold}):
         at = nearest_threshold(value)
         flags = value == threshold, value == default_threshold
-        effects.append(Effect("threshold", value, value, scores(grid.index(chosen), at), *flags))
+        effects.append(Effect("threshold", value, value, scores(grid.settings.index(chosen), at), *flags))
     return effects
 
 
 def effects_on_agreement(
-    agreement: FloatArray, grid: Sequence[Setting], chosen: Setting, threshold: float
+    agreement: FloatArray, grid: Grid, chosen: Setting, threshold: float
 ) -> list[Effect]:
-    """Return the effect of every value of every setting on the ``(setting,)`` mean agreement."""
+    """Return the effect of every value of every setting on the agreement.
+
+    Parameters
+    ----------
+    agreement : NDArray[np.float64]
+        ``(setting,)`` mean agreement.
+    grid : Grid
+        The settings that were tried.
+    chosen : Setting
+        The chosen setting.
+    threshold : float
+        The chosen threshold.
+    """
     effects = []
-    for name, one in neighbours(grid, chosen):
-        value, scores = asdict(one)[name], {"agreement": float(agreement[grid.index(one)])}
-        flags = one == chosen, value == asdict(DEFAULT)[name]
+    for name, setting in neighbours(grid.settings, chosen):
+        value, scores = asdict(setting)[name], {"agreement": float(agreement[grid.settings.index(setting)])}
+        flags = setting == chosen, value == asdict(grid.default)[name]
         effects.append(Effect(name, value, threshold, scores, *flags))
     return effects
 
 
 def neighbours(grid: Sequence[Setting], chosen: Setting) -> list[tuple[str, Setting]]:
-    """Return the settings that differ from the chosen one in at most one value, by that value's name."""
+    """Return the settings that differ from the chosen one in at most one value, each with its name."""
+    values = asdict(chosen)
     return [
-        (name, one)
-        for name in asdict(chosen)
-        for one in grid
-        if all(getattr(one, other) == value for other, value in asdict(chosen).items() if other != name)
+        (name, setting)
+        for name, value in values.items()
+        for setting in grid
+        if asdict(setting) | {name: value} == values
     ]
 
 
 def nearest_threshold(threshold: float) -> int:
-    """Return the number of the tried threshold that is nearest."""
+    """Return the index of the nearest threshold that is tried."""
     return int(np.abs(THRESHOLDS - threshold).argmin())

@@ -99,8 +99,9 @@ def test_a_dead_border_is_never_picked(simulated: SimulatedMicrograph) -> None:
 
 
 def test_the_minimum_distance_is_kept(simulated: SimulatedMicrograph) -> None:
+    apart = ExtractionOptions(min_distance_A=400.0)
     result = cryoseg_ext.pick(
-        simulated.image, pixel_size_A=PIXEL_SIZE_A, particle_diameter_A=DIAMETER_A, min_distance_A=400.0
+        simulated.image, pixel_size_A=PIXEL_SIZE_A, particle_diameter_A=DIAMETER_A, extraction=apart
     )
     xy = np.stack([result.candidates.x_px, result.candidates.y_px], axis=1)
     distance = np.hypot(*(xy[:, None] - xy[None]).T) + 1e9 * np.eye(len(xy))

@@ -3,7 +3,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,18 +10,14 @@ import pytest
 import starfile
 
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.image.areas import AreaShares
-from cryoseg_ext.picks import Picks
 from cryoseg_ext.size.estimate import Measurement
 from tests.cryoseg_ext.size.drawn import long_particles
+from tests.engine import AREAS, CENTRES_PX, SHAPE, blobs, filament, write_micrograph
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from tests.relion_wrapper.conftest import Project
-
-SHAPE = (120, 200)
-CENTRES_PX = ((40, 30), (100, 60), (150, 90))
 
 
 def _coordinates(project: Project, number: int = 0) -> list[tuple[float, float]]:
@@ -76,7 +71,7 @@ def test_continue_with_another_threshold_segments_nothing(project: Project) -> N
     assert (list(first["rlnGroupNrParticles"]), list(second["rlnGroupNrParticles"])) == ([2] * 3, [3] * 3)
     assert (first["rlnAutopickFigureOfMerit"] > second["rlnAutopickFigureOfMerit"]).all()
     for table in (first, second):
-        assert list(table["rlnParticleSelectZScore"]) == [0.15] * 3
+        assert list(table["rlnParticleSelectZScore"]) == [AREAS.film] * 3
     assert _coordinates(project) == list(CENTRES_PX)
     assert len(_names(project.job / "particles.star", "particles")) == 9
     project.run()
@@ -86,13 +81,12 @@ def test_continue_with_another_threshold_segments_nothing(project: Project) -> N
 def test_continue_with_another_threshold_does_not_load_torch(project: Project) -> None:
     project.run()
     code = (
-        "import sys; import relion_wrapper.run as run; from pathlib import Path;"
-        "run.DEFAULT_MODEL = Path('model.safetensors');"
-        "from relion_wrapper.cli import main;"
+        "import sys; from relion_wrapper.cli import main;"
         "main(sys.argv[1:]); assert 'torch' not in sys.modules"
     )
     arguments = ["--o", "External/job002/", "--in_mics", "micrographs.star", "--particle_diameter", "100"]
-    subprocess.run([sys.executable, "-c", code, *arguments, "--threshold", "0.1"], check=True, timeout=60)
+    arguments += ["--model", "model.safetensors", "--threshold", "0.1"]
+    subprocess.run([sys.executable, "-c", code, *arguments], check=True, timeout=60)
     assert _coordinates(project) == list(CENTRES_PX)
 
 
@@ -140,28 +134,9 @@ def test_a_setting_that_changes_the_candidates_has_all_picked_again(project: Pro
     assert len(project.picked) == 3
 
 
-def test_a_job_on_filaments_lists_their_starts_and_ends_too(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    n = 3
-    segments = Picks(
-        np.array([10.0, 30.0, 50.0]),
-        np.full(n, 40.0),
-        np.full(n, 0.9),
-        psi_deg=np.zeros(n),
-        tube_id=np.ones(n),
-        track_length_A=np.array([0.0, 100.0, 200.0]),
-    )
-    picked = SimpleNamespace(
-        candidates=segments,
-        working=SimpleNamespace(image=np.zeros(SHAPE, np.float32), source_shape=SHAPE),
-        mask=np.zeros(SHAPE, np.bool_),
-        contaminated=np.zeros(SHAPE, np.bool_),
-        areas=AreaShares(0.0, 0.0, 0.0),
-    )
-    with monkeypatch.context() as patch:
-        patch.setattr("cryoseg_ext.pipeline.pick_repaired", lambda *_: picked)
-        assert project.run("--helical_rise", "100") == 0
+def test_a_job_on_filaments_lists_their_starts_and_ends_too(project: Project) -> None:
+    project.engine.candidates = filament((10, 30, 50), 40)
+    assert project.run("--helical_rise", "100") == 0
     for name in ("autopick", "tubes"):
         table = starfile.read(project.job / f"{name}.star", always_dict=True)["coordinate_files"]
         files = [project.folder / path for path in table["rlnMicrographCoordinates"]]
@@ -172,9 +147,27 @@ def test_a_job_on_filaments_lists_their_starts_and_ends_too(
     assert set(particles["rlnAngleTiltPrior"]) == {90}
     nodes = project.job / "RELION_OUTPUT_NODES.star"
     assert "tubes.star" in nodes.read_text()
+    project.engine.candidates = None
     project.run()
     assert "tubes.star" not in nodes.read_text()
     assert not list(project.job.rglob("*tubes*"))
+
+
+def test_masks_and_copies_are_found_by_the_names_of_relion(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert project.run("--masks") == 0
+    mask = project.folder / "Masks/Movies/mic.0.mrc"
+    mask.parent.mkdir(parents=True)
+    (project.job / "masks/Movies/mic.0.mrc").rename(mask)
+    for name in project.names:
+        write_micrograph(project.folder / name.replace("MotionCorr/job001", "Denoised"), blobs(0))
+    assert (
+        project.run("--masks_in", "Masks", "--pick_on", "Denoised/Movies/*.mrc", "--threshold", "0.02") == 0
+    )
+    assert len(project.picked) == 3
+    assert "1 micrograph of 3 have a mask in Masks" in capsys.readouterr().out
+    assert _coordinates(project) == _coordinates(project, 1) == list(CENTRES_PX)
 
 
 def test_only_do_unfinished_keeps_finished_micrographs_whatever_changed(project: Project) -> None:
@@ -202,7 +195,7 @@ def test_a_bad_micrograph_is_skipped_listed_and_left_out(
     (project.folder / bad).unlink()
     (project.job / "Movies/mic.1_candidates.star").unlink()
     if isinstance(image, np.ndarray):
-        project.write_micrograph(bad, image)
+        write_micrograph(project.folder / bad, image)
     elif isinstance(image, bytes):
         (project.folder / bad).write_bytes((project.folder / project.names[0]).read_bytes()[:5000])
     capsys.readouterr()
@@ -233,18 +226,12 @@ def test_a_micrograph_that_the_engine_refuses_is_named(
     assert "none of the 3 micrographs" in told
 
 
-def test_an_unknown_optics_group_costs_only_its_micrographs(project: Project) -> None:
-    star = project.folder / "micrographs.star"
-    star.write_text(star.read_text().replace("mic.1.mrc 1", "mic.1.mrc 4"))
-    assert project.run() == 0
-    assert _names(project.job / "micrographs.star", "micrographs") == [project.names[0], project.names[2]]
-
-
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (["--particle_diameter", "big"], "big"),
         (["--in_mics", "nothing.star"], "nothing.star"),
+        (["--in_mics", "MotionCorr/job001/Movies"], "MotionCorr/job001/Movies is no STAR file"),
         (["--model", "nothing.safetensors"], "nothing.safetensors"),
     ],
 )
@@ -256,12 +243,6 @@ def test_unusable_input_fails_the_job_with_a_sentence(
     printed = capsys.readouterr()
     assert told in printed.err
     assert printed.err.count("\n") == 1
-
-
-def test_micrographs_of_one_name_from_two_jobs_fail_the_job(project: Project) -> None:
-    project.write_star([project.names[0], project.names[0].replace("job001", "job007")])
-    assert project.run() == 1
-    assert project.exit_files() == ["EXIT_FAILURE"]
 
 
 def test_an_abort_keeps_what_is_finished_and_continue_does_the_rest(

@@ -7,13 +7,13 @@ import pytest
 from click.testing import CliRunner
 
 from cryoseg_ext.cli import main
-from cryoseg_ext.training import calibrate, compare
+from cryoseg_ext.training import calibrate, trials
 
 
 def test_a_grid_is_trained_and_scored_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibrate, "N_FIELDS", 2)
     monkeypatch.setattr("cryoseg_ext.training.crf.N_EXAMPLES", 4)
-    monkeypatch.setattr(compare, "N_SIMULATED", 2)
+    monkeypatch.setattr(trials, "N_SIMULATED", 2)
     arguments = ["compare", "--out", str(tmp_path), "--architectures", "fcn:8,deeplabv3:8"]
     arguments += ["--losses", "dice:0.5+focal", "--steps", "1", "--workers", "0"]
     first = CliRunner().invoke(main, arguments, catch_exceptions=False)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import mrcfile
@@ -12,7 +13,8 @@ from click.testing import CliRunner, Result
 from cryosparc.dataset import Dataset
 
 from cryoseg_ext.cli import main
-from cryoseg_ext.formats.coordinates import write_coordinates_csv
+from cryoseg_ext.formats.coordinates import write_coordinates_star
+from cryoseg_ext.formats.picks.csv_table import write_coordinates_csv
 from cryoseg_ext.formats.reading import read_picks
 from cryoseg_ext.picks import Picks
 
@@ -89,6 +91,32 @@ def test_star_to_cs_to_star_moves_nothing_by_a_hundredth_of_a_pixel(tmp_path: Pa
     table = starfile.read(tmp_path / "after.star")
     assert list(table["optics"]["rlnMicrographPixelSize"]) == [1.0]
     assert set(table["particles"]["rlnOpticsGroup"]) == {3}
+
+
+def test_star_to_cs_to_star_keeps_scores_angles_and_filaments(tmp_path: Path) -> None:
+    rows = np.array([(10.25, 20.5, 0.9), (30, 20, 0.9), (50, 70, 0.5), (51, 90, 0.5)])
+    helical = replace(
+        Picks(*rows.T),
+        psi_deg=np.array([30.0, 29.5, 90.0, -120.0]),
+        tube_id=np.array([1.0, 1.0, 2.0, 2.0]),
+        track_length_A=np.array([0.0, 60.25, 0.0, 61.0]),
+        diameter_A=np.array([100.0, 100.0, 90.0, 90.0]),
+    )
+    single = replace(Picks(*rows[:2].T), psi_deg=np.array([-60.0, 10.0]))
+    relion = _micrographs_star(tmp_path / "m.star", ["Movies/a.mrc", "Movies/b.mrc"])
+    for name, picks in (("a", helical), ("b", single)):
+        write_coordinates_star(tmp_path / f"picks/{name}_autopick.star", picks, decimals=2)
+    exposures = _exposures(tmp_path, {"a": (300, 400), "b": (300, 400)})
+    result = _convert(tmp_path / "picks", tmp_path / "p.cs", "--micrographs", exposures)
+    assert "CryoSPARC holds no size: left out" in result.output
+    assert _convert(tmp_path / "p.cs", tmp_path / "after", "--micrographs", relion).exit_code == 0
+    found = read_picks(tmp_path / "after")
+    for name, picks in (("a", helical), ("b", single)):
+        back = found[f"Movies/{name}.mrc"].columns()
+        for column, values in picks.columns().items():
+            if column != "diameter_A":
+                within = {"score": 1e-6, "psi_deg": 1e-4}.get(column, 0.01)
+                np.testing.assert_allclose(back[column], values, atol=within, err_msg=column)
 
 
 def test_whole_pixels_stay_whole_because_relion_truncates(tmp_path: Path) -> None:
@@ -223,12 +251,37 @@ def test_csv_files_are_written_for_each_micrograph(tmp_path: Path) -> None:
     assert (tmp_path / "out/a.b.csv").read_text() == "x,y,score\n1.50,2.00,1.000000\n"
 
 
+@pytest.mark.parametrize(("psi_deg", "flipped"), [(30, -30), (90, 90), (-45, 45)])
+def test_a_flip_turns_axes_too(tmp_path: Path, psi_deg: float, flipped: float) -> None:
+    (tmp_path / "a.csv").write_text(f"x,y,score,psi_deg\n1,2,1,{psi_deg}\n")
+    exposures = _exposures(tmp_path, {"a": (30, 40)})
+    _convert(tmp_path / "a.csv", tmp_path / "p.cs", "--micrographs", exposures, "--flip_y")
+    (found,) = read_picks(tmp_path / "p.cs").values()
+    assert found.y_px[0] == pytest.approx(27)
+    assert found.columns()["psi_deg"][0] == pytest.approx(flipped, abs=1e-4)
+
+
+def test_particles_inherit_the_optics_and_the_ctf_of_their_micrographs(tmp_path: Path) -> None:
+    tables = {
+        "optics": (["OpticsGroup", "MicrographPixelSize"], ["2 1.5"]),
+        "micrographs": (["MicrographName", "OpticsGroup", "DefocusU", "CtfImage"], ["a.mrc 2 9000 a.ctf"]),
+    }
+    relion = _star(tmp_path / "m.star", tables)
+    (tmp_path / "a.csv").write_text("x,y\n1.25,2\n")
+    _convert(tmp_path / "a.csv", tmp_path / "p.star", "--micrographs", relion)
+    (row,) = starfile.read(tmp_path / "p.star")["particles"].to_dict("records")
+    assert row["rlnCoordinateX"] == 1.25
+    assert (row["rlnMicrographName"], row["rlnOpticsGroup"], row["rlnDefocusU"]) == ("a.mrc", 2, 9000)
+    assert "rlnCtfImage" not in row
+
+
 @pytest.mark.parametrize(
     ("out", "micrographs", "told"),
     [
         ("p.cs", None, "give its exposures (.csg) as --micrographs"),
         ("p.cs", "other.star", "none of the 1 micrographs"),
-        ("p.star", "picks.csv", "lists no micrographs"),
+        ("p.star", "empty", "holds no micrographs"),
+        ("p.box", None, "give --box_size in pixels"),
     ],
 )
 def test_what_cannot_be_converted_is_told(
@@ -236,6 +289,7 @@ def test_what_cannot_be_converted_is_told(
 ) -> None:
     (tmp_path / "picks.csv").write_text("x,y\n1,2\n")
     _micrographs_star(tmp_path / "other.star", ["other.mrc"])
+    (tmp_path / "empty").mkdir()
     options = [] if micrographs is None else ["--micrographs", tmp_path / micrographs]
     result = _convert(tmp_path / "picks.csv", tmp_path / out, *options)
     assert result.exit_code == 1

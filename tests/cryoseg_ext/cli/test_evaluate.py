@@ -210,7 +210,7 @@ def test_masks_are_scored_by_class_and_their_instances_are_a_truth_for_picks(tmp
     (tmp_path / "m.csv").write_text("x,y\n14.5,14.5\n")
     output = _evaluate(
         *("--truth", tmp_path / "sim", "--masks", tmp_path / "out", "--json", tmp_path / "a.json"),
-        *("--picks", tmp_path / "m.csv", "--diameter", 10, "--boundary-tolerance", 1),
+        *("--picks", tmp_path / "m.csv", "--diameter", 10, "--boundary_tolerance", 1),
     )
     report = json.loads((tmp_path / "a.json").read_text())
     assert report["0.3"]["fixed"]["median_distance"] == 0
@@ -226,9 +226,35 @@ def test_masks_are_scored_by_class_and_their_instances_are_a_truth_for_picks(tmp
 
 
 @pytest.mark.parametrize(
+    ("truth_A", "picks_A", "option", "expected"),
+    [
+        (2.0, None, [], "= 30.0 px"),
+        (2.0, 4.0, [], "= 30.0 px"),
+        (None, 1.5, [], "= 40.0 px"),
+        (None, None, ["--pixel_size", 3], "= 20.0 px"),
+        (None, None, [], "give --pixel_size, or --diameter in pixels of --truth"),
+        (2.0, None, ["--diameter", 5], "give either --particle_diameter"),
+    ],
+)
+def test_a_diameter_in_angstrom_becomes_pixels_of_the_truth(
+    tmp_path: Path, truth_A: float | None, picks_A: float | None, option: list[object], expected: str
+) -> None:
+    for name, size_A in (("truth", truth_A), ("picks", picks_A)):
+        labels = ["rlnCoordinateX", "rlnCoordinateY", "rlnMicrographName", "rlnOpticsGroup"]
+        head = "".join(f"_{label} #{number}\n" for number, label in enumerate(labels, start=1))
+        optics = "data_optics\n\nloop_\n_rlnOpticsGroup #1\n_rlnMicrographPixelSize #2\n"
+        text = f"data_particles\n\nloop_\n{head}10 20 a.mrc 1\n"
+        (tmp_path / f"{name}.star").write_text(f"{optics}1 {size_A}\n\n{text}" if size_A else text)
+    paths = ["--truth", tmp_path / "truth.star", "--picks", tmp_path / "picks.star"]
+    arguments = [*paths, "--particle_diameter", 60, "--match", 1, *option]
+    result = CliRunner().invoke(main, ["evaluate", *map(str, arguments)])
+    assert expected in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--picks", "{}/extra"], "--ignore-extra"),
+        (["--picks", "{}/extra"], "--ignore_extra"),
         (["--picks", "{}/picks", "--threshold", "0.5"], "no scores"),
         (["--masks", "{}/picks"], "masks"),
         ([], "nothing to compare"),

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 
-import pytest
 from click.testing import CliRunner
 
 from cryoseg_ext.cli import main
@@ -22,14 +22,20 @@ def test_help_lists_the_commands_without_importing_them() -> None:
     assert "pick " in done.stdout
 
 
-@pytest.mark.parametrize("command", ["pick", "train"])
-def test_every_listed_command_has_its_own_help(command: str) -> None:
-    result = CliRunner().invoke(main, [command, "--help"])
-    assert result.exit_code == 0
-    assert "--out" in result.output
-
-
 def test_an_unknown_command_is_told() -> None:
     result = CliRunner().invoke(main, ["guess"])
     assert result.exit_code == 2
     assert "guess" in result.output
+
+
+def test_the_version_is_told() -> None:
+    result = CliRunner().invoke(main, ["--version"])
+    assert result.output == f"cryoseg {version('cryoseg')}\n"
+
+
+def test_a_problem_that_the_user_can_fix_is_one_sentence() -> None:
+    result = CliRunner().invoke(main, ["pick", "--particle_diameter", "100", "--out", "out"])
+    assert result.exit_code == 1
+    assert result.output == (
+        "Error: no micrographs are given: name files, patterns, a folder or a list as MICROGRAPHS\n"
+    )

@@ -1,8 +1,11 @@
+"""``cryoseg pick``: a plain folder is the host of the job."""
+
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import mrcfile
 import numpy as np
@@ -13,34 +16,20 @@ from click.testing import CliRunner, Result
 from cryosparc.dataset import Dataset
 
 from cryoseg_ext.cli import main
-from cryoseg_ext.image.areas import AreaShares
 from cryoseg_ext.picks import Picks
+from tests.engine import filament, write_micrograph
+
+if TYPE_CHECKING:
+    from tests.engine import Engine
 
 CANDIDATES = Picks(np.array([12.6, 30.0]), np.array([20.4, 40.0]), np.array([0.9, 0.1]))
 
 
 @pytest.fixture(autouse=True)
-def picked(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Put an engine in place that always finds the same candidates; return the pixel sizes it was told."""
-    sizes_A: list[float] = []
-
-    def pick_repaired(repaired: Any, pixel_size_A: float, model: Any, options: Any) -> Any:
-        sizes_A.append(pixel_size_A)
-        shape = repaired.image.shape
-        working = SimpleNamespace(image=repaired.image, source_shape=shape)
-        nothing = np.zeros(shape, bool)
-        return SimpleNamespace(
-            candidates=CANDIDATES,
-            working=working,
-            mask=nothing,
-            contaminated=nothing,
-            areas=AreaShares(0.0, 0.0, 0.0),
-        )
-
-    monkeypatch.setattr("cryoseg_ext.pipeline.pick_repaired", pick_repaired)
-    monkeypatch.setattr("cryoseg_ext.folder.contrast_hint", lambda *_: None)
-    monkeypatch.setattr("cryoseg_ext.folder.load_model", lambda _, **__: SimpleNamespace(threshold=0.5))
-    return sizes_A
+def picked(engine: Engine) -> list[float]:
+    """Let the engine always find the same candidates; return the pixel sizes that it was told."""
+    engine.candidates = CANDIDATES
+    return engine.pixel_sizes_A
 
 
 @pytest.fixture
@@ -67,11 +56,27 @@ def test_each_micrograph_gets_a_star_and_a_csv_file(folder: Path) -> None:
     assert f"{folder}/b.mrc" in (folder / "out/review.html").read_text()
 
 
+def test_the_formats_are_those_that_are_asked_for(folder: Path) -> None:
+    # The header has the pixel size, without which there are no boxes.
+    formats = [word for name in ("box", "cbox", "txt") for word in ("--format", name)]
+    for threshold in ("0.5", "0.05"):  # picked, and taken from the first run
+        result = _pick(folder / "a.mrc", "--out", folder / "out", "--threshold", threshold, *formats)
+        assert result.exit_code == 0, result.output
+        assert not [path for path in (folder / "out").glob("a.*") if path.suffix in (".star", ".csv")]
+        # 40 Å are 26.7 px.
+        x, y, width, height, *_ = (folder / "out/a.box").read_text().split()
+        assert (width, height) == ("28", "28")
+        assert (float(x), float(y)) == pytest.approx((12.6 - 14, 20.4 - 14), abs=0.51)
+    result = _pick(folder / "a.mrc", "--out", folder / "out", "--format", "docx")
+    assert result.exit_code == 1
+    assert "--format docx is not known: give one of" in result.output
+
+
 def test_another_threshold_keeps_more_without_picking_again(folder: Path, picked: list[float]) -> None:
     _pick(folder / "a.mrc", "--out", folder / "out")
     assert len((folder / "out/a.csv").read_text().splitlines()) == 2
     result = _pick(folder / "a.mrc", "--out", folder / "out", "--threshold", "0.05")
-    assert "1 of 1 micrographs were picked by an earlier run" in result.output
+    assert "0 micrographs to pick, 1 finished earlier" in result.output
     assert len((folder / "out/a.csv").read_text().splitlines()) == 3
     assert len(picked) == 1
 
@@ -87,38 +92,59 @@ def test_another_way_of_extraction_picks_again(folder: Path, picked: list[float]
         assert len(picked) == n_picked
 
 
-def test_filaments_also_get_their_starts_and_ends(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    segments = Picks(
-        np.array([10.0, 20.0, 30.0]),
-        np.full(3, 5.0),
-        np.full(3, 0.9),
-        diameter_A=np.full(3, 41.25),
-        psi_deg=np.zeros(3),
-        tube_id=np.ones(3),
-        track_length_A=np.array([0.0, 15.0, 30.0]),
+def test_another_threshold_or_other_masks_load_no_torch(folder: Path, engine: Engine) -> None:
+    _pick(folder / "a.mrc", "--out", folder / "out")
+    mask = np.zeros((60, 80), np.int8)
+    mask[:, 20:] = 1
+    write_micrograph(folder / "masks/a.mrc", mask)
+    code = (
+        "import sys; from cryoseg_ext.cli import main;"
+        "main(sys.argv[1:], standalone_mode=False); assert 'torch' not in sys.modules"
     )
-    monkeypatch.setattr(f"{__name__}.CANDIDATES", segments)
+    again = [sys.executable, "-c", code, "pick", folder / "a.mrc", "--particle_diameter", "40"]
+    again += ["--out", folder / "out", "--model", engine.model, "--threshold", "0.05"]
+    masks = ["--masks_in", str(folder / "masks")]
+    for n_picks, more in ((2, []), (1, masks)):
+        done = subprocess.run([*map(str, again), *more], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "0 micrographs to pick" in done.stdout
+        assert len((folder / "out/a.csv").read_text().splitlines()) == 1 + n_picks
+
+
+def test_filaments_also_get_their_starts_and_ends(folder: Path, engine: Engine) -> None:
+    engine.candidates = filament((10, 20, 30), 5)
+    helical = [folder / "a.mrc", "--out", folder / "out", "--helical_rise", "15"]
     for threshold in ("0.5", "0.6"):  # picked, and taken from the first run
-        result = _pick(
-            folder / "a.mrc", "--out", folder / "out", "--helical_rise", "15", "--threshold", threshold
-        )
+        result = _pick(*helical, "--threshold", threshold)
         assert result.exit_code == 0, result.output
         star = starfile.read(folder / "out/a.star", always_dict=True)[""]
-        assert star["rlnHelicalTrackLengthAngst"].tolist() == [0, 15, 30]
+        assert star["rlnHelicalTrackLengthAngst"].tolist() == [0, 50, 100]
         tubes = starfile.read(folder / "out/a_tubes.star", always_dict=True)[""]
         assert tubes.to_numpy().tolist() == [[10, 5], [30, 5]]
         csv = (folder / "out/a.csv").read_text().splitlines()
-        assert csv[0] == "x,y,score,diameter_A,psi_deg,tube_id,track_length_A"
-        assert csv[2] == "20.00,5.00,0.900000,41.2,0.00,1,15.00"
+        assert csv[0] == "x,y,score,psi_deg,tube_id,track_length_A"
+        assert csv[2] == "20.00,5.00,0.900000,0.00,1,50.00"
+    assert len(engine.picked) == 1
+    # Neither a new run nor one that finds all finished leaves those of an earlier one.
+    engine.candidates = CANDIDATES
+    for stale in (False, True):
+        if stale:
+            (folder / "out/a_tubes.star").touch()
+        assert _pick(folder / "a.mrc", "--out", folder / "out").exit_code == 0
+        assert not list((folder / "out").glob("*tubes*"))
 
 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--extraction", "magic"], "'magic' is not one of"),
-        (["--max_picks", "0"], "0 is not in the range"),
+        (["--extraction", "magic"], "magic is not known: give one of centre"),
+        (["--max_picks", "0"], "0 is not a whole number, 1 or more"),
         (["--helical_rise", "5", "--extraction", "contours"], "leave out --extraction contours"),
-        (["--border_distance", "nan"], "border_A is nan"),
+        (["--border_distance", "nan"], "nan is not a distance"),
+        (["--masks_in", "nowhere"], "nowhere is no folder"),
+        (["--device", "abacus"], "--device abacus: PyTorch finds no such device"),
+        (["--pick_on", "nowhere*.mrc"], "nowhere*.mrc: no file matches"),
+        (["--model", "nothing.safetensors"], "nothing.safetensors: no such model file"),
     ],
 )
 def test_a_wrong_option_of_extraction_is_told(folder: Path, options: list[str], told: str) -> None:
@@ -135,6 +161,15 @@ def test_a_stopped_run_goes_on_and_another_diameter_begins_again(folder: Path, p
     assert (folder / "out/a.csv").read_text() == (folder / "out/b.csv").read_text()
     _pick(f"{folder}/*.mrc", "--out", folder / "out", "--pixel_size", "1.5", "--particle_diameter", "50")
     assert len(picked) == 4
+
+
+def test_files_of_the_users_own_beside_the_results_stay(folder: Path) -> None:
+    own = [folder / name for name in ("a.png", "a_mask.mrc", "masks/a.mrc")]
+    (folder / "masks").mkdir()
+    for path in own:
+        path.touch()
+    assert _pick(folder / "a.mrc", "--out", folder).exit_code == 0
+    assert all(path.exists() for path in own)
 
 
 def test_a_micrograph_of_the_same_name_from_another_folder_is_picked(
@@ -222,13 +257,16 @@ def test_a_micrograph_without_a_pixel_size_is_skipped_with_the_mend(folder: Path
     ("micrographs", "told"),
     [
         (["nothing*.mrc"], "no file matches"),
-        (["a.mrc", "other/a.tif"], "share the output"),
-        (["c.mrc"], "c.mrc"),
+        (["a.mrc", "other/a.tif"], "would share the file"),
+        (["c.mrc"], "c.mrc does not exist"),
         (["J12_exposures.csg"], "J12_exposures.csg cannot be read"),
-        (["J12_exposures.csg", "a.mrc"], "J12_exposures.csg: give a .csg or .cs file alone"),
+        (["movies.star"], "movies.star lists movies: give the micrographs.star"),
+        (["empty"], "empty holds no micrographs"),
     ],
 )
 def test_unusable_input_is_told_in_a_sentence(folder: Path, micrographs: list[str], told: str) -> None:
+    (folder / "movies.star").write_text("data_movies\n\nloop_\n_rlnMicrographMovieName #1\na.tif\n")
+    (folder / "empty").mkdir()
     result = _pick(*(folder / name for name in micrographs), "--out", folder / "out")
     assert result.exit_code == 1
     assert told in result.output

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import mrcfile
 import numpy as np
@@ -8,6 +9,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cryoseg_ext.cli import main
+from cryoseg_ext.picks import Picks
+
+if TYPE_CHECKING:
+    from tests.engine import Engine
 
 
 def _segment(*arguments: object) -> Result:
@@ -38,6 +43,33 @@ def test_maps_before_and_after_the_crf_are_written_with_their_pixel_size(microgr
             np.testing.assert_array_equal(mask.data == 1, probability >= 0.5)
             assert 0.02 < mask.data.mean() < 0.4
     assert (out / "discs.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_it_picks_too_and_segments_nothing_twice(micrograph: Path, engine: Engine) -> None:
+    out = micrograph.parent / "out"
+    engine.candidates = Picks(np.array([45.0, 140.0]), np.array([40.0, 110.0]), np.array([0.9, 0.4]))
+    for threshold, n_picks in ((0.3, 2), (0.8, 1)):
+        result = _segment(micrograph, "--out", out, "--threshold", threshold)
+        assert result.exit_code == 0, result.output
+        assert len(engine.picked) == 1
+        assert (out / "discs.csv").read_text().count("\n") == 1 + n_picks
+    for name in ("discs.star", "report.pdf", "review.html", "quality.csv"):
+        assert (out / name).stat().st_size > 0
+    # A map that has gone is made again.
+    (out / "discs_network_mask.mrc").unlink()
+    assert _segment(micrograph, "--out", out).exit_code == 0
+    assert len(engine.picked) == 2
+    assert (out / "discs_network_mask.mrc").exists()
+
+
+def test_no_map_of_an_earlier_run_stands_for_a_file_that_is_broken_now(
+    micrograph: Path, engine: Engine
+) -> None:
+    out = micrograph.parent / "out"
+    _segment(micrograph, "--out", out)
+    micrograph.write_bytes(b"")
+    assert _segment(micrograph, "--out", out, "--pixel_size", 3).exit_code == 1
+    assert not list(out.glob("discs*"))
 
 
 def test_without_a_solver_the_maps_are_those_of_the_network(micrograph: Path) -> None:

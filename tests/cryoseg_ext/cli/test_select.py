@@ -14,10 +14,10 @@ from click.testing import CliRunner
 from cryoseg_ext.cli import main
 from cryoseg_ext.formats.reading import read_picks
 from cryoseg_ext.options.extraction import ExtractionOptions
-from cryoseg_ext.options.size import StatedSize
+from cryoseg_ext.options.size import ParticleSize
 from cryoseg_ext.simulation.session import SessionOptions
 from cryoseg_ext.simulation.session_files import write_session
-from relion_wrapper.arguments import parse_arguments
+from relion_wrapper.command import parse_picking
 
 SESSION = SessionOptions(shape=(256, 288), pixel_size_A=6.0, family="ellipsoid", diameter_A=150.0, seed=3)
 
@@ -55,7 +55,7 @@ def test_the_settings_found_are_taken_by_the_command_that_picks(session: Path, t
     assert "precision" in output
     _run("pick", micrograph, "--settings", out, "--out", tmp_path / "by_file")
     given = [word for name in settings if name != "no_crf" for word in (f"--{name}", settings[name])]
-    given += ["--crf_solver", "none"] if "no_crf" in settings else []
+    given += ["--no_crf"] if "no_crf" in settings else []
     _run("pick", micrograph, *given, "--out", tmp_path / "by_options")
     by_file, by_options = (
         (tmp_path / folder / "mic_0001.csv").read_text() for folder in ("by_file", "by_options")
@@ -88,7 +88,7 @@ def test_bright_protein_is_chosen_for_as_its_negative(session: Path, tmp_path: P
     one, other = ((tmp_path / f"by_{file}/mic_0001.csv").read_text() for file in ("dark.json", "bright.json"))
     assert one == other
     required = ["--o", "o", "--in_mics", "m.star", "--settings", str(settings)]
-    assert parse_arguments(required).invert
+    assert parse_picking(required).options.invert
 
 
 def test_an_option_that_is_given_wins_over_the_file(session: Path, tmp_path: Path) -> None:
@@ -102,18 +102,18 @@ def test_an_option_that_is_given_wins_over_the_file(session: Path, tmp_path: Pat
     assert given.score.min() >= 0.9
     assert 0.1 <= of_file.score.min() < 0.5
     required = ["--o", "o", "--in_mics", "m.star", "--settings", str(file)]
-    arguments = parse_arguments([*required, "--threshold", "0.3"])
-    assert (arguments.size, arguments.threshold, arguments.use_crf) == (StatedSize(150.0), 0.3, False)
-    assert parse_arguments([*required, "--crf_solver", "frank_wolfe"]).use_crf
+    options = parse_picking([*required, "--threshold", "0.3"]).options
+    assert (options.size, options.threshold, options.crf.solver) == (ParticleSize(150.0), 0.3, "none")
+    assert parse_picking([*required, "--crf_solver", "frank_wolfe"]).options.crf.solver == "frank_wolfe"
     a_range = ["--min_diameter", "100", "--max_diameter", "200"]
-    assert parse_arguments([*required, *a_range]).size == StatedSize(200.0, 100.0)
+    assert parse_picking([*required, *a_range]).options.size == ParticleSize(None, 100.0, 200.0)
     _run("pick", micrograph, "--settings", file, *a_range, "--out", tmp_path / "range")
     method = _write(tmp_path / "b.json", {"particle_diameter": 90.5, "extraction": "contours"})
-    arguments = parse_arguments([*required[:-1], str(method)])
-    assert arguments.extraction == ExtractionOptions("contours")
+    options = parse_picking([*required[:-1], str(method)]).options
+    assert options.extraction == ExtractionOptions("contours")
 
 
-@pytest.mark.parametrize("command", ["pick", "segment", "cryosparc pick"])
+@pytest.mark.parametrize("command", ["pick x.mrc --out o", "segment x.mrc --out o", "select x.mrc --out o"])
 @pytest.mark.parametrize(
     ("settings", "told"),
     [

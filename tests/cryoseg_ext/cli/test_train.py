@@ -101,13 +101,13 @@ def test_a_network_of_ones_own_class_is_trained_and_picked_with(
     printed = _train(
         Path("out"), *labels, "--particle_diameter", DIAMETER_A, "--architecture", "own_network:Tiny"
     )
-    said = printed.partition("Use it with ")[2].split()[:4]
-    assert said == ["--model", "out/model.safetensors", "--architecture", "own_network:Tiny"]
+    options = printed.partition("Use it with ")[2].split()[:4]
+    assert options == ["--model", "out/model.safetensors", "--architecture", "own_network:Tiny"]
     pick = ["pick", "mic0.mrc", "--out", "picked", "--particle_diameter", str(DIAMETER_A)]
-    refused = CliRunner().invoke(main, [*pick, *said[:2]])
+    refused = CliRunner().invoke(main, [*pick, *options[:2]])
     assert refused.exit_code == 1
     assert "give --architecture own_network:Tiny" in refused.output
-    done = CliRunner().invoke(main, [*pick, *said], catch_exceptions=False)
+    done = CliRunner().invoke(main, [*pick, *options], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     assert (own / "picked" / "mic0.star").exists()
 
@@ -116,7 +116,7 @@ def test_a_network_of_ones_own_class_is_trained_and_picked_with(
     ("options", "sentence"),
     [
         (("--in_coords", "picks"), "--in_mics is missing"),
-        (("--simulated_share", "0"), "--simulated_share is for --in_mics"),
+        (("--simulated_share", "0"), "--simulated_share is for your own micrographs"),
         (("--in_mics", "mic?.mrc", "--in_coords", "picks"), "--particle_diameter is missing"),
         (("--in_mics", "mic?.mrc", "--particle_diameter", "168"), "either picks, --in_coords, or masks"),
         (("--in_mics", "no*.mrc", "--in_coords", "picks", "--particle_diameter", "168"), "no file matches"),

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from cryoseg_ext.arrays import FloatArray
 from cryoseg_ext.crf.filters import PairwiseFilter
 from cryoseg_ext.crf.gaussian import GaussianFilter
 from cryoseg_ext.crf.grid import BilateralGridFilter, _IndexedStripe
@@ -22,13 +22,13 @@ SIGMA_PX = 5.0
 REFERENCE_SIGMA = 1.0
 
 
-def kernel_matrix(features: Any) -> NDArray[np.float64]:
+def kernel_matrix(features: Any) -> FloatArray:
     """Gaussian of unit width between all pairs of pixels."""
     f = np.stack([np.asarray(feature, np.float64).ravel() for feature in features])
     return np.asarray(np.exp(-0.5 * ((f[:, :, None] - f[:, None, :]) ** 2).sum(axis=0)))
 
 
-def brute_force(weight: NDArray[np.float64], values: Tensor) -> NDArray[np.float64]:
+def brute_force(weight: FloatArray, values: Tensor) -> FloatArray:
     """Row-normalised product."""
     return np.asarray(weight @ values.numpy().ravel() / weight.sum(axis=1)).reshape(values.shape)
 
@@ -47,7 +47,7 @@ def values() -> Tensor:
     return torch.from_numpy(np.random.default_rng(2).random(SHAPE, dtype=np.float32))
 
 
-def bilateral_matrix(reference: Tensor) -> NDArray[np.float64]:
+def bilateral_matrix(reference: Tensor) -> FloatArray:
     y, x = np.indices(SHAPE) / SIGMA_PX
     return kernel_matrix([y, x, *reference.numpy() / REFERENCE_SIGMA])
 
@@ -158,12 +158,12 @@ def test_a_cleaner_reference_shows_the_particle_better(name: Any) -> None:
         inside, outside = reference[0][disc], reference[0][~disc]
         return float((outside.mean() - inside.mean()) / outside.std())
 
-    maps = [reference_map(one, noisy, noisy, noisy, 24.0) for one in ("micrograph", name)]
+    maps = [reference_map(kind, noisy, noisy, noisy, 24.0) for kind in ("micrograph", name)]
     assert contrast(maps[1]) > 1.5 * contrast(maps[0])
 
 
 def test_a_stack_has_the_low_passed_micrograph_and_the_logit() -> None:
     micrograph, logit = torch.randn(2, 30, 40, generator=torch.Generator().manual_seed(0))
     stack = reference_map("stack", micrograph, logit, logit, 24.0)
-    single = [reference_map(one, micrograph, logit, logit, 24.0)[0] for one in ("low_pass", "logit")]
+    single = [reference_map(kind, micrograph, logit, logit, 24.0)[0] for kind in ("low_pass", "logit")]
     torch.testing.assert_close(stack, torch.stack(single))

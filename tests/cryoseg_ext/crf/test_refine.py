@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from scipy.special import expit
 
+from cryoseg_ext.arrays import Image, Mask
 from cryoseg_ext.crf.kernels import KernelBank
 from cryoseg_ext.crf.layer import CrfLayer, confidence
 from cryoseg_ext.crf.refinement import refine_maps
 from cryoseg_ext.model.checkpoint import load_model, save_model
 from cryoseg_ext.options.crf import MILD_POTTS, CrfChoice, CrfOptions, Kernel, Terms, chosen_crf
-from cryoseg_ext.training.crf_learning import CrfExample, learn_crf
+from cryoseg_ext.training.crf_learning import CrfExample, GradientDescent, learn_crf
 
 DIAMETER_PX = 24.0
 EVERYTHING = Terms(
@@ -38,10 +38,8 @@ FORM = CrfOptions(
     ),
 )
 
-Image = NDArray[np.float32]
 
-
-def simulate(seed: int, shape: tuple[int, int] = (96, 80)) -> tuple[NDArray[np.bool_], Image, Image, Image]:
+def simulate(seed: int, shape: tuple[int, int] = (96, 80)) -> tuple[Mask, Image, Image, Image]:
     """True disc; noisy logit, centre map and micrograph."""
     rng = np.random.default_rng(seed)
     y, x = np.indices(shape)
@@ -98,7 +96,7 @@ def test_every_filter_and_reference_cleans_the_mask(crf_filter: Any, reference: 
     assert np.mean(gain) > 0.08
 
 
-def iou(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
+def iou(mask: Mask, truth: Mask) -> float:
     return float((mask & truth).sum() / (mask | truth).sum())
 
 
@@ -139,7 +137,9 @@ def test_gradients_of_the_layer_are_right(solver: Any) -> None:
         return mask.log_odds, peaks.log_odds
 
     inputs = [logit, centre, *(layer.get_parameter(name).detach() for name in names)]
-    assert torch.autograd.gradcheck(run, [one.clone().requires_grad_() for one in inputs], fast_mode=True)
+    assert torch.autograd.gradcheck(
+        run, [tensor.clone().requires_grad_() for tensor in inputs], fast_mode=True
+    )
 
 
 def examples() -> list[CrfExample]:
@@ -150,10 +150,10 @@ def examples() -> list[CrfExample]:
 
 def mean_iou(scenes: list[CrfExample], options: CrfOptions) -> float:
     masks = [
-        refine_maps(one.particle_logit, one.centre, one.micrograph, DIAMETER_PX, options).particle > 0.5
-        for one in scenes
+        refine_maps(scene.particle_logit, scene.centre, scene.micrograph, DIAMETER_PX, options).particle > 0.5
+        for scene in scenes
     ]
-    return float(np.mean([iou(mask, one.particle) for mask, one in zip(masks, scenes, strict=True)]))
+    return float(np.mean([iou(mask, scene.particle) for mask, scene in zip(masks, scenes, strict=True)]))
 
 
 def test_a_learned_crf_finds_more_of_the_mask_than_the_network() -> None:
@@ -168,15 +168,15 @@ def test_a_learned_crf_finds_more_of_the_mask_than_the_network() -> None:
 def test_a_learned_crf_leaves_no_peak_where_there_is_no_particle() -> None:
     """The regression sees the centre map at its peaks only; the rest must follow."""
     scenes = examples()
-    for one in scenes:
-        one.centre[5:8, 5:8] = 0.3
+    for example in scenes:
+        example.centre[5:8, 5:8] = 0.3
     learned = learn_crf(scenes, DIAMETER_PX, FORM)
-    for one in scenes:
-        maps = (one.particle_logit, one.centre, one.micrograph)
+    for example in scenes:
+        maps = (example.particle_logit, example.centre, example.micrograph)
         centre = refine_maps(*maps, DIAMETER_PX, learned).centre
         assert centre[24, 24] > 0.5
         assert centre[6, 6] < 0.3
-        assert np.median(centre[~one.particle]) < 0.1
+        assert np.median(centre[~example.particle]) < 0.1
 
 
 def test_gradient_descent_goes_on_where_one_iteration_is_not_all() -> None:
@@ -188,9 +188,7 @@ def test_gradient_descent_goes_on_where_one_iteration_is_not_all() -> None:
         scenes,
         DIAMETER_PX,
         replace(FORM, iterations=3),
-        epochs=12,
-        batch=6,
-        learning_rate=0.05,
+        GradientDescent(epochs=12, batch=6, learning_rate=0.05),
         report=lambda _, loss: losses.append(loss),
     )
     assert losses[-1] < losses[0]
@@ -221,6 +219,6 @@ def test_senseless_settings_are_refused(change: Any, named: str) -> None:
 
 
 def test_maps_of_different_shape_are_refused() -> None:
-    one, other = np.zeros((4, 5), np.float32), np.zeros((5, 4), np.float32)
+    upright, lying = np.zeros((5, 4), np.float32), np.zeros((4, 5), np.float32)
     with pytest.raises(ValueError, match="shape"):
-        refine_maps(one, one, other, DIAMETER_PX, CrfOptions())
+        refine_maps(upright, upright, lying, DIAMETER_PX, CrfOptions())

@@ -14,7 +14,8 @@ from cryoseg_ext.crf.filters import PairwiseFilter
 from cryoseg_ext.crf.gaussian import GaussianFilter
 from cryoseg_ext.crf.grid import BilateralGridFilter
 from cryoseg_ext.crf.permutohedral import PermutohedralFilter
-from cryoseg_ext.crf.solvers import frank_wolfe, mean_field
+from cryoseg_ext.crf.solvers import FrankWolfe, frank_wolfe, mean_field
+from cryoseg_ext.options.crf import REGULARISERS, STEPS
 
 Problem = tuple[Tensor, list[tuple[Tensor | float, PairwiseFilter]]]
 SMOOTH, BILATERAL = 0.65, 0.9
@@ -45,36 +46,31 @@ def two_classes(logit: Tensor) -> Tensor:
 def test_mean_field_is_entropic_frank_wolfe_with_full_steps(problem: Problem) -> None:
     logit, kernels = problem
     by_mean_field = mean_field(logit, kernels, ITERATIONS)
-    by_frank_wolfe = frank_wolfe(logit, kernels, ITERATIONS, regulariser="entropy", steps=[1.0])
+    by_frank_wolfe = frank_wolfe(logit, kernels, FrankWolfe(ITERATIONS, "entropy"))
     expected = torch.sigmoid(by_mean_field.log_odds)
     torch.testing.assert_close(torch.sigmoid(by_frank_wolfe.log_odds), expected, atol=1e-6, rtol=0)
     np.testing.assert_allclose(by_frank_wolfe.energies[:-1], by_mean_field.energies, rtol=1e-5)
 
 
-@pytest.mark.parametrize("regulariser", ["none", "entropy", "euclidean"])
-@pytest.mark.parametrize("step", ["fixed", "harmonic", "line_search"])
+@pytest.mark.parametrize("regulariser", REGULARISERS)
+@pytest.mark.parametrize("step", STEPS)
 def test_one_channel_equals_two_classes(problem: Problem, regulariser: Any, step: Any) -> None:
     logit, kernels = problem
-    settings: dict[str, Any] = {
-        "regulariser": regulariser,
-        "strength": 0.8,
-        "step": step,
-        "steps": [0.7, 0.4],
-    }
-    one = frank_wolfe(logit, kernels, ITERATIONS, **settings)
-    two, energies = frank_wolfe_classes(two_classes(logit), kernels, -torch.eye(2), ITERATIONS, **settings)
-    difference = (torch.sigmoid(one.log_odds) - two[1]).abs()
-    # With no regulariser rounding decides the label of a pixel on the fence.
+    settings = FrankWolfe(ITERATIONS, regulariser, 0.8, step, (0.7, 0.4))
+    solution = frank_wolfe(logit, kernels, settings)
+    textbook, energies = frank_wolfe_classes(two_classes(logit), kernels, -torch.eye(2), settings)
+    difference = (torch.sigmoid(solution.log_odds) - textbook[1]).abs()
+    # Without a regulariser, rounding decides the label of a pixel whose two labels are equally good.
     assert difference.quantile(0.999) < 2e-5
-    np.testing.assert_allclose(np.diff(one.energies), np.diff(energies), rtol=1e-2, atol=0.2)
+    np.testing.assert_allclose(np.diff(solution.energies), np.diff(energies), rtol=1e-2, atol=0.2)
 
 
-@pytest.mark.parametrize("regulariser", ["none", "entropy", "euclidean"])
+@pytest.mark.parametrize("regulariser", REGULARISERS)
 @pytest.mark.parametrize("repulsion", [1.0, -2.0])
 def test_energy_never_rises_with_line_search(problem: Problem, regulariser: Any, repulsion: float) -> None:
     logit, kernels = problem
     signed = [(weight * repulsion, kernel) for weight, kernel in kernels]
-    energies = frank_wolfe(logit, signed, 8, regulariser=regulariser, step="line_search").energies
+    energies = frank_wolfe(logit, signed, FrankWolfe(8, regulariser, step="line_search")).energies
     assert energies[-1] < energies[0]
     assert max(np.diff(energies)) < 1e-5 * abs(energies[0])
 
@@ -83,24 +79,23 @@ def test_three_classes_keep_probabilities_and_lower_the_energy(problem: Problem)
     _, kernels = problem
     unary = torch.randn(3, 96, 80, generator=torch.Generator().manual_seed(0))
     compatibility = -torch.tensor([[1.0, 0.2, 0.0], [0.2, 1.0, 0.0], [0.0, 0.0, 0.5]])
-    for regulariser in ("none", "entropy", "euclidean"):
-        x, energies = frank_wolfe_classes(
-            unary, kernels, compatibility, 6, regulariser=regulariser, step="line_search"
-        )
+    for regulariser in REGULARISERS:
+        settings = FrankWolfe(6, regulariser, step="line_search")
+        x, energies = frank_wolfe_classes(unary, kernels, compatibility, settings)
         torch.testing.assert_close(x.sum(0), torch.ones(96, 80))
         assert x.min() >= 0
         assert max(np.diff(energies)) < 1e-5 * abs(energies[0])
 
 
 def test_a_row_of_asymmetric_penalties_is_a_bias(problem: Problem) -> None:
-    """Which is why the one-channel form needs no compatibility matrix."""
+    """So the one-channel form needs no compatibility matrix."""
     logit, kernels = problem
     penalties = torch.tensor([[0.0, 1.4], [0.6, 0.0]])
-    textbook, _ = frank_wolfe_classes(two_classes(logit), kernels, penalties, 4, regulariser="entropy")
+    textbook, _ = frank_wolfe_classes(two_classes(logit), kernels, penalties, FrankWolfe(4, "entropy"))
     weights = [(weight * (1.4 + 0.6) / 2, kernel) for weight, kernel in kernels]
     bias = (1.4 - 0.6) / 2 * (SMOOTH + BILATERAL)
     ours = mean_field(logit + bias, weights, 4)
-    # The textbook starts from the network's own odds, so the two meet at the fixed point only nearly.
+    # The textbook form starts from the log odds without the bias, so the fixed points differ a little.
     assert (torch.sigmoid(ours.log_odds) - textbook[1]).abs().mean() < 0.01
 
 

@@ -13,8 +13,12 @@ from typing import Any
 
 
 def main() -> None:
-    import cryoseg_ext.cryosparc.pick
-    import cryoseg_ext.cryosparc.train  # noqa: F401 - imported for the commands
+    # What the commands import when they need it.
+    import cryoseg_ext.cryosparc.truth
+    import cryoseg_ext.job.batch
+    import cryoseg_ext.job.contrast
+    import cryoseg_ext.training.fine_tune
+    import cryoseg_ext.training.labelled  # noqa: F401
 
     for line in sys.stdin:
         pid = os.fork()

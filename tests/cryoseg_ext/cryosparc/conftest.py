@@ -24,7 +24,7 @@ import uvicorn
 from cryosparc.dataset import Dataset
 from fastapi import FastAPI
 
-from cryoseg_ext.simulation import draw_specimen, simulate_micrograph
+from cryoseg_ext.simulation import Scale, draw_specimen, simulate_at
 from cryoseg_ext.simulation.presets import TYPICAL
 from tests.cryoseg_ext.cryosparc.instance import EMAIL, LICENSE, PASSWORD, Group, Instance, Job
 from tests.cryoseg_ext.cryosparc.rest import rest_app
@@ -131,7 +131,7 @@ class Site:
     @property
     def kept(self) -> list[Path]:
         """The files of finished micrographs."""
-        return sorted(self.job_folder.glob("candidates/*"))
+        return sorted(self.job_folder.glob("candidates/*.star"))
 
     def start(self, command: str, *more: str, **environment: str) -> int:
         arguments = ["--project", "P3", "--workspace", "W1", "--exposures", "J12:exposures_accepted"]
@@ -224,7 +224,8 @@ def micrograph(seed: int) -> np.ndarray[Any, np.dtype[np.float32]]:
     conditions = replace(TYPICAL, contaminated=False, dose_e_A2=None, snr=1.0)
     centres_px = np.array(CENTRES_PX, np.float64)
     shell = draw_specimen(rng, "shell")
-    return simulate_micrograph(rng, SHAPE, PIXEL_SIZE_A, shell, DIAMETER_A, conditions, centres_px).image
+    scale = Scale(PIXEL_SIZE_A, DIAMETER_A)
+    return simulate_at(rng, SHAPE, scale, shell, conditions, centres_px).image
 
 
 def exposures(number: int) -> Dataset[Any]:

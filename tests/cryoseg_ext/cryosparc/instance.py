@@ -14,7 +14,7 @@ from cryosparc.dataset import Dataset
 EMAIL, PASSWORD = "ali@example.com", "secret 1"
 LICENSE = "0123abcd-0123-abcd-ef01-0123456789ab"
 
-# Each column of a slot: its name and type. The last two of `location` are optional.
+# Each column of a slot: its name and type.
 SLOT_FIELDS = {
     "location": [
         ("micrograph_uid", "u8"),
@@ -29,6 +29,7 @@ SLOT_FIELDS = {
     "pick_stats": [("ncc_score", "f4"), ("power", "f4"), ("template_idx", "u4"), ("angle_rad", "f4")],
 }
 OPTIONAL = {"micrograph_psize_A", "min_dist_A"}
+"""Columns that an output may have; servers differ in whether it is made with them."""
 # The data types of slots that an input of each type may have.
 SLOT_TYPES = {
     "exposure": {"micrograph_blob", "mscope_params", "ctf"},
@@ -79,7 +80,9 @@ class Instance:
     exposures: Dataset[Any]
     version: str
     optional_fields: bool
-    """Whether the optional columns are asked for."""
+    """Whether an output is made with the optional columns."""
+    required_fields: list[tuple[str, str]] = field(default_factory=list)
+    """More columns that an output has to have."""
     jobs: dict[str, Job] = field(default_factory=dict)
     assets: dict[str, bytes] = field(default_factory=dict)
     triggers: list[tuple[re.Pattern[str], Callable[[], object]]] = field(default_factory=list)
@@ -87,6 +90,7 @@ class Instance:
     def __post_init__(self) -> None:
         source = Job("J12", "patch_ctf_estimation_multi", "CTF", "completed")
         source.outputs["exposures_accepted"] = Group("exposure", "Exposures", [], dataset=self.exposures)
+        source.outputs["exposures_incomplete"] = Group("exposure", "Incomplete", [])
         self.jobs["J12"] = source
 
     @property
@@ -166,24 +170,22 @@ class Instance:
         return dataset.filter_prefixes(slots, copy=True)
 
     def fields_of(self, job: Job, output: str) -> list[tuple[str, str]]:
-        """Return the columns that the output has to have, except for uid."""
+        """Return the columns that the output is made with, except for uid."""
         if output not in job.outputs:
             raise RefusedError(404, f"no output {output} in {job.uid}")
-        return [
-            (f"{slot}/{name}", dtype)
-            for slot in job.outputs[output].slots
-            for name, dtype in SLOT_FIELDS[slot]
-            if self.optional_fields or name not in OPTIONAL
-        ]
+        return _columns(job.outputs[output].slots, optional=self.optional_fields) + self.required_fields
 
     def save_output(self, job: Job, output: str, content: bytes) -> None:
         if job.status != "running":
             raise RefusedError(422, f"{job.uid} is {job.status}")
         self.happens(f"receives {output}")
         dataset: Dataset[Any] = Dataset.load(BytesIO(content))
-        wanted = Dataset.allocate(0, self.fields_of(job, output)).descr()
-        if dataset.descr() != wanted:
-            raise RefusedError(422, f"wrong columns: {dataset.descr()}, not {wanted}")
+        slots, found = job.outputs[output].slots, set(dataset.descr())
+        # As a real server does, and in its words.
+        if missing := _described(_columns(slots, optional=False) + self.required_fields) - found:
+            raise RefusedError(422, f"Invalid dataset; missing the following required fields: {missing}")
+        if unknown := found - _described(_columns(slots, optional=True)):
+            raise RefusedError(422, f"unknown columns: {unknown}")
         if len(set(dataset["uid"])) != len(dataset):
             raise RefusedError(422, "uids are not unique")
         job.outputs[output].dataset = dataset
@@ -219,3 +221,17 @@ class Instance:
     def _check_external(self, job: Job) -> None:
         if job.type != "snowflake":
             raise RefusedError(422, f"{job.uid} is not an External job")
+
+
+def _columns(slots: list[str], *, optional: bool) -> list[tuple[str, str]]:
+    return [
+        (f"{slot}/{name}", dtype)
+        for slot in slots
+        for name, dtype in SLOT_FIELDS[slot]
+        if optional or name not in OPTIONAL
+    ]
+
+
+def _described(fields: list[tuple[str, str]]) -> set[tuple[Any, ...]]:
+    """Return columns as a data set describes them, with uid."""
+    return set(Dataset.allocate(0, fields).descr())

@@ -194,7 +194,10 @@ def _document(instance: Instance, job: Job) -> dict[str, Any]:
         "job_type": job.type,
         "status": job.status,
         "input_slot_groups": [{"name": name} for name in job.inputs],
-        "output_result_groups": [{"name": name} for name in job.outputs],
+        "output_result_groups": [
+            {"name": name, "type": output.type, "title": output.title, "contains": []}
+            for name, output in job.outputs.items()
+        ],
         "output_results": results,
     }
 

@@ -8,15 +8,24 @@ from pathlib import Path
 import mrcfile
 import numpy as np
 import pytest
-from cryosparc.dataset import Dataset
 
-from tests.cryoseg_ext.cryosparc.conftest import CENTRES_PX, SHAPE, Finished, Server, Site, exposures, serve
+from cryoseg_ext.words import counted
+from tests.cryoseg_ext.cryosparc.conftest import (
+    CENTRES_PX,
+    DIAMETER_A,
+    PIXEL_SIZE_A,
+    SHAPE,
+    Finished,
+    Server,
+    Site,
+    serve,
+)
 from tests.cryoseg_ext.cryosparc.instance import Instance
 from tests.cryoseg_ext.cryosparc.rest import rest_app
 from tests.cryoseg_ext.cryosparc.rpc import rpc_app
 
-# Name, type and width as in CRYOSPARC.md, section 1; min_dist_A and micrograph_psize_A are optional.
-REQUIRED: list[tuple[object, ...]] = [
+# Name, type and width; the last two are optional.
+FIELDS: list[tuple[object, ...]] = [
     ("uid", "<u8"),
     ("location/micrograph_uid", "<u8"),
     ("location/exp_group_id", "<u4"),
@@ -28,27 +37,30 @@ REQUIRED: list[tuple[object, ...]] = [
     ("pick_stats/power", "<f4"),
     ("pick_stats/template_idx", "<u4"),
     ("pick_stats/angle_rad", "<f4"),
+    ("location/micrograph_psize_A", "<f4"),
+    ("location/min_dist_A", "<f4"),
 ]
-OPTIONAL: list[tuple[object, ...]] = [("location/micrograph_psize_A", "<f4"), ("location/min_dist_A", "<f4")]
+
+GIVE_EXPOSURES = "give J12:exposures_accepted or J12:exposures_incomplete"
 
 
-def _expected_fields(site: Site) -> list[tuple[object, ...]]:
-    return sorted(REQUIRED + OPTIONAL if site.version == "5" else REQUIRED, key=str)
+def _assert_fields(site: Site) -> None:
+    assert sorted(site.instance.particles.descr(), key=str) == sorted(FIELDS, key=str)
 
 
-def _assert_one_sentence(done: Finished, told: str) -> None:
+def _assert_one_sentence(done: Finished, sentence: str) -> None:
     assert done.code == 1
-    assert told in done.last_line()
+    assert sentence in done.last_line()
     assert "Traceback" not in done.output
 
 
 def test_the_particles_are_where_they_are_and_every_column_is_exact(site: Site) -> None:
-    done = site.pick("--masks")
+    done = site.pick("--masks", "--crf_solver", "frank_wolfe")
     assert done.code == 0, done.output
     job, particles = site.instance.picking, site.instance.particles
     assert (job.status, job.error) == ("completed", "")
     assert job.inputs["exposures"].source == ("J12", "exposures_accepted")
-    assert sorted(particles.descr(), key=str) == _expected_fields(site)
+    _assert_fields(site)
     for index in range(3):
         rows = particles.query({"location/micrograph_uid": 2**63 + index})
         assert set(rows["location/micrograph_path"]) == {f"J2/imported/mic{index}.mrc"}
@@ -58,6 +70,8 @@ def test_the_particles_are_where_they_are_and_every_column_is_exact(site: Site) 
         assert (distances_px.min(axis=0) < 3).all()
     assert (particles["location/micrograph_shape"] == SHAPE).all()
     assert (particles["location/exp_group_id"] == 7).all()
+    assert (particles["location/micrograph_psize_A"] == PIXEL_SIZE_A).all()
+    assert (particles["location/min_dist_A"] == np.float32(0.4 * DIAMETER_A)).all()
     np.testing.assert_array_equal(particles["pick_stats/ncc_score"], particles["pick_stats/power"])
     assert ((particles["pick_stats/power"] > 0.02) & (particles["pick_stats/power"] <= 1)).all()
     _assert_log(site)
@@ -66,7 +80,9 @@ def test_the_particles_are_where_they_are_and_every_column_is_exact(site: Site) 
 
 def _assert_log(site: Site) -> None:
     job = site.instance.picking
-    assert "particle diameter: 120 Å" in job.log[0]
+    assert f"cryosparc-tools {site.version}." in job.log[0]
+    assert job.log[1].startswith("Settings: --particle_diameter 120 --crf_solver frank_wolfe --masks (model ")
+    assert "3 micrographs to pick, 0 finished earlier" in job.log
     progress = [line for line in job.log if "of 3 micrographs picked" in line]
     assert progress[-1].startswith("3 of 3")
     # Version 5 replaces one line; version 4 cannot, and writes few.
@@ -91,7 +107,7 @@ def test_no_picks_are_an_empty_success(site: Site) -> None:
     assert done.code == 0
     assert site.instance.picking.status == "completed"
     assert len(site.instance.particles) == 0
-    assert sorted(site.instance.particles.descr(), key=str) == _expected_fields(site)
+    _assert_fields(site)
     assert "No particle has a score of 1 or more" in site.instance.picking.log[-1]
     assert "0 particles on 3 micrographs" in done.output
 
@@ -103,9 +119,11 @@ def test_a_micrograph_that_cannot_be_read_is_skipped_and_listed(site: Site) -> N
     done = site.pick()
     assert done.code == 0
     assert set(site.instance.particles["location/micrograph_uid"]) == {2**63, 2**63 + 2}
-    (listed,) = (line for line in site.instance.picking.log if "micrographs skipped" in line)
+    (listed,) = (line for line in site.instance.picking.log if line.startswith("Skipped: "))
     assert str(broken) in listed
-    assert str(broken) in done.output
+    assert listed in done.output
+    assert "1 micrograph skipped: review.html says why" in site.instance.picking.log[-1]
+    assert str(broken) in (site.job_folder / "review.html").read_text()
 
 
 def test_a_run_without_any_result_fails(site: Site) -> None:
@@ -118,10 +136,10 @@ def test_a_run_without_any_result_fails(site: Site) -> None:
 
 
 def test_a_refused_output_fails_the_job_with_a_short_reason(site: Site) -> None:
-    def want_other_columns() -> None:
-        site.instance.optional_fields = not site.instance.optional_fields
+    def want_another_column() -> None:
+        site.instance.required_fields.append(("location/class", "u4"))
 
-    site.instance.when("receives particles", want_other_columns)
+    site.instance.when("receives particles", want_another_column)
     done = site.pick()
     reason = "could not save the particles of J45"
     _assert_one_sentence(done, reason)
@@ -151,7 +169,8 @@ def test_an_interrupted_job_goes_on_where_it_was(site: Site, number: signal.Sign
     assert done.code == 0, done.output
     assert job.status == "completed"
     assert set(site.instance.particles["location/micrograph_uid"]) == {2**63 + n for n in range(3)}
-    assert f"{3 - len(kept)} micrographs to pick, {len(kept)} picked earlier" in job.log
+    waiting = counted(3 - len(kept), "micrograph")
+    assert f"{waiting} to pick, {len(kept)} finished earlier" in job.log
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
 
@@ -205,33 +224,41 @@ def test_picks_outside_of_given_masks_are_removed(site: Site, tmp_path: Path) ->
     assert (kept[0] < 80).all()
     assert (kept[1] >= 80).all()
     assert kept[2].min() < 80 <= kept[2].max()
-    assert f"2 micrographs so far have a mask in {masks}" in site.instance.picking.log
+    assert f"2 micrographs of 3 have a mask in {masks}" in site.instance.picking.log
 
 
-def test_masks_that_are_not_there_are_told(site: Site, tmp_path: Path) -> None:
-    _assert_one_sentence(site.pick("--masks_in", str(tmp_path)), f"{tmp_path} holds no masks")
+def test_masks_that_are_not_there_fail_the_job(site: Site, tmp_path: Path) -> None:
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    _assert_one_sentence(site.pick("--masks_in", str(masks)), f"{masks} holds no masks")
     assert site.instance.picking.status == "failed"
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "sentence"),
     [
         (["--password", "guess"], "refused the login: check the e-mail address, the password"),
         (["--project", "P99"], "could not find project P99"),
         (["--workspace", "W9"], "could not make a job in workspace W9 of P3"),
         (["--exposures", "J99:exposures"], "could not find job J99"),
-        (["--exposures", "J12:micrographs"], "could not connect J12:micrographs with J45"),
-        (["--exposures", "J12"], "give job and output, as in J12:exposures_accepted"),
+        (["--exposures", "J12:nope"], f"--exposures J12:nope: no output nope: {GIVE_EXPOSURES}"),
+        (["--exposures", "J12"], f"--exposures J12: no output: {GIVE_EXPOSURES}"),
+        (["--exposures", ":particles"], "--exposures :particles: give job and output, as in J12:exposures"),
+        (
+            ["--exposures", "J20:particles"],
+            "--exposures J20:particles: particles is of type particle: J20 has none of type exposure",
+        ),
         (["--job", "J12"], "could not find the External job J12"),
         (["--url", "http://127.0.0.1:9"], "no CryoSPARC answers at http://127.0.0.1:9"),
         (["--model", "none.safetensors"], "none.safetensors: no such model file"),
         (["--device", "cuda:99"], "--device cuda:99: PyTorch finds no such device here"),
     ],
 )
-def test_what_is_wrong_is_told_in_one_sentence(site: Site, options: list[str], told: str) -> None:
-    _assert_one_sentence(site.pick(*options), told)
-    assert {job.status for job in site.instance.jobs.values()} <= {"completed", "failed"}
-    assert "completed" not in {job.status for job in site.instance.jobs.values() if job.type == "snowflake"}
+def test_what_is_wrong_is_said_in_one_sentence_and_makes_no_job(
+    site: Site, options: list[str], sentence: str
+) -> None:
+    _assert_one_sentence(site.pick(*options), sentence)
+    assert set(site.instance.jobs) == {"J12", "J20"}
 
 
 def test_an_instance_of_another_version_is_told(site: Site) -> None:
@@ -250,29 +277,3 @@ def test_a_server_of_the_other_protocol_is_told(site: Site, instance: Instance) 
         _assert_one_sentence(site.pick("--url", other.url), f"pip install 'cryosparc-tools~={wanted}.0'")
     finally:
         other.close()
-
-
-def test_watching_picks_what_appears_until_its_job_ends(site: Site) -> None:
-    source = site.instance.jobs["J12"]
-    source.status = "running"
-    output = source.outputs["exposures_accepted"]
-    output.dataset = exposures(2)
-
-    def appear() -> None:
-        output.dataset = exposures(3)
-        site.instance.when("saved particles", end)
-
-    def end() -> None:
-        source.status = "completed"
-
-    site.instance.when("saved particles", appear)
-    done = site.pick("--watch", "--watch_interval", "0.05")
-    assert done.code == 0, done.output
-    assert site.instance.picking.status == "completed"
-    assert len(set(site.instance.particles["location/micrograph_uid"])) == 3
-
-
-def test_a_watch_that_is_stopped_has_saved_its_particles(site: Site) -> None:
-    assert site.signalled("saved particles", signal.SIGINT, "pick", "--watch").code == 1
-    assert (site.instance.picking.status, site.instance.picking.error) == ("failed", "stopped by Ctrl-C")
-    assert isinstance(site.instance.particles, Dataset)

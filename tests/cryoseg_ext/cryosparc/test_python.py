@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from cryoseg_ext.cryosparc import pick_exposures
 from cryoseg_ext.cryosparc.client import connect, find_login
 from cryoseg_ext.cryosparc.opening import enter_project, exposure_input, open_job
-from cryoseg_ext.cryosparc.pick import pick_exposures
 from cryoseg_ext.cryosparc.running import running
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.job.diameter import STORED_NAME
+from cryoseg_ext.options.job import JobOptions
+from cryoseg_ext.options.size import AUTO, ParticleSize
 from cryoseg_ext.size.estimate import Measurement
 from tests.cryoseg_ext.cryosparc.conftest import DIAMETER_A, Server
 from tests.cryoseg_ext.cryosparc.instance import EMAIL, Instance
@@ -20,16 +24,22 @@ from tests.cryoseg_ext.cryosparc.rest import TOKEN
 from tests.cryoseg_ext.size.drawn import long_particles
 
 ARGUMENTS = ("P3", "W1", "J12:exposures_accepted")
+OPTIONS = JobOptions(ParticleSize(DIAMETER_A))
 
 
 @pytest.mark.usefixtures("environment")
-def test_three_lines_of_python_pick(instance: Instance) -> None:
-    told: list[str] = []
-    job = pick_exposures(*ARGUMENTS, particle_diameter_A=DIAMETER_A, tell=told.append)
+def test_one_line_of_python_picks(instance: Instance, capsys: pytest.CaptureFixture[str]) -> None:
+    job = pick_exposures(*ARGUMENTS, OPTIONS)
     assert job.uid == instance.picking.uid
     assert job.n_particles == len(instance.particles) >= 9
     assert (job.folder, job.skipped) == (instance.job_folder(job.uid).resolve(), [])
-    assert told[-1] == f"{job.n_particles} particles on 3 micrographs saved as J45:particles"
+    last_line = capsys.readouterr().out.splitlines()[-1]
+    assert last_line == f"{job.n_particles} particles on 3 micrographs saved as J45:particles"
+
+
+def test_the_room_loads_no_torch() -> None:
+    program = "import sys, cryoseg_ext.cryosparc; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_an_estimated_diameter_is_logged_and_kept_in_the_job(
@@ -39,7 +49,7 @@ def test_an_estimated_diameter_is_logged_and_kept_in_the_job(
         return long_particles(DIAMETER_A)
 
     environment.setattr("cryoseg_ext.size.measure.measure", measure)
-    job = pick_exposures(*ARGUMENTS, particle_diameter_A="auto")
+    job = pick_exposures(*ARGUMENTS, JobOptions(ParticleSize(AUTO)))
     assert any(text.startswith(f"Particle diameter: {DIAMETER_A:.0f} Å (") for text in instance.picking.log)
     assert (job.folder / STORED_NAME).is_file()
 
@@ -63,17 +73,17 @@ def test_a_job_killed_in_cryosparc_stops(environment: pytest.MonkeyPatch, instan
     environment.setattr("cryoseg_ext.cryosparc.job._STATUS_INTERVAL_S", 0.0)
     instance.when("log: 1 of 3", lambda: instance.set_status(instance.picking, "killed"))
     with pytest.raises(CryosegError, match="J45 was ended in CryoSPARC: it is killed there"):
-        pick_exposures(*ARGUMENTS, particle_diameter_A=DIAMETER_A)
+        pick_exposures(*ARGUMENTS, OPTIONS)
     assert instance.picking.status == "killed"
-    assert len(list(instance.job_folder("J45").glob("candidates/*"))) == 1
+    assert len(list(instance.job_folder("J45").glob("candidates/*.star"))) == 1
 
 
 @pytest.mark.usefixtures("environment")
-def test_an_error_of_cryoseg_itself_is_logged_whole_and_told_short(instance: Instance) -> None:
-    project = enter_project("P3", None, print)
+def test_an_error_of_cryoseg_itself_is_logged_whole_and_given_short(instance: Instance) -> None:
+    project = enter_project("P3")
     source = exposure_input("J12:exposures_accepted", "micrograph_blob")
     job = open_job(project, "W1", "cryoseg picks", [source], picks=True, job_uid=None)
-    with pytest.raises(ZeroDivisionError), running(job.client_job, print):
+    with pytest.raises(ZeroDivisionError), running(job.client_job):
         raise ZeroDivisionError("a long story " * 10_000)
     assert instance.picking.status == "failed"
     assert "ZeroDivisionError" in instance.picking.error
@@ -82,9 +92,9 @@ def test_an_error_of_cryoseg_itself_is_logged_whole_and_told_short(instance: Ins
 
 
 @pytest.mark.usefixtures("environment")
-def test_a_project_of_another_machine_is_told(instance: Instance) -> None:
+def test_a_project_of_another_machine_is_refused(instance: Instance) -> None:
     instance.project_folder = Path("/elsewhere")
     with pytest.raises(
         CryosegError, match="/elsewhere, the folder of P3, is not on this machine: run cryoseg"
     ):
-        pick_exposures(*ARGUMENTS, particle_diameter_A=DIAMETER_A)
+        pick_exposures(*ARGUMENTS, OPTIONS)

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mrcfile
 import numpy as np
 import pytest
 
-from cryoseg_ext.cryosparc import train_on_exposures
+from cryoseg_ext.cryosparc import TrainingInputs, train_on_exposures
+from cryoseg_ext.cryosparc.truth import images_of, read_particle_picks
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.formats.groups import exposures as read_exposures
+from cryoseg_ext.formats.micrographs import list_exposures
 from cryoseg_ext.model.checkpoint import load_model
-from cryoseg_ext.training import FineTuningOptions
-from tests.cryoseg_ext.cryosparc.conftest import CENTRES_PX, DIAMETER_A, PIXEL_SIZE_A, Finished, Site
+from cryoseg_ext.options.training import FineTuningOptions
+from tests.cryoseg_ext.cryosparc.conftest import (
+    CENTRES_PX,
+    DIAMETER_A,
+    PIXEL_SIZE_A,
+    Finished,
+    Site,
+    exposures,
+    particles,
+)
 from tests.cryoseg_ext.cryosparc.instance import Instance
 
 SOURCES = ("--particles", "J20:particles")
@@ -26,7 +39,7 @@ def _train(site: Site, *more: str) -> Finished:
 
 
 def _epochs(log: list[str]) -> list[str]:
-    """Return after which steps the log tells the validation scores."""
+    """Return after which steps the log has the validation scores."""
     return [line.split(":")[0] for line in log if "average precision" in line]
 
 
@@ -54,7 +67,9 @@ def test_a_training_keeps_its_model_in_the_job_and_picking_finds_it_there(site: 
     done = site.pick("--model", job.uid)
     assert done.code == 0, done.output
     assert site.instance.picking.uid == "J46"
-    assert f"model: {model.fingerprint} on cpu" in site.instance.picking.log[0]
+    path = site.instance.job_folder(job.uid) / "model.safetensors"
+    settings = f"Settings: --particle_diameter 120 --model {path} (model {model.fingerprint})"
+    assert site.instance.picking.log[1] == settings
     assert len(site.instance.particles) > 0
 
 
@@ -75,16 +90,27 @@ def test_an_interrupted_training_goes_on_where_it_was(site: Site) -> None:
     assert _epochs(job.log[before:]) == ["step 1"]
 
 
+def test_labels_lie_on_the_copies_that_are_trained_on(tmp_path: Path) -> None:
+    found = read_exposures("the exposures", exposures(1), "micrograph_blob_denoised")
+    images = images_of(list_exposures(tmp_path, tmp_path, found))
+    (image,) = images.micrographs
+    assert (image.path, image.pixel_size_A) == (tmp_path / "J2/denoised0.mrc", 2 * PIXEL_SIZE_A)
+    skipped: list[str] = []
+    job = SimpleNamespace(uid="J45", read_input=lambda *_: particles(2), log_skipped=skipped.extend)
+    picks = read_particle_picks(job, images, set)  # type: ignore[arg-type]
+    assert list(picks) == ["J2/imported/mic0.mrc"]
+    assert [sentence.partition(":")[0] for sentence in skipped] == ["J2/imported/mic1.mrc"]
+    x_px, y_px = np.array(CENTRES_PX).T / 2 - [[1], [0]]
+    found_px = sorted(zip(picks[image.name].x_px, picks[image.name].y_px, strict=True))
+    np.testing.assert_allclose(found_px, sorted(zip(x_px, y_px, strict=True)), atol=1e-4)
+
+
 @pytest.mark.usefixtures("environment")
 def test_a_training_learns_the_pixels_that_a_volume_covers(instance: Instance) -> None:
-    options = FineTuningOptions(steps=1, batch=1)
-    job = train_on_exposures(
-        *("P3", "W1", "J12:exposures_accepted", "J20:particles", "J20:volume"),
-        particle_diameter_A=DIAMETER_A,
-        options=options,
-        n_micrographs=2,
-        workers=0,
+    learnt_from = TrainingInputs(
+        DIAMETER_A, "J12:exposures_accepted", "J20:particles", "J20:volume", n_micrographs=2
     )
+    job = train_on_exposures("P3", "W1", learnt_from, FineTuningOptions(steps=1, batch=1), workers=0)
     inputs = instance.picking.inputs
     assert inputs["volume"].source == ("J20", "volume")
     assert inputs["particles"].slots == ["location", "alignments3D", "blob"]
@@ -102,19 +128,33 @@ def test_a_training_learns_the_pixels_that_a_volume_covers(instance: Instance) -
 
 @pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "sentence"),
     [
-        ({"particles": "J20:volume"}, "could not connect J20:volume with J45"),
+        (
+            {"particles": "J20:volume"},
+            "--particles J20:volume: volume is of type volume: give J20:particles",
+        ),
+        ({"particles": "J12:particles"}, "no output particles: J12 has none of type particle"),
         ({"particles": "J99:particles"}, "could not find job J99"),
         ({"particles": None}, "give --workspace and --exposures and --particles for a new job"),
-        ({"volume": "J20"}, "--volume J20: give job and output"),
-        ({"options": FineTuningOptions(initial="J12")}, "J12/model.safetensors: no such model file"),
+        ({"volume": "J20"}, "--volume J20: no output: give J20:volume"),
+        ({"volume": "J20:particles"}, "particles is of type particle: give J20:volume"),
     ],
 )
-def test_what_is_wrong_with_a_training_is_told_in_one_sentence(
-    instance: Instance, given: dict[str, Any], told: str
+def test_what_is_wrong_with_an_input_is_said_in_one_sentence_and_makes_no_job(
+    instance: Instance, given: dict[str, Any], sentence: str
 ) -> None:
     sources = {"exposures": "J12:exposures_accepted", "particles": "J20:particles"}
-    with pytest.raises(CryosegError, match=told):
-        train_on_exposures("P3", "W1", particle_diameter_A=DIAMETER_A, **sources | given)
-    assert {job.status for job in instance.jobs.values()} <= {"completed", "failed"}
+    with pytest.raises(CryosegError, match=sentence):
+        train_on_exposures("P3", "W1", TrainingInputs(DIAMETER_A, **sources | given))
+    assert set(instance.jobs) == {"J12", "J20"}
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_training_with_a_wrong_model_or_device_makes_no_job(instance: Instance) -> None:
+    learnt_from = TrainingInputs(DIAMETER_A, "J12:exposures_accepted", "J20:particles")
+    with pytest.raises(CryosegError, match=r"J12/model\.safetensors: no such model file"):
+        train_on_exposures("P3", "W1", learnt_from, FineTuningOptions(initial="J12"))
+    with pytest.raises(CryosegError, match="--device cuda:99: PyTorch finds no such device"):
+        train_on_exposures("P3", "W1", learnt_from, device="cuda:99")
+    assert set(instance.jobs) == {"J12", "J20"}

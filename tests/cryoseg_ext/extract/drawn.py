@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
+from cryoseg_ext.arrays import FloatArray, Image, Mask
 from cryoseg_ext.extract.candidates import Maps
 from cryoseg_ext.extract.score import Calibration
 from cryoseg_ext.image.scale import WORKING_DIAMETER_PX, WorkingMicrograph
 
 DIAMETER_PX = float(WORKING_DIAMETER_PX)
-# So that a working pixel is 10 Å and an Å on the micrograph is a fifth of a pixel.
+# A working pixel is 10 Å, and a pixel of the micrograph 5 Å.
 DIAMETER_A, PIXEL_A, STEP = 240.0, 10.0, 2
-# Every candidate is good enough, and the higher centre the better.
+# Every candidate is above the threshold, and the score grows with the centre map.
 CALIBRATION = Calibration(0.0, (0.01, 0.0, 0.0))
 Points = Sequence[tuple[float, float]]
 
@@ -25,7 +25,7 @@ def working(shape: tuple[int, int]) -> WorkingMicrograph:
     return WorkingMicrograph(np.zeros(shape, np.float32), np.ones(shape, np.bool_), (STEP * ny, STEP * nx))
 
 
-def source_px(points: Points) -> NDArray[np.float64]:
+def source_px(points: Points) -> FloatArray:
     return STEP * np.asarray(points, np.float64)
 
 
@@ -46,12 +46,12 @@ def tubes(lines: Sequence[Points], shape: tuple[int, int], width_px: float = DIA
     for line in lines:
         x, y = np.asarray(line, np.float64).T
         where = np.linspace(0, len(line) - 1, 4000)
-        rows, columns = (np.rint(np.interp(where, range(len(line)), one)).astype(int) for one in (y, x))
+        rows, columns = (np.rint(np.interp(where, range(len(line)), axis)).astype(int) for axis in (y, x))
         off[rows, columns] = False
     return from_mask(distance_transform_edt(off) <= width_px / 2)
 
 
-def from_mask(mask: NDArray[np.bool_], centre: NDArray[np.float32] | None = None) -> Maps:
+def from_mask(mask: Mask, centre: Image | None = None) -> Maps:
     nothing = np.zeros(mask.shape, np.float32)
     return Maps(
         nothing, nothing if centre is None else centre, gaussian_filter(mask.astype(np.float32), 1.0), nothing

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from scipy.special import expit
 
+from cryoseg_ext.arrays import FloatArray, Image, Mask
 from cryoseg_ext.extract.consensus import Consensus
 from cryoseg_ext.model.checkpoint import load_model
 from cryoseg_ext.options.crf import CrfChoice
@@ -21,13 +21,11 @@ PLAIN = Consensus(
 )
 
 
-def _candidates(rng: np.random.Generator, n: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+def _candidates(rng: np.random.Generator, n: int) -> tuple[FloatArray, Image]:
     return rng.normal(size=n), rng.normal(size=(n, MAPS, RINGS)).astype(np.float32)
 
 
-def _micrograph(
-    rng: np.random.Generator, n: int = 120
-) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.bool_]]:
+def _micrograph(rng: np.random.Generator, n: int = 120) -> tuple[FloatArray, Image, Mask]:
     """Particles look alike, as do the others, otherwise in each micrograph; the network half sees it."""
     right = rng.uniform(size=n) < 0.5
     looks = rng.normal(size=(2, MAPS, RINGS))
@@ -43,7 +41,7 @@ def test_a_learned_field_puts_more_particles_first_on_new_micrographs() -> None:
         np.concatenate([right for *_, right in learned_on]),
     )
 
-    def share_right(scores: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+    def share_right(scores: FloatArray, right: Mask) -> float:
         return float(right[np.argsort(-scores)[: right.sum()]].mean())
 
     new = [_micrograph(rng) for _ in range(10)]
@@ -67,10 +65,10 @@ def test_the_sums_over_all_pairs_are_those_of_a_double_loop() -> None:
     q = expit(log_odds)
     pairs = np.einsum("imr,jmr->ijm", profiles, profiles) / RINGS
     own = np.einsum("iim->im", pairs)
-    particle, other = (np.einsum("j,ijm->im", p, pairs) / (p.sum() + 3) for p in (q, 1 - q))
-    terms = np.stack([own, particle, other], axis=2).reshape(30, -1)
+    particle, background = (np.einsum("j,ijm->im", p, pairs) / (p.sum() + 3) for p in (q, 1 - q))
+    terms = np.stack([own, particle, background], axis=2).reshape(30, -1)
     np.testing.assert_allclose(
-        PLAIN.likeness(q, profiles), terms - q @ terms / (q.sum() + 3), rtol=1e-5, atol=1e-6
+        PLAIN.similarity(q, profiles), terms - q @ terms / (q.sum() + 3), rtol=1e-5, atol=1e-6
     )
 
 

@@ -15,7 +15,7 @@ from cryoseg_ext.extract.extraction import extract
 from cryoseg_ext.formats.tubes import tube_ends
 from cryoseg_ext.options.extraction import ExtractionOptions
 from cryoseg_ext.picks import Picks
-from cryoseg_ext.simulation import Specimen, draw_conditions, simulate_micrograph
+from cryoseg_ext.simulation import Scale, Specimen, draw_conditions, simulate_at
 from tests.cryoseg_ext.extract.drawn import (
     CALIBRATION,
     DIAMETER_A,
@@ -101,7 +101,7 @@ def test_a_threshold_keeps_or_drops_a_filament_as_a_whole() -> None:
     maps.particle[100:] *= np.linspace(1, 0.6, SHAPE[0] - 100, dtype=np.float32)[:, None]
     picks = _picks(maps)
     scores = [set(picks.score[picks.columns()["tube_id"] == tube]) for tube in (1, 2)]
-    assert [len(one) for one in scores] == [1, 1]
+    assert [len(values) for values in scores] == [1, 1]
     assert set(picks.above(float(np.mean(picks.score))).columns()["tube_id"]) == {1}
 
 
@@ -130,8 +130,8 @@ def test_segments_on_a_simulated_micrograph_lie_on_its_filaments(monkeypatch: py
         defocus_um=1.6, b_factor_A2=120.0, snr=3.0, ice_noise=0.3, noise_length_A=8.0,
         contaminated=False, low_pass=None, high_pass=None, local_contrast=None, clip=None,
     )  # fmt: skip
-    rng, length_A = np.random.default_rng(5), LENGTH_WIDTHS * WIDTH_A
-    field = simulate_micrograph(rng, (900, 1150), PIXEL_SIZE_A, _helix(), length_A, conditions, CENTRES_PX)
+    rng, scale = np.random.default_rng(5), Scale(PIXEL_SIZE_A, diameter_A=LENGTH_WIDTHS * WIDTH_A)
+    field = simulate_at(rng, (900, 1150), scale, _helix(), conditions, CENTRES_PX)
     picks = cryoseg_ext.pick(
         field.image,
         pixel_size_A=PIXEL_SIZE_A,

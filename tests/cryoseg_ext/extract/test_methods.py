@@ -65,7 +65,7 @@ def test_touching_discs_are_split_by_all_methods_that_can(angle: float, distance
     for method in METHODS:
         picks = _picks(maps, ExtractionOptions(method, max_area=3.0))
         if method == "contours":
-            # What touches is one component, until erosion parts it.
+            # What touches is one component, until the erosion separates it.
             assert len(picks) == 1
             picks = _picks(maps, ExtractionOptions(method, erosion_A=0.38 * DIAMETER_A))
         assert len(picks) == 2, method
@@ -114,14 +114,14 @@ def test_a_round_particle_has_a_size_but_no_axis_even_where_it_touches_another()
 def test_limits_of_size_and_shape_drop_components() -> None:
     maps = discs(APART, SHAPE)
     maps.particle[10:16, 140:200] = 1.0
-    everything = ExtractionOptions("contours")
-    assert len(_picks(maps, everything)) == len(APART) + 1
-    assert len(_picks(maps, replace(everything, min_area=0.9))) == len(APART)
-    assert len(_picks(maps, replace(everything, max_area=0.9))) == 1
+    contours = ExtractionOptions("contours")
+    assert len(_picks(maps, contours)) == len(APART) + 1
+    assert len(_picks(maps, replace(contours, min_area=0.9))) == len(APART)
+    assert len(_picks(maps, replace(contours, max_area=0.9))) == 1
     maps.particle[50:54, 40:101] = 1.0
     # Two discs and a bar between them are far from convex.
-    assert len(_picks(maps, replace(everything, min_area=0.9, max_area=5.0))) == len(APART) - 1
-    assert len(_picks(maps, replace(everything, min_area=0.9, max_area=5.0, min_solidity=0.9))) == 3
+    assert len(_picks(maps, replace(contours, min_area=0.9, max_area=5.0))) == len(APART) - 1
+    assert len(_picks(maps, replace(contours, min_area=0.9, max_area=5.0, min_solidity=0.9))) == 3
 
 
 @pytest.mark.parametrize("method", METHODS)

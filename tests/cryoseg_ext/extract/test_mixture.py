@@ -13,8 +13,8 @@ from cryoseg_ext.options.extraction import ExtractionOptions
 from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.pipeline import pick_micrograph
-from cryoseg_ext.simulation import Conditions, draw_specimen
-from cryoseg_ext.simulation.micrograph import draw_centres, simulate_micrograph
+from cryoseg_ext.simulation import Conditions, Scale, draw_specimen, simulate_at
+from cryoseg_ext.simulation.placement import draw_centres
 from cryoseg_ext.simulation.presets import TYPICAL
 
 PIXEL_A = 4.0
@@ -63,9 +63,7 @@ def test_both_specimens_of_a_simulated_mixture_are_found_with_their_sizes() -> N
     shape, sizes_A = (560, 560), (120.0, 240.0)
     centres = draw_centres(rng, shape, 40, 200 / PIXEL_A, 35)
     fields = [
-        simulate_micrograph(
-            rng, shape, PIXEL_A, draw_specimen(rng, family), size_A, conditions, centres[part]
-        )
+        simulate_at(rng, shape, Scale(PIXEL_A, size_A), draw_specimen(rng, family), conditions, centres[part])
         for family, size_A, part in zip(
             ("shell", "barrel"), sizes_A, (slice(0, 25), slice(25, 40)), strict=True
         )

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cryoseg_ext.formats.coordinates import write_coordinates_csv, write_coordinates_star
+from cryoseg_ext.formats.coordinates import write_coordinates_star
+from cryoseg_ext.formats.picks.csv_table import write_coordinates_csv
 from cryoseg_ext.picks import Picks
 
 PIXELS = st.floats(-0.5, 8191.4)

@@ -8,7 +8,13 @@ import yaml
 from cryosparc.dataset import Dataset
 
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.formats.groups import Exposure, read_exposure_group, read_results, write_particle_group
+from cryoseg_ext.formats.groups import (
+    Exposure,
+    ImageCopy,
+    read_exposure_group,
+    read_results,
+    write_particle_group,
+)
 from cryoseg_ext.formats.particles import PickedExposure, particle_dataset
 from cryoseg_ext.formats.reading import read_picks
 from cryoseg_ext.picks import Picks
@@ -50,9 +56,9 @@ def group(tmp_path: Path) -> Path:
 
 def test_the_slots_of_a_group_are_joined_over_its_files(group: Path) -> None:
     found = read_exposure_group(group)
-    assert sorted(found.exposures, key=lambda one: one.uid) == [
-        Exposure(11, "J2/a.mrc", (60, 80), 1.5, 5, "J2/a.mrc", (60, 80), 1.5),
-        Exposure(22, "J2/b.mrc", (40, 30), 1.25, 6, "J2/b.mrc", (40, 30), 1.25),
+    assert sorted(found.exposures, key=lambda one: one[0].uid) == [
+        (Exposure(11, "J2/a.mrc", (60, 80), 1.5, 5), None),
+        (Exposure(22, "J2/b.mrc", (40, 30), 1.25, 6), None),
     ]
     assert found.project == group.parent.parent
     assert found.version == "v4.6.2"
@@ -60,8 +66,9 @@ def test_the_slots_of_a_group_are_joined_over_its_files(group: Path) -> None:
 
 def test_a_denoised_copy_is_picked_and_the_micrograph_is_named(group: Path) -> None:
     found = read_exposure_group(group, "micrograph_blob_denoised")
-    assert sorted(found.exposures, key=lambda one: one.uid)[0] == Exposure(
-        11, "J2/a.mrc", (60, 80), 1.5, 5, "J5/a.mrc", (30, 40), 3.0
+    assert sorted(found.exposures, key=lambda one: one[0].uid)[0] == (
+        Exposure(11, "J2/a.mrc", (60, 80), 1.5, 5),
+        ImageCopy(Path("J5/a.mrc"), 3.0, (30, 40)),
     )
 
 
@@ -82,8 +89,7 @@ def test_an_exported_or_linked_group_finds_the_project_folder(group: Path, tmp_p
 
 def test_a_single_cs_file_is_enough_where_it_has_the_micrographs(group: Path) -> None:
     found = read_exposure_group(group.with_name("J12_passthrough.cs"))
-    assert [one.uid for one in found.exposures] == [33, 22, 11]
-    assert [one.exp_group_id for one in found.exposures] == [0, 0, 0]
+    assert [(one.uid, one.exp_group_id) for one, _ in found.exposures] == [(33, 0), (22, 0), (11, 0)]
 
 
 def test_files_without_micrographs_are_told(group: Path) -> None:
@@ -95,7 +101,7 @@ def test_files_without_micrographs_are_told(group: Path) -> None:
 
 
 def test_picked_particles_are_written_as_a_group_that_reads_back(tmp_path: Path) -> None:
-    exposure = Exposure(11, "J2/a.mrc", (60, 80), 1.5, 5, "J2/a.mrc", (60, 80), 1.5)
+    exposure = Exposure(11, "J2/a.mrc", (60, 80), 1.5, 5)
     picks = Picks(np.array([20.0, 40.0]), np.array([15.0, 30.0]), np.array([0.75, 0.5]))
     particles = particle_dataset([PickedExposure(exposure, picks)], 40)
     path = tmp_path / "picked_particles.csg"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from cryoseg_ext.picks import Picks
 
 
 def _exposure(uid: int, path: str, shape: tuple[int, int], pixel_size_A: float, group: int) -> Exposure:
-    return Exposure(uid, path, shape, pixel_size_A, group, path, shape, pixel_size_A)
+    return Exposure(uid, path, shape, pixel_size_A, group)
 
 
 EXPOSURE = _exposure(2**63 + 5, "J2/motioncorrected/a.mrc", (3838, 3710), 1.1, 7)
@@ -45,14 +45,10 @@ def _picks(*rows: tuple[float, float, float]) -> Picks:
 
 
 def test_each_column_has_its_exact_type_and_value() -> None:
-    binned = dataclasses.replace(
-        OTHER, image_path="J5/b.mrc", image_shape=(1024, 1024), image_pixel_size_A=2.0
-    )
     picked = [
         PickedExposure(EXPOSURE, _picks((371, 0, 0.75), (1855, 1919, 0.5))),
         PickedExposure(OTHER, NONE),
-        # Picked on a copy binned four times: x and y are pixels of the copy.
-        PickedExposure(binned, _picks((512, 256, 0.25))),
+        PickedExposure(OTHER, _picks((2048, 1024, 0.25))),
     ]
     particles = particle_dataset(picked, min_distance_A=90)
     assert particles.descr() == EXACT
@@ -121,3 +117,24 @@ def test_a_box_around_a_pick_is_the_same_in_the_file_and_in_cryosparcs_columns(t
         round(particles["location/center_y_frac"][0] * ny),
     )
     assert mrcfile.read(tmp_path / "a.mrc")[y - 5 : y + 5, x - 5 : x + 5].all()
+
+
+def test_filaments_have_a_slot_of_their_own(tmp_path: Path) -> None:
+    helical = replace(
+        _picks((10, 20, 0.9), (30, 20, 0.9), (50, 70, 0.5)),
+        psi_deg=np.array([30.0, -150.0, 90.0]),
+        tube_id=np.array([1.0, 1.0, 2.0]),
+        track_length_A=np.array([0.0, 60.0, 0.0]),
+    )
+    particles = particle_dataset([PickedExposure(EXPOSURE, helical), PickedExposure(OTHER, helical)], 90)
+    assert particles.descr()[len(EXACT) :] == [
+        ("filament/filament_uid", "<u8"),
+        ("filament/filament_pose", "<f4"),
+        ("filament/position_A", "<f4"),
+    ]
+    assert len(set(particles["filament/filament_uid"])) == 4
+    np.testing.assert_allclose(np.degrees(particles["filament/filament_pose"][:3]), [-30, 150, -90], 1e-6)
+    particles.save(tmp_path / "p.cs")
+    for located in located_picks("p.cs", Dataset.load(tmp_path / "p.cs")).values():
+        for name in ("psi_deg", "tube_id", "track_length_A"):
+            np.testing.assert_allclose(located.picks.columns()[name], helical.columns()[name], atol=1e-4)

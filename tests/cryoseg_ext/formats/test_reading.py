@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.formats.coordinates import write_coordinates_csv, write_coordinates_star
+from cryoseg_ext.formats.coordinates import write_coordinates_star
+from cryoseg_ext.formats.picks.csv_table import write_coordinates_csv
 from cryoseg_ext.formats.reading import read_located_picks, read_picks
 from cryoseg_ext.picks import Picks
 
@@ -111,6 +112,45 @@ def test_particles_know_the_pixel_size_of_their_micrographs(tmp_path: Path) -> N
     _same(found["a.mrc"].picks, Picks(np.array([1.0, 5.0]), np.array([2.0, 6.0]), np.array([1.0, 0.75])))
 
 
+@pytest.mark.parametrize(
+    ("labels", "rows", "column", "expected"),
+    [
+        # Of a dummy nothing is known; where one angle is not 0, the others are angles too.
+        ("rlnAnglePsi", ["0", "0"], "psi_deg", None),
+        ("rlnAnglePsi", ["-999", "-999"], "psi_deg", None),
+        ("rlnAnglePsi", ["0", "30"], "psi_deg", [0, 30]),
+        ("rlnAnglePsi rlnAnglePsiPrior", ["5 0", "6 0"], "psi_deg", [0, 0]),
+        ("rlnParticleDiameter", ["0", "0"], "diameter_A", None),
+        ("rlnParticleDiameter", ["0", "180.5"], "diameter_A", [np.nan, 180.5]),
+        ("cryosegDiameter", ["170", "nan"], "diameter_A", [170, np.nan]),
+        ("rlnHelicalTubeID rlnHelicalTrackLengthAngst", ["1 0", "1 60"], "track_length_A", [0, 60]),
+    ],
+)
+def test_a_star_file_says_what_it_knows_of_each_pick(
+    tmp_path: Path, labels: str, rows: list[str], column: str, expected: list[float] | None
+) -> None:
+    columns = ["rlnCoordinateX", "rlnCoordinateY", "rlnAutopickFigureOfMerit", *labels.split()]
+    rows = [f"1 2 {score} {row}" for score, row in zip((0.9, 0.5), rows, strict=True)]
+    found = read_picks(_star(tmp_path / "a.star", "", columns, rows))["a"].columns().get(column)
+    assert (found is None) == (expected is None)
+    if expected is not None:
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_track_lengths_of_relion_3_0_are_pixels(tmp_path: Path) -> None:
+    columns = ["rlnCoordinateX", "rlnCoordinateY", "rlnMicrographName", "rlnHelicalTubeID"]
+    columns += ["rlnHelicalTrackLength", "rlnMagnification", "rlnDetectorPixelSize"]
+    path = _star(tmp_path / "p.star", "", columns, ["1 2 a.mrc 1 100 10000 1.5"])
+    assert read_picks(path)["a.mrc"].columns()["track_length_A"].tolist() == [150]
+
+
+def test_the_best_score_comes_first_and_filaments_stay_together(tmp_path: Path) -> None:
+    rows = ["1,1,0.2,1,60", "2,2,0.9,2,0", "3,3,0.8,1,0", "4,4,0.1,2,30", "5,5,0.85,,"]
+    (tmp_path / "a.csv").write_text("\n".join(["x,y,score,tube_id,track_length_A", *rows]))
+    found = read_picks(tmp_path / "a.csv")["a"]
+    assert found.x_px.tolist() == [2, 4, 5, 3, 1]
+
+
 def _particles(paths: list[str], x_frac: list[float], y_frac: list[float]) -> Dataset:
     columns = {
         "location/micrograph_path": paths,
@@ -166,7 +206,12 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, picks
         ),
         ("a.cs", "hello", "not a readable CryoSPARC file"),
         ("a.csg", "hello", "not a results group"),
-        ("a.txt", "1 2", "CSV, STAR, .cs or .csg"),
+        ("a.txt", "1 2", "no table of Topaz"),
+        ("a.pdf", "1 2", r"a file of picks \(.csv, .star, .cbox"),
+        ("a.box", "1 2\n", "holds filaments"),
+        ("a.box", "1 2 20 20 -1\n", "holds filaments"),
+        ("a.box", "x y w h\n", "no EMAN1 box file"),
+        ("a.cbox", "data_a\n\n_b 1\n", "no table cryolo"),
         (
             "autopick.star",
             "data_\nloop_\n_rlnMicrographName #1\n_rlnMicrographCoordinates #2\na b\n",
@@ -187,7 +232,7 @@ def test_a_file_without_picks_is_told_in_a_sentence(
 def test_a_missing_file_and_an_empty_folder_are_told(tmp_path: Path) -> None:
     with pytest.raises(CryosegError, match="does not exist"):
         read_picks(tmp_path / "none.star")
-    with pytest.raises(CryosegError, match="no CSV or STAR files"):
+    with pytest.raises(CryosegError, match="no files with coordinates"):
         read_picks(tmp_path)
 
 

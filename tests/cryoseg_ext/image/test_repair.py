@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from cryoseg_ext.arrays import FloatArray, Image, Mask
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.image.repair import repair
-
-Image = NDArray[np.float32]
 
 
 def noise(shape: tuple[int, int] = (260, 300), seed: int = 0) -> Image:
@@ -32,7 +31,7 @@ def particles_on_ice() -> Image:
     return image
 
 
-def spoil_side(image: NDArray[Any], side: str, width: int, kind: str) -> NDArray[np.bool_]:
+def spoil_side(image: NDArray[Any], side: str, width: int, kind: str) -> Mask:
     """Replace a border in place, and return where."""
     view = {"top": image, "bottom": image[::-1], "left": image.T, "right": image.T[::-1]}[side]
     if kind == "zero":
@@ -176,13 +175,13 @@ def test_the_input_is_not_changed() -> None:
     ],
     ids=["nan", "nearly nan", "constant", "nearly constant", "thin", "stack", "empty"],
 )
-def test_hopeless_images_are_refused_with_the_reason(image: NDArray[np.float64], reason: str) -> None:
+def test_hopeless_images_are_refused_with_the_reason(image: FloatArray, reason: str) -> None:
     with pytest.raises(CryosegError, match=reason):
         repair(image)
 
 
 @st.composite
-def damaged_micrographs(draw: st.DrawFn) -> NDArray[np.float64]:
+def damaged_micrographs(draw: st.DrawFn) -> FloatArray:
     shape = draw(st.tuples(st.integers(64, 150), st.integers(64, 150)))
     seed = draw(st.integers(0, 2**32 - 1))
     rng = np.random.default_rng(seed)
@@ -200,7 +199,7 @@ def damaged_micrographs(draw: st.DrawFn) -> NDArray[np.float64]:
 
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(image=damaged_micrographs())
-def test_repair_is_finite_shaped_and_idempotent(image: NDArray[np.float64]) -> None:
+def test_repair_is_finite_shaped_and_idempotent(image: FloatArray) -> None:
     once = repair(image)
     assert once.image.dtype == np.float32
     assert once.valid.dtype == np.bool_

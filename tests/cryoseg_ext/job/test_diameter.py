@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.formats.micrographs import ListedMicrograph
 from cryoseg_ext.image.repair import RepairedMicrograph
-from cryoseg_ext.job.batch import MicrographTask
 from cryoseg_ext.job.diameter import N_SAMPLE, STORED_NAME, sampled_diameter
 from cryoseg_ext.size.estimate import Measurement
 from tests.cryoseg_ext.size.drawn import long_particles
@@ -30,9 +30,9 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return sizes_A
 
 
-def _tasks(folder: Path, n: int) -> list[MicrographTask]:
+def _tasks(folder: Path, n: int) -> list[ListedMicrograph]:
     rng = np.random.default_rng(0)
-    tasks = [MicrographTask(f"{k}", folder / f"{k}.mrc", 1.0 + k) for k in range(n)]
+    tasks = [ListedMicrograph(f"{k}", folder / f"{k}.mrc", 1.0 + k) for k in range(n)]
     for task in tasks:
         if not task.path.exists():
             mrcfile.write(task.path, rng.normal(size=(64, 64)).astype(np.float32))
@@ -93,3 +93,8 @@ def test_a_micrograph_that_cannot_be_read_is_passed_over_and_none_is_an_error(
     tasks[1].path.unlink()
     with pytest.raises(CryosegError, match=r"no particle diameter can be estimated: .*0\.mrc"):
         sampled_diameter(tasks, "another", tmp_path, _no_model)
+
+
+def test_where_no_micrograph_can_be_used_that_is_the_error(tmp_path: Path) -> None:
+    with pytest.raises(CryosegError, match="no particle diameter can be estimated: there are no"):
+        sampled_diameter([], "digest", tmp_path, _no_model)

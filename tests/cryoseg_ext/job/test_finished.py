@@ -10,12 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.image.areas import AreaShares
 from cryoseg_ext.job.finished import (
     FinishedMicrograph,
     as_stored,
-    model_digest,
     read_finished,
     settings_key,
     write_finished,
@@ -47,10 +45,11 @@ def test_a_stored_result_reads_back(
 ) -> None:
     path = tmp_path_factory.mktemp("job") / "Movies/a_candidates.star"
     candidates = as_stored(Picks(*columns))
-    write_finished(path, FinishedMicrograph("key", 0.31, candidates, AREAS))
+    finished = FinishedMicrograph("key", 0.31, candidates, AREAS, (3838, 3710), 1.0885)
+    write_finished(path, finished)
     back = read_finished(path)
     assert back is not None
-    assert (back.settings, back.default_threshold, back.areas) == ("key", 0.31, AREAS)
+    assert replace(back, candidates=candidates) == finished
     assert back.candidates.columns().keys() == candidates.columns().keys()
     for name, column in candidates.columns().items():
         np.testing.assert_array_equal(back.candidates.columns()[name], column)
@@ -81,8 +80,3 @@ def test_what_is_no_stored_result_counts_as_unfinished(tmp_path: Path, content: 
 def test_the_key_changes_with_everything_that_changes_candidates(change: dict[str, Any]) -> None:
     assert settings_key(**SETTINGS) == settings_key(**SETTINGS)
     assert settings_key(**(SETTINGS | change)) != settings_key(**SETTINGS)
-
-
-def test_a_missing_model_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(CryosegError, match=r"nothing\.safetensors"):
-        model_digest(tmp_path / "nothing.safetensors")

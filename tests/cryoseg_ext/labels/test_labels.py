@@ -10,6 +10,7 @@ import starfile
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
+from cryoseg_ext.arrays import Mask
 from cryoseg_ext.cli.main import main
 from cryoseg_ext.simulation.instances import PlacedParticles, instance_map
 from cryoseg_ext.simulation.placement import project as project_beads
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 STAR = "Refine3D/job001/run_data.star"
 OUT = Path("Labels")
-
-Mask = NDArray[np.bool_]
 
 
 def run(*arguments: str) -> Result:

@@ -33,7 +33,7 @@ def test_shifts_are_subtracted_at_the_pixel_size_of_each_optics_group(project: l
         assert np.allclose((particles.orientations * field.orientations.inv()).magnitude(), 0, atol=1e-4)
 
 
-def test_relion_3_0_says_the_same_in_pixels_of_the_particle_images(project: list[Field]) -> None:
+def test_relion_3_0_gives_the_same_in_pixels_of_the_particle_images(project: list[Field]) -> None:
     tables = starfile.read(STAR)
     # The images were binned to 4 Å/px: a detector of 5 um at a magnification of 12500.
     table = tables["particles"].assign(rlnDetectorPixelSize=5.0, rlnMagnification=12500.0)
@@ -52,7 +52,7 @@ def test_relion_3_0_says_the_same_in_pixels_of_the_particle_images(project: list
         read_particles(old)
 
 
-def test_cryosparc_says_the_same_as_the_star_file_that_pyem_makes_of_it(project: list[Field]) -> None:
+def test_cryosparc_gives_the_same_as_the_star_file_that_pyem_makes_of_it(project: list[Field]) -> None:
     field = project[0]
     relion = read_particles(STAR)[field.name]
     count = len(relion)
@@ -124,8 +124,8 @@ def test_projections_are_those_of_relion_project(project: list[Field], particle:
     projector = make_projector(particle.density, size_A)
     centres_px = particles.centres_px(size_A)
     for index in range(3):
-        one = slice(index, index + 1)
+        single = slice(index, index + 1)
         ours = project_particles(
-            projector, particles.orientations[one], centres_px[one], (box_px, box_px), size_A, 6.0
+            projector, particles.orientations[single], centres_px[single], (box_px, box_px), size_A, 6.0
         ).density
         assert np.corrcoef(ours.ravel(), relion[index].ravel())[0, 1] > 0.999

@@ -5,13 +5,13 @@ import pytest
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.options.extraction import ExtractionOptions
 from cryoseg_ext.options.picking import PickingOptions
-from cryoseg_ext.options.size import StatedSize, stated_size
+from cryoseg_ext.options.size import AUTO, ParticleSize
 
 
 def test_a_diameter_auto_and_a_range_are_understood() -> None:
-    assert stated_size(180.0, None, None) == StatedSize(180.0)
-    assert stated_size("auto", None, None) == StatedSize(None)
-    assert stated_size(None, 120.0, 260.0) == StatedSize(260.0, 120.0)
+    assert ParticleSize(180.0).largest_A == 180.0
+    assert ParticleSize(AUTO).largest_A is None
+    assert ParticleSize(None, 120.0, 260.0).largest_A == 260.0
 
 
 @pytest.mark.parametrize(
@@ -19,15 +19,18 @@ def test_a_diameter_auto_and_a_range_are_understood() -> None:
     [
         ((None, None, None), "--particle_diameter is missing"),
         ((180.0, 120.0, 260.0), "give either"),
+        ((180.0, None, 260.0), "give either"),
         ((None, 120.0, None), "only together"),
+        ((None, None, 260.0), "only together"),
         ((None, 260.0, 120.0), "the smaller one first"),
+        ((None, 120.0, 120.0), "the smaller one first"),
     ],
 )
 def test_a_contradiction_is_said(
     given: tuple[float | None, float | None, float | None], sentence: str
 ) -> None:
     with pytest.raises(CryosegError, match=sentence):
-        stated_size(*given)
+        ParticleSize(*given)
 
 
 def test_a_range_is_covered_in_steps_that_the_network_bridges() -> None:

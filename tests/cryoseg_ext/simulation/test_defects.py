@@ -19,7 +19,7 @@ def _simulate(index: int = 0, **defects: object) -> SimulatedMicrograph:
     return simulate_session_micrograph(options, load_specimens(options), index)
 
 
-def test_the_truth_knows_of_nothing_in_a_dead_border() -> None:
+def test_the_truth_has_no_particle_in_a_dead_border() -> None:
     sides = set()
     for index, border in enumerate(("constant", "striped", "constant"), start=2):
         sound, spoiled = _simulate(index), _simulate(index, dead_border_px=BORDER_PX, border=border)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from cryoseg_ext.simulation.dose import dose_weighted_envelope
-from cryoseg_ext.simulation.imaging import form_image
+from cryoseg_ext.simulation.imaging import Scale, form_image
 from cryoseg_ext.simulation.presets import TYPICAL
 
 DOSE_E_A2, N_FRAMES = 50.0, 500
@@ -31,7 +31,7 @@ def test_a_dose_weighted_image_has_lost_its_finest_detail_most() -> None:
 
     def power(weighted_dose_e_A2: float | None) -> np.ndarray:
         changed = replace(conditions, weighted_dose_e_A2=weighted_dose_e_A2)
-        clean, _ = form_image(np.random.default_rng(1), density, particles, 3.0, 200.0, changed, 1.0)
+        clean, _ = form_image(np.random.default_rng(1), density, particles, Scale(3.0, 200.0), changed, 1.0)
         spectrum: np.ndarray = np.abs(np.fft.rfft2(clean))[0, [20, 60, 120]] ** 2
         return spectrum
 

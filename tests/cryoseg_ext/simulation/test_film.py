@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cryoseg_ext.arrays import Image, Mask
+from cryoseg_ext.network.classes import CONTAMINANT
 from cryoseg_ext.simulation import SimulatedMicrograph, draw_specimen, micrograph, simulate_micrograph
 from cryoseg_ext.simulation.film import CARBON_POTENTIAL_V, THICKNESS_A, draw_film, draw_potential
-from cryoseg_ext.simulation.micrograph import CONTAMINANT
-from cryoseg_ext.simulation.placement import Image, Mask
 from cryoseg_ext.simulation.presets import TYPICAL
 
 SHAPE, PIXEL_SIZE_A, DIAMETER_A = (320, 400), 8.0, 190.0

@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from cryoseg_ext.simulation import draw_specimen, simulate_micrograph
-from cryoseg_ext.simulation.micrograph import PARTICLE, SimulatedMicrograph
+from cryoseg_ext.network.classes import PARTICLE
+from cryoseg_ext.simulation import (
+    Scale,
+    SimulatedMicrograph,
+    draw_specimen,
+    simulate_at,
+    simulate_micrograph,
+)
 from cryoseg_ext.simulation.paper import PAPER_DEFOCI_UM, PAPER_SNR, simulate_paper_micrograph
 from cryoseg_ext.simulation.presets import TYPICAL
 
@@ -36,9 +42,7 @@ def test_where_particles_overlap_the_one_with_more_density_has_the_pixel() -> No
     rng = np.random.default_rng(1)
     specimen = draw_specimen(rng, "ellipsoid")
     centres_px = np.array([[130.0, 128.0], [142.0, 128.0]])
-    field = simulate_micrograph(
-        rng, SHAPE, PIXEL_SIZE_A, specimen, DIAMETER_A, TYPICAL, centres_px=centres_px
-    )
+    field = simulate_at(rng, SHAPE, Scale(PIXEL_SIZE_A, DIAMETER_A), specimen, TYPICAL, centres_px)
     np.testing.assert_allclose(np.stack([field.x_px, field.y_px], axis=1), centres_px)
     instances = field.instances
     columns = [np.nonzero(instances == number)[1].mean() for number in (1, 2)]
@@ -48,7 +52,7 @@ def test_where_particles_overlap_the_one_with_more_density_has_the_pixel() -> No
 def test_the_papers_protocol_has_its_ratio_of_variances_and_its_spacing() -> None:
     rng = np.random.default_rng(2)
     specimen = draw_specimen(rng, "globular")
-    field = simulate_paper_micrograph(rng, (700, 700), 4.0, specimen, 150.0, n_particles=30)
+    field = simulate_paper_micrograph(rng, (700, 700), Scale(4.0, 150.0), specimen, n_particles=30)
     noise = field.image - field.clean
     assert field.clean.var() / noise.var() == pytest.approx(PAPER_SNR, rel=0.01)
     spectrum = np.abs(np.fft.rfft2(noise - noise.mean())) ** 2

@@ -16,12 +16,13 @@ from click.testing import CliRunner
 
 from cryoseg_ext.cli import main
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.formats.masks import read_labels_star
+from cryoseg_ext.formats.micrographs import read_micrographs
 from cryoseg_ext.formats.poses import from_relion_angles
 from cryoseg_ext.image.reading import read_micrograph
 from cryoseg_ext.simulation.defects import Defects
 from cryoseg_ext.simulation.session import SessionOptions, load_specimens, simulate_session_micrograph
 from cryoseg_ext.simulation.session_files import as_stored, write_session
-from cryoseg_ext.training.inputs import find_masks, find_tasks
 
 SMALL = SessionOptions(
     shape=(192, 224), pixel_size_A=6.0, family="ellipsoid", diameter_A=150.0,
@@ -46,7 +47,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_relions_lists_and_files_tell_the_simulated_truth(session: Path) -> None:
+def test_relions_lists_and_files_hold_the_simulated_truth(session: Path) -> None:
     micrographs = starfile.read(session / "micrographs.star")
     particles = starfile.read(session / "particles.star")
     assert list(micrographs["micrographs"]["rlnMicrographName"]) == [
@@ -78,9 +79,9 @@ def test_relions_lists_and_files_tell_the_simulated_truth(session: Path) -> None
 
 
 def test_the_list_of_labels_is_one_to_train_on(session: Path) -> None:
-    tasks = find_tasks([str(session / "micrographs.star")], None)
-    masks = find_masks(session / "labels.star", tasks)
+    masks = read_labels_star(session / "labels.star")
     assert len(masks) == 3
+    assert list(masks) == list(read_micrographs([session / "micrographs.star"]).by_name)
     for name, files in masks.items():
         assert files.labels == session / "Truth" / f"{Path(name).stem}_labels.mrc"
         assert files.labels.exists()

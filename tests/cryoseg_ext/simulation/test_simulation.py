@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from cryoseg_ext.network.classes import CONTAMINANT, PARTICLE
 from cryoseg_ext.simulation import Conditions, draw_conditions, draw_specimen, simulate_micrograph
-from cryoseg_ext.simulation.imaging import process_file
-from cryoseg_ext.simulation.micrograph import CONTAMINANT, PARTICLE
+from cryoseg_ext.simulation.imaging import Scale, process_file
 from cryoseg_ext.simulation.placement import place_centres
 from cryoseg_ext.simulation.specimens import FAMILIES
 
@@ -44,7 +44,7 @@ def test_a_seed_reproduces_a_micrograph_bit_for_bit() -> None:
     np.testing.assert_array_equal(make(), make())
 
 
-def test_particles_are_dark_where_the_truth_says() -> None:
+def test_particles_are_dark_where_the_truth_has_them() -> None:
     rng = np.random.default_rng(3)
     field = simulate_micrograph(
         rng, (256, 256), PIXEL_SIZE_A, draw_specimen(rng, "ellipsoid"), DIAMETER_A,
@@ -62,7 +62,9 @@ def test_local_contrast_enhancement_evens_out_the_contrast() -> None:
     def spread(local_contrast: float | None) -> float:
         image = np.random.default_rng(1).normal(size=(192, 192)).astype(np.float32)
         image[:, 96:] *= 5
-        processed = process_file(image, PIXEL_SIZE_A, DIAMETER_A, _conditions(local_contrast=local_contrast))
+        processed = process_file(
+            image, Scale(PIXEL_SIZE_A, DIAMETER_A), _conditions(local_contrast=local_contrast)
+        )
         halves = processed[24:168, 24:72].std(), processed[24:168, 120:168].std()
         return float(max(halves) / min(halves))
 

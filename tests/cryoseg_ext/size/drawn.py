@@ -1,4 +1,4 @@
-"""What `measure` sees of particles of one size."""
+"""What `measure` returns for particles of one size."""
 
 from __future__ import annotations
 

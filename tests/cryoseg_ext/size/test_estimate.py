@@ -1,4 +1,4 @@
-"""The estimate is what is seen where the network is surest, and it says how sure it is."""
+"""The estimated diameter and its interval, on drawn measurements and on a simulated micrograph."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from cryoseg_ext.arrays import Image
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.image.repair import repair
 from cryoseg_ext.model.checkpoint import load_model
@@ -31,7 +31,7 @@ def _micrograph(true_A: float, n: int, seed: int = 0, score: float = 0.95) -> li
     return measurements
 
 
-def _shell(true_A: float, stated_A: float) -> NDArray[np.float32]:
+def _shell(true_A: float, stated_A: float) -> Image:
     """Return the profile of the mean of shells, which are darkest at 0.4 of their diameter."""
     profile = np.interp(radii(true_A, stated_A), [0, 0.4, 0.5], [-1.0, -1.4, 1.4])
     return np.minimum(profile, 0.5).astype(np.float32)
@@ -51,13 +51,13 @@ def test_aggregates_and_fragments_do_not_change_it() -> None:
     clean = [_micrograph(150, 60)]
     dirty = [
         Measurement(
-            one.stated_A,
-            np.append(one.extent_A, [900.0] * 12 + [30.0] * 12),
-            np.append(one.width_A, [600.0] * 12 + [20.0] * 12),
-            np.append(one.score, [0.9] * 24),
-            np.concatenate([one.profile, one.profile[:24]]),
+            measurement.stated_A,
+            np.append(measurement.extent_A, [900.0] * 12 + [30.0] * 12),
+            np.append(measurement.width_A, [600.0] * 12 + [20.0] * 12),
+            np.append(measurement.score, [0.9] * 24),
+            np.concatenate([measurement.profile, measurement.profile[:24]]),
         )
-        for one in clean[0]
+        for measurement in clean[0]
     ]
     assert estimate_diameter([dirty]).diameter_A == pytest.approx(
         estimate_diameter(clean).diameter_A, rel=0.03
@@ -66,13 +66,16 @@ def test_aggregates_and_fragments_do_not_change_it() -> None:
 
 def test_outlines_that_are_too_long_do_not_count_for_shells() -> None:
     too_long = _micrograph(230, 60)
-    shells = [replace(one, profile=np.tile(_shell(180, one.stated_A), (60, 1))) for one in too_long]
+    shells = [
+        replace(measurement, profile=np.tile(_shell(180, measurement.stated_A), (60, 1)))
+        for measurement in too_long
+    ]
     assert estimate_diameter([too_long]).diameter_A == pytest.approx(230, rel=0.08)
     assert estimate_diameter([shells]).diameter_A == pytest.approx(180, rel=0.03)
 
 
 def test_what_is_bright_on_average_is_no_particle() -> None:
-    bright = [replace(one, profile=-one.profile) for one in _micrograph(150, 40)]
+    bright = [replace(measurement, profile=-measurement.profile) for measurement in _micrograph(150, 40)]
     with pytest.raises(CryosegError, match="too few particles"):
         estimate_diameter([bright])
 

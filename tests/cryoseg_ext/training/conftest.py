@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cryoseg_ext.image.scale import WORKING_DIAMETER_PX, WorkingMicrograph, normalise
+from cryoseg_ext.image.scale import WORKING_DIAMETER_PX
 from cryoseg_ext.simulation import draw_conditions, draw_specimen, simulate_micrograph
+from cryoseg_ext.training.dataset import working_field
 from cryoseg_ext.training.micrographs import LabelledMicrograph
 
 DIAMETER_A = 170.0
@@ -32,10 +33,7 @@ def labelled() -> list[LabelledMicrograph]:
         simulated = simulate_micrograph(
             rng, shape, DIAMETER_A / WORKING_DIAMETER_PX, specimen, DIAMETER_A, conditions
         )
-        valid = np.ones(shape, np.bool_)
-        working = WorkingMicrograph(normalise(simulated.image, valid), valid, shape)
-        xy_px = np.stack([simulated.x_px, simulated.y_px], axis=1)
-        found.append(LabelledMicrograph(f"mic{index}", working, xy_px))
+        found.append(LabelledMicrograph(f"mic{index}", *working_field(simulated)))
     return found
 
 
@@ -43,4 +41,7 @@ def labelled() -> list[LabelledMicrograph]:
 def half_labelled(labelled: list[LabelledMicrograph]) -> list[LabelledMicrograph]:
     """Return the micrographs with a random half of their labels."""
     rng = np.random.default_rng(1)
-    return [replace(one, xy_px=one.xy_px[rng.uniform(size=len(one.xy_px)) < 0.5]) for one in labelled]
+    return [
+        replace(micrograph, xy_px=micrograph.xy_px[rng.uniform(size=len(micrograph.xy_px)) < 0.5])
+        for micrograph in labelled
+    ]

@@ -18,12 +18,13 @@ from cryoseg_ext.extract.score import Calibration
 from cryoseg_ext.extract.selection import extract_picks
 from cryoseg_ext.model.checkpoint import load_model
 from cryoseg_ext.picks import Picks
-from cryoseg_ext.training import Epoch, FineTuningOptions, Watch, fine_tune, fine_tuning_options
+from cryoseg_ext.training import Callbacks, Epoch, FineTuningOptions, fine_tune, fine_tuning_options
 from cryoseg_ext.training.blend import blend
 from cryoseg_ext.training.calibrate import fit_calibration
+from cryoseg_ext.training.loop import Validation
 from cryoseg_ext.training.micrographs import LabelledMicrograph
 from cryoseg_ext.training.recalibrate import best_threshold, recalibrate
-from cryoseg_ext.training.targets import ask, prepare
+from cryoseg_ext.training.targets import make_examples, predict
 from cryoseg_ext.training.validate import SCORED_RADIUS_PX
 
 OPTIONS = FineTuningOptions(steps=4, steps_per_epoch=2, batch=2, simulated_share=0.5, field_px=64, patience=0)
@@ -39,10 +40,10 @@ def test_a_killed_run_loses_at_most_an_epoch_and_ends_like_an_uninterrupted_one(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fine_tune(labelled, OPTIONS, tmp_path / "cut", workers=0, watch=Watch(step=kill))
+        fine_tune(labelled, OPTIONS, tmp_path / "cut", workers=0, callbacks=Callbacks(step=kill))
     steps: list[int] = []
-    watch = Watch(step=lambda step, _: steps.append(step))
-    cut = load_model(fine_tune(labelled, OPTIONS, tmp_path / "cut", workers=0, watch=watch))
+    callbacks = Callbacks(step=lambda step, _: steps.append(step))
+    cut = load_model(fine_tune(labelled, OPTIONS, tmp_path / "cut", workers=0, callbacks=callbacks))
     assert steps == [3, 4]
     for name, value in whole.network.state_dict().items():
         torch.testing.assert_close(cut.network.state_dict()[name], value, atol=2e-3, rtol=0)
@@ -56,7 +57,7 @@ def test_a_killed_run_loses_at_most_an_epoch_and_ends_like_an_uninterrupted_one(
     assert sorted(row["set"] for row in split) == ["training", "training", "validation"]
     assert len(cut.training["data_fingerprint"]) == 16
 
-    fewer = [replace(one, xy_px=one.xy_px[1:]) for one in labelled]
+    fewer = [replace(micrograph, xy_px=micrograph.xy_px[1:]) for micrograph in labelled]
     with pytest.raises(CryosegError, match=r"checkpoint\.pt: .* other data"):
         fine_tune(fewer, OPTIONS, tmp_path / "cut", workers=0)
 
@@ -66,7 +67,8 @@ def test_a_training_that_makes_it_worse_is_stopped_and_thrown_away(
 ) -> None:
     epochs: list[Epoch] = []
     options = replace(OPTIONS, steps=40, learning_rate=0.3, average_decay=0.0, patience=2)
-    model = load_model(fine_tune(labelled, options, tmp_path, workers=0, watch=Watch(epoch=epochs.append)))
+    callbacks = Callbacks(epoch=epochs.append)
+    model = load_model(fine_tune(labelled, options, tmp_path, workers=0, callbacks=callbacks))
     best = max(range(len(epochs)), key=lambda k: epochs[k].average_precision or 0.0)
     assert len(epochs) == best + 3
     if best == 0:
@@ -75,7 +77,7 @@ def test_a_training_that_makes_it_worse_is_stopped_and_thrown_away(
 
 
 @pytest.mark.parametrize(("n_particles", "expected"), [(0, 0.5), (150, 0.6875), (10**9, 0.75)])
-def test_few_particles_to_judge_by_leave_the_network_half_way(n_particles: int, expected: float) -> None:
+def test_few_validation_particles_leave_the_network_half_way(n_particles: int, expected: float) -> None:
     network, first = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
     torch.nn.init.constant_(first.weight, 1.0)
     torch.nn.init.constant_(network.weight, 3.0)
@@ -83,7 +85,7 @@ def test_few_particles_to_judge_by_leave_the_network_half_way(n_particles: int, 
     def score(trial: torch.nn.Module) -> dict[str, float]:
         return {"average_precision": -abs(float(trial.weight.item()) - 2.5)}  # type: ignore[operator]
 
-    share = blend(network, first.state_dict(), score, ("average_precision",), n_particles)
+    share = blend(network, first.state_dict(), Validation(score), n_particles)
     assert share == pytest.approx(expected, abs=1e-6)
     assert network.weight.item() == pytest.approx(1 + 2 * expected, abs=1e-6)
 
@@ -112,24 +114,30 @@ def test_with_few_picks_faint_candidates_keep_a_score_and_the_threshold_fits_all
     labelled: list[LabelledMicrograph],
 ) -> None:
     model = load_model()
-    lessons = prepare([replace(one, xy_px=one.xy_px[::4]) for one in labelled], model)
-    judged = [(lesson, ask(lesson.micrograph.working, model)) for lesson in lessons]
-    calibration, threshold = recalibrate(judged[:2], judged[2:], model.calibration, model.threshold)
+    few = [replace(micrograph, xy_px=micrograph.xy_px[::4]) for micrograph in labelled]
+    scored = [(example, predict(example.micrograph.working, model)) for example in make_examples(few, model)]
+    calibration, threshold = recalibrate(scored[:2], scored[2:], model.calibration, model.threshold)
 
     def picks(scores: Calibration) -> list[Picks]:
-        return [extract_picks(said.candidates, one.micrograph.working, scores) for one, said in judged]
+        return [
+            extract_picks(prediction.candidates, example.micrograph.working, scores)
+            for example, prediction in scored
+        ]
 
     assert sum(map(len, picks(calibration))) > 0.9 * sum(map(len, picks(model.calibration)))
-    truth = [np.stack(one.working.to_source_px(*one.xy_px.T), axis=1) for one in labelled]
+    truth = [
+        np.stack(micrograph.working.to_source_px(*micrograph.xy_px.T), axis=1) for micrograph in labelled
+    ]
     scores = score_picks(zip(truth, picks(calibration), strict=True), SCORED_RADIUS_PX, threshold)
     assert scores.f1 > scores.best_f1 - 0.05
 
 
 def test_a_pick_or_two_hardly_move_the_threshold(labelled: list[LabelledMicrograph]) -> None:
     model = load_model()
-    lessons = prepare([replace(one, xy_px=one.xy_px[:1]) for one in labelled], model, complete=True)
-    judged = [(lesson, ask(lesson.micrograph.working, model)) for lesson in lessons]
-    _, threshold = recalibrate(judged[:2], judged[2:], model.calibration, model.threshold)
+    few = [replace(micrograph, xy_px=micrograph.xy_px[:1]) for micrograph in labelled]
+    examples = make_examples(few, model, complete=True)
+    scored = [(example, predict(example.micrograph.working, model)) for example in examples]
+    _, threshold = recalibrate(scored[:2], scored[2:], model.calibration, model.threshold)
     assert threshold == pytest.approx(model.threshold, abs=0.03)
 
 
@@ -144,17 +152,18 @@ _TWO_PROCESSES = """
 import sys, hashlib, torch
 from pathlib import Path
 from cryoseg_ext.network.architectures import build_network
+from cryoseg_ext.options.training import TrainingOptions
 from cryoseg_ext.training.dataset import SimulatedFields
-from cryoseg_ext.training.distributed import team
-from cryoseg_ext.training.loop import optimise
-from cryoseg_ext.training.options import TrainingOptions
+from cryoseg_ext.training.distributed import process_group
+from cryoseg_ext.training.loop import TrainingRun, optimise
 
 options = TrainingOptions(steps=2, steps_per_epoch=1, batch=1, field_px=64, average_decay=0.0)
-with team("cpu") as processes:
+with process_group("cpu") as processes:
     torch.manual_seed(processes.rank)
     network = build_network({"name": "residual_unet", "base": 8})
     fields = SimulatedFields(4, 64, seed=1)
-    history = optimise(network, fields, options, Path(sys.argv[1]), processes, data="test", workers=0)
+    run = TrainingRun(Path(sys.argv[1]), "test", processes, workers=0)
+    history = optimise(network, fields, options, run)
     digest = hashlib.sha256(b"".join(p.detach().numpy().tobytes() for p in network.parameters())).hexdigest()
     (Path(sys.argv[1]) / f"rank{processes.rank}").write_text(f"{processes.size} {len(history)} {digest}")
 """
@@ -166,6 +175,6 @@ def test_two_processes_train_one_network(tmp_path: Path) -> None:
     run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     done = subprocess.run([*run, str(script), str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    said = {(tmp_path / f"rank{rank}").read_text() for rank in range(2)}
-    assert len(said) == 1
-    assert said.pop().startswith("2 2 ")
+    written = {(tmp_path / f"rank{rank}").read_text() for rank in range(2)}
+    assert len(written) == 1
+    assert written.pop().startswith("2 2 ")

@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from cryoseg_ext.options.training import TrainingOptions
 from cryoseg_ext.training.dataset import SimulatedFields
-from cryoseg_ext.training.distributed import Team
-from cryoseg_ext.training.loop import optimise
-from cryoseg_ext.training.options import TrainingOptions
+from cryoseg_ext.training.distributed import ProcessGroup
+from cryoseg_ext.training.loop import TrainingRun, Validation, optimise
 
 
 class _OneConvolution(nn.Module):
@@ -24,24 +24,18 @@ class _OneConvolution(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("judged_by", "is_kept"), [(("average_precision",), False), (("average_precision", "pixel_iou"), True)]
+    ("metrics", "is_kept"), [(("average_precision",), False), (("average_precision", "pixel_iou"), True)]
 )
 def test_better_outlines_are_kept_where_picks_cannot_get_better(
-    judged_by: tuple[str, ...], is_kept: bool, tmp_path: Path
+    metrics: tuple[str, ...], is_kept: bool, tmp_path: Path
 ) -> None:
     network, calls = _OneConvolution(), count()
     before = network.convolution.weight.detach().clone()
     options = TrainingOptions(steps=4, steps_per_epoch=2, batch=2, field_px=48)
-    history = optimise(
-        network,
-        SimulatedFields(8, 48, seed=1),
-        options,
-        tmp_path,
-        Team(0, 1, "cpu"),
-        data="test",
-        workers=0,
-        validation=lambda _: {"average_precision": 1.0, "pixel_iou": 0.1 * next(calls), "best_f1": 1.0},
-        judged_by=judged_by,
+    validation = Validation(
+        lambda _: {"average_precision": 1.0, "pixel_iou": 0.1 * next(calls), "best_f1": 1.0}, metrics
     )
+    run = TrainingRun(tmp_path, "test", ProcessGroup(0, 1, "cpu"), workers=0)
+    history = optimise(network, SimulatedFields(8, 48, seed=1), options, run, validation)
     assert [epoch.pixel_iou for epoch in history] == [0.0, 0.1, 0.2]
     assert torch.equal(network.convolution.weight, before) is not is_kept

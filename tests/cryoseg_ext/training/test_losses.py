@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.network.classes import UNKNOWN
+from cryoseg_ext.options.training import LOSS_NAMES
 from cryoseg_ext.training import losses
 from cryoseg_ext.training.losses import CLASS_UNKNOWN, LOSSES, parse_loss, training_loss
-
-IGNORE = -1
 
 
 def _example(seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -25,6 +25,10 @@ def _sure(labels: Tensor) -> Tensor:
     return 40.0 * torch.nn.functional.one_hot(labels.clamp(min=0), 3).permute(0, 3, 1, 2).float()
 
 
+def test_the_losses_are_those_that_the_options_name() -> None:
+    assert tuple(LOSSES) == LOSS_NAMES
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_is_least_where_all_is_right_and_its_gradient_is_finite(name: str) -> None:
     logits, labels = _example()
@@ -33,14 +37,14 @@ def test_a_loss_is_least_where_all_is_right_and_its_gradient_is_finite(name: str
     value.backward()
     assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()
-    assert logits.grad[labels.unsqueeze(1).expand_as(logits) == IGNORE].abs().max() == 0
+    assert logits.grad[labels.unsqueeze(1).expand_as(logits) == UNKNOWN].abs().max() == 0
     assert 0 <= loss(_sure(labels), labels) < value
-    nothing = torch.full_like(labels, IGNORE)
+    nothing = torch.full_like(labels, UNKNOWN)
     assert torch.isfinite(loss(logits, nothing))
 
 
 def test_cross_entropy_smoothing_and_focal_have_their_closed_forms() -> None:
-    labels = torch.tensor([[[1, IGNORE]]])
+    labels = torch.tensor([[[1, UNKNOWN]]])
     logits = torch.tensor([0.0, math.log(2), 0.0]).reshape(1, 3, 1, 1).expand(1, 3, 1, 2)
     p = 0.5
     assert losses.cross_entropy(logits, labels).item() == pytest.approx(-math.log(p))
@@ -50,9 +54,9 @@ def test_cross_entropy_smoothing_and_focal_have_their_closed_forms() -> None:
 
 
 def test_overlap_losses_have_their_closed_forms() -> None:
-    # Said: columns 0 to 2. True: columns 1 to 4. Two pixels right, one false, two missed.
-    said, labels = torch.tensor([[[1, 1, 1, 0, 0, 0]]]), torch.tensor([[[0, 1, 1, 1, 1, IGNORE]]])
-    logits = _sure(said)
+    # Predicted: columns 0 to 2. True: columns 1 to 4. Two hits, one false alarm, two misses.
+    predicted, labels = torch.tensor([[[1, 1, 1, 0, 0, 0]]]), torch.tensor([[[0, 1, 1, 1, 1, UNKNOWN]]])
+    logits = _sure(predicted)
     assert losses.dice(logits, labels).item() == pytest.approx(1 - (2 * 2 + 1) / (2 * 2 + 1 + 2 + 1))
     assert losses.jaccard(logits, labels).item() == pytest.approx(1 - 3 / 6)
     index = 3 / (2 + 0.45 * 1 + 0.55 * 2 + 1)
@@ -104,7 +108,7 @@ def test_where_only_the_class_is_unknown_the_centre_map_still_counts() -> None:
     logits, _ = _example()
     labels = torch.zeros(2, 5, 6, dtype=torch.int64)
     centre = torch.zeros(2, 1, 5, 6, requires_grad=True)
-    labels[0], labels[1, 0] = CLASS_UNKNOWN, IGNORE
+    labels[0], labels[1, 0] = CLASS_UNKNOWN, UNKNOWN
     training_loss(logits, centre, labels, torch.zeros(2, 5, 6), parse_loss("dice_ce")).backward()
     assert centre.grad is not None
     assert (centre.grad[0] != 0).all()

@@ -11,7 +11,9 @@ from torch.optim.swa_utils import AveragedModel
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.model.checkpoint import load_model
-from cryoseg_ext.training import TrainingOptions, Watch, calibrate, train
+from cryoseg_ext.network.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE
+from cryoseg_ext.options.training import ARCHITECTURE_NAMES
+from cryoseg_ext.training import Callbacks, TrainingOptions, calibrate, fine_tuning_options, train
 from cryoseg_ext.training.calibrate import fit_calibration
 from cryoseg_ext.training.dataset import SimulatedFields, centre_map
 from cryoseg_ext.training.loop import moving_average
@@ -31,10 +33,10 @@ def test_an_interrupted_run_goes_on_and_ends_like_an_uninterrupted_one(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(OPTIONS, tmp_path / "cut", workers=0, watch=Watch(step=interrupt))
+        train(OPTIONS, tmp_path / "cut", workers=0, callbacks=Callbacks(step=interrupt))
     steps: list[int] = []
-    watch = Watch(step=lambda step, _: steps.append(step))
-    cut = load_model(train(OPTIONS, tmp_path / "cut", workers=0, watch=watch))
+    callbacks = Callbacks(step=lambda step, _: steps.append(step))
+    cut = load_model(train(OPTIONS, tmp_path / "cut", workers=0, callbacks=callbacks))
     assert steps == [3, 4]
     for name, value in whole.network.state_dict().items():
         np.testing.assert_allclose(
@@ -54,10 +56,18 @@ def test_a_checkpoint_of_another_recipe_is_kept_and_refused(tmp_path: Path) -> N
         train(OPTIONS, tmp_path, workers=0)
 
 
-def test_an_unknown_loss_is_refused_before_anything_is_computed(tmp_path: Path) -> None:
+def test_an_unknown_name_is_refused_before_anything_is_computed(tmp_path: Path) -> None:
     with pytest.raises(CryosegError, match="--loss nonsense"):
         train(replace(OPTIONS, loss="nonsense"), tmp_path / "out", workers=0)
     assert not (tmp_path / "out").exists()
+    for name in ("loss", "architecture"):
+        with pytest.raises(CryosegError, match=f"--{name} nonsense"):
+            fine_tuning_options(from_scratch=False, **{name: "nonsense"})
+
+
+def test_the_architectures_are_those_that_the_options_name() -> None:
+    assert tuple(ARCHITECTURES) == ARCHITECTURE_NAMES
+    assert ARCHITECTURE_NAMES[0] == DEFAULT_ARCHITECTURE
 
 
 def test_the_average_of_a_short_training_has_forgotten_the_untrained_network() -> None:

@@ -1,0 +1,11 @@
+from .api import PickResult as PickResult
+from .api import Segmentation as Segmentation
+from .api import pick as pick
+from .api import segment as segment
+from .errors import CryosegError as CryosegError
+from .model.checkpoint import Model as Model
+from .model.checkpoint import load_model as load_model
+from .options.crf import CrfChoice as CrfChoice
+from .options.crf import CrfOptions as CrfOptions
+from .options.extraction import ExtractionOptions as ExtractionOptions
+from .picks import Picks as Picks

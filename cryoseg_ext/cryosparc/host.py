@@ -1,0 +1,149 @@
+"""CryoSPARC as the host of a picking job."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from cryoseg_ext.cryosparc.events import figure_png, overlay_png, quality_table, write_picture
+from cryoseg_ext.cryosparc.job import OUTPUT
+from cryoseg_ext.formats.names import stem_of
+from cryoseg_ext.formats.particles import PickedExposure
+from cryoseg_ext.job.host import Host, ResultFiles
+from cryoseg_ext.job.reports import report_of
+from cryoseg_ext.report.preview import stretch
+from cryoseg_ext.words import counted
+
+if TYPE_CHECKING:
+    from cryoseg_ext.cryosparc.job import ExternalJob
+    from cryoseg_ext.formats.groups import Exposure
+    from cryoseg_ext.formats.micrographs import ListedMicrograph, MicrographList
+    from cryoseg_ext.job.result import JobResult
+    from cryoseg_ext.picks import Picks
+    from cryoseg_ext.report.pdf import Overlay
+
+_LOGGED_OVERLAYS, _LOGGED_SKIPPED = 12, 50
+
+
+class CryosparcHost(Host):
+    """An External job of CryoSPARC; what goes into its event log is shown on the terminal too.
+
+    Parameters
+    ----------
+    job : ExternalJob
+        The running job.
+    """
+
+    def __init__(self, job: ExternalJob) -> None:
+        super().__init__(job.folder)
+        self.title = job.uid
+        self._job = job
+        self._n_picks: dict[str, int] = {}
+        self._n_skipped = self._n_done = self._n_waiting = 0
+        self._parts_shown: set[int] = set()
+        self.has_unsaved = False
+
+    def files(self, micrograph: ListedMicrograph) -> ResultFiles:
+        """Return files named by the uid of the exposure, which keeps micrographs of the same name apart."""
+        uid, candidates = _exposure(micrograph).uid, self.directory / "candidates"
+        mask = self.directory / f"masks/{uid}_{stem_of(micrograph.name)}.mrc"
+        return ResultFiles(candidates / f"{uid}.star", candidates / f"{uid}_preview.npz", mask)
+
+    def write_picks(self, micrograph: ListedMicrograph, picks: Picks) -> None:
+        """Count the picks: particles are saved all together, in `write_outputs`."""
+        self._n_picks[micrograph.name] = len(picks)
+        self.has_unsaved = True
+
+    def forget(self, micrograph: ListedMicrograph) -> None:
+        """Count no picks of an earlier result."""
+        self._n_picks.pop(micrograph.name, None)
+
+    def show(self, overlay: Overlay) -> None:
+        """Add the picture to the event log, of 12 evenly spaced micrographs of a run at most."""
+        part = stretch(self._n_done, self._n_waiting, _LOGGED_OVERLAYS)
+        if part not in self._parts_shown:
+            self._parts_shown.add(part)
+            name = overlay.name.rpartition("/")[-1]
+            self._job.log_picture(overlay_png(overlay), f"{name}: {counted(len(overlay.picks), 'pick')}")
+
+    def write_outputs(self, result: JobResult) -> None:
+        """Save the particles, and show what was found in the event log and on the tile."""
+        from cryoseg_ext.report.pdf import summary_page
+
+        micrographs = result.listed.micrographs
+        picked = [PickedExposure(_exposure(one), result.picks[one.name]) for one in micrographs]
+        self._job.save_particles(picked, result.options.min_distance_A)
+        self.has_unsaved = False
+        report = report_of(result, self.title)
+        if report.overlays:
+            # Drawn anew each time: with other settings, the picks on it are others.
+            tile = write_picture(self.directory / "overlay.png", overlay_png(report.overlays[0]))
+            self._job.set_images(tile, OUTPUT)
+        histograms = figure_png(summary_page(report))
+        self._job.log_picture(histograms, "Picks per micrograph, and scores of all candidates")
+        self._job.log_in_place("quality", quality_table(result, self.directory))
+        if not result.n_picks:
+            best = max(float(one.candidates.score.max(initial=0)) for one in result.finished.values())
+            sentence = (
+                f"No particle has a score of {result.threshold:g} or more (the best has {best:.2f}): look at "
+                "the overlays, check the particle diameter, or give a lower threshold"
+            )
+            self._job.log(sentence, level="warning")
+        particles = counted(result.n_picks, "particle")
+        click.echo(f"{particles} on {counted(len(picked), 'micrograph')} saved as {self._job.uid}:{OUTPUT}")
+
+    def check(self) -> None:
+        """Stop when somebody ended the job in CryoSPARC."""
+        self._job.raise_if_killed()
+
+    def say(self, text: str) -> None:
+        """Write to the event log."""
+        click.echo(text)
+        self._job.log(text)
+
+    def warn(self, text: str) -> None:
+        """Write to the event log as a warning; of skipped micrographs, the first 50."""
+        click.echo(text, err=True)
+        # The job says so of each micrograph that it leaves out.
+        is_skipped = text.startswith("Skipped: ")
+        self._n_skipped += is_skipped
+        if not is_skipped or self._n_skipped <= _LOGGED_SKIPPED:
+            self._job.log(text, level="warning")
+        elif self._n_skipped == _LOGGED_SKIPPED + 1:
+            self._job.log("More micrographs are skipped: review.html says which and why", level="warning")
+
+    def start(self, total: int) -> None:
+        """Begin a run."""
+        self._n_done, self._n_waiting = 0, total
+        self._parts_shown.clear()
+
+    def progress(self, micrograph: ListedMicrograph, done: int, total: int, n_picks: int | None) -> None:  # noqa: ARG002
+        """Show how far the run is, and the number of particles."""
+        self._n_done = done
+        particles = counted(sum(self._n_picks.values()), "particle")
+        text = f"{done} of {total} micrographs picked, {particles} so far"
+        self._job.show_progress(text, last=done == total)
+
+    def wait(self, interval_s: float) -> None:
+        """Wait for more exposures."""
+        waiting = f"{counted(len(self._n_picks), 'micrograph')} picked; waiting for more exposures"
+        self._job.show_progress(waiting, last=False)
+        self._job.raise_if_killed()
+        time.sleep(interval_s)
+
+    def picked(self, listed: MicrographList) -> MicrographList:
+        """Return those micrographs of a list that are picked."""
+        by_name = {name: one for name, one in listed.by_name.items() if name in self._n_picks}
+        return replace(listed, by_name=by_name)
+
+    def only_skipped(self) -> bool:
+        """Return whether all micrographs so far were tried, and none could be picked."""
+        return not self._n_picks and 0 < self._n_waiting == self._n_done
+
+
+def _exposure(micrograph: ListedMicrograph) -> Exposure:
+    assert micrograph.exposure is not None
+    return micrograph.exposure

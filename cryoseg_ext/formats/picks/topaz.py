@@ -1,0 +1,89 @@
+"""Picks in Topaz's tables of coordinates: text with tabs, of one micrograph or of many.
+
+The columns are ``image_name`` (the micrograph's file without folder and extension), ``x_coord``, ``y_coord``
+(centres in whole pixels, which count from 0) and ``score``. y grows with the stored row of an MRC file
+(``topaz/mrc.py``): nothing is flipped. Topaz reads TIFF files from the top row of the picture and RELION from
+the bottom row: there the picks need ``--flip_y``. ``topaz preprocess --scale`` makes smaller images, and
+their picks are in their pixels unless ``topaz extract --up-scale`` brought them back.
+
+Topaz's scores are log-likelihood ratios, of any size; those of cryoseg are written as they are, in [0, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.files import replace_text
+from cryoseg_ext.formats.micrographs import MicrographList
+from cryoseg_ext.formats.names import distinct_names, without_extensions
+from cryoseg_ext.formats.picks.format import FileOptions, LocatedByName, NoPicksError, PickFormat
+from cryoseg_ext.formats.table import LocatedPicks, make_picks, number_columns, split_rows
+from cryoseg_ext.picks import Picks
+
+_NAME, _X, _Y, _SCORE = "image_name", "x_coord", "y_coord", "score"
+
+
+def write_coordinates_txt(path: Path, picks: Mapping[str, Picks]) -> None:
+    """Write picks of one or many micrographs, by Topaz's name of each, rounded to whole pixels."""
+    rows = (row for name, some in picks.items() for row in _rows(name, some))
+    replace_text(path, "\t".join([_NAME, _X, _Y, _SCORE]) + "\n" + "".join(rows))
+
+
+def read_coordinates_txt(path: Path) -> LocatedByName:
+    """Read the picks of the micrographs that the file names.
+
+    Raises
+    ------
+    CryosegError
+        If the file cannot be read or is no table of Topaz.
+    """
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path, sep="\t", dtype={_NAME: str}, keep_default_na=False)
+        x_px, y_px = number_columns(table, [_X, _Y])
+        score = number_columns(table, [_SCORE])[0] if _SCORE in table else None
+        names = table[_NAME].to_numpy(dtype=object)
+    except (KeyError, pd.errors.EmptyDataError):
+        raise NoPicksError(
+            f"{path} is no table of Topaz: its first line must name image_name, x_coord and y_coord"
+        ) from None
+    except OSError as error:
+        raise CryosegError(f"{path} cannot be read ({error.strerror}): correct its permissions") from None
+    except ValueError as error:
+        reason = " ".join(str(error).split())
+        raise CryosegError(f"{path} is no readable table of Topaz ({reason}): write it again") from None
+    every = LocatedPicks(make_picks(x_px, y_px, score), scored=score is not None)
+    if not len(names):
+        # A file of one micrograph, as far as can be seen.
+        return {path.stem: every}
+    return {name: every.at(rows).in_order() for name, rows in zip(*split_rows(names), strict=True)}
+
+
+def _rows(name: str, picks: Picks) -> Iterator[str]:
+    x_px, y_px = (np.rint(values).astype(int).tolist() for values in (picks.x_px, picks.y_px))
+    return (f"{name}\t{x}\t{y}\t{s:.6f}\n" for x, y, s in zip(x_px, y_px, picks.score.tolist(), strict=True))
+
+
+def _write_file(path: Path, picks: Picks, options: FileOptions) -> None:  # noqa: ARG001
+    write_coordinates_txt(path, {path.stem: picks})
+
+
+def _write_table(path: Path, picks: Mapping[str, Picks], micrographs: MicrographList) -> None:  # noqa: ARG001
+    names = distinct_names(list(picks), without_extensions)
+    write_coordinates_txt(path, {names[name]: some for name, some in picks.items()})
+
+
+TOPAZ = PickFormat(
+    name="txt",
+    title="Topaz text",
+    suffixes=(".txt",),
+    columns=frozenset({"score"}),
+    read=read_coordinates_txt,
+    write_file=_write_file,
+    write_table=_write_table,
+)

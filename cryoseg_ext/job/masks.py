@@ -1,0 +1,74 @@
+"""Masks in the folder of a job: written, and heeded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.files import write_mrc
+from cryoseg_ext.formats.names import match_names
+from cryoseg_ext.picks import Picks
+
+if TYPE_CHECKING:
+    from cryoseg_ext.job.batch import BatchResult
+
+
+def write_mask(path: Path, result: BatchResult) -> None:
+    """Write the segmentation as MRC of mode 0 (1: particle), at the working scale with its pixel size."""
+    size_y_A, size_x_A = result.working_pixel_A
+    write_mrc(path, result.picked.mask.astype(np.int8), (size_x_A, size_y_A, result.prepared.pixel_size_A))
+
+
+def find_masks(folder: Path, own_names: Mapping[str, str]) -> dict[str, Path]:
+    """Return the mask of each micrograph that has one in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        With MRC files.
+    own_names : Mapping[str, str]
+        The file name of the mask that the job itself writes, by the name of the micrograph; a mask may also
+        be named as the micrograph.
+
+    Raises
+    ------
+    CryosegError
+        If there are no MRC files, or a name fits two micrographs.
+    """
+    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*.mrc"))}
+    if not files:
+        raise CryosegError(f"{folder} holds no masks: give the folder with their MRC files as --masks_in")
+    found = {name: files[own] for name, own in own_names.items() if own in files}
+    others = sorted(set(files) - {own_names[name] for name in found})
+    matched = match_names(others, [name for name in own_names if name not in found])
+    return found | {micrograph: files[file] for file, micrograph in matched.items()}
+
+
+def picks_in_mask(picks: Picks, mask: Path, shape: tuple[int, int]) -> Picks:
+    """Return the picks whose centre lies where a mask is not 0 (at least 0.5, if its edges are soft).
+
+    Parameters
+    ----------
+    picks : Picks
+        In pixels of the micrograph.
+    mask : Path
+        A mask of the whole micrograph with any number of pixels, y as in the micrograph.
+    shape : tuple of int
+        ``(ny, nx)`` of the micrograph.
+
+    Raises
+    ------
+    CryosegError
+        If the mask cannot be read.
+    """
+    from cryoseg_ext.image.reading import read_micrograph
+
+    image = read_micrograph(mask).image
+    (height, width), (ny, nx) = image.shape, shape
+    rows = np.clip((picks.y_px + 0.5) / ny * height, 0, height - 1).astype(int)
+    columns = np.clip((picks.x_px + 0.5) / nx * width, 0, width - 1).astype(int)
+    return picks.at(image[rows, columns] >= 0.5)

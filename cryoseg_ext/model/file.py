@@ -1,0 +1,62 @@
+"""A model file before it is loaded: its digest needs no torch."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.model.weights import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from cryoseg_ext.model.checkpoint import Model
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model file, read once however often it is asked.
+
+    Parameters
+    ----------
+    path : Path
+        A file that `cryoseg_ext.model.checkpoint.save_model` wrote.
+    architecture : str, optional
+        The user's own class ``package.module:Class`` that may be imported for it.
+    """
+
+    path: Path = DEFAULT_MODEL
+    architecture: str | None = None
+
+    @cached_property
+    def content(self) -> bytes:
+        """Its bytes.
+
+        Raises
+        ------
+        CryosegError
+            If it cannot be read.
+        """
+        try:
+            return self.path.read_bytes()
+        except FileNotFoundError:
+            raise CryosegError(
+                f"{self.path}: no such model file; give --model a file that `cryoseg train` wrote"
+            ) from None
+        except OSError as error:
+            raise CryosegError(
+                f"{self.path}: the model cannot be read ({error.strerror}): give another --model"
+            ) from None
+
+    @cached_property
+    def digest(self) -> str:
+        """A hexadecimal digest of its content."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    def load(self, device: str = "cpu") -> Model:
+        """Return the model on a torch device; see `cryoseg_ext.model.checkpoint.load_model`."""
+        from cryoseg_ext.model.checkpoint import load_content
+
+        return load_content(self, device)

@@ -1,0 +1,111 @@
+"""RELION as the host of a picking job."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.formats.coordinates import write_coordinates_star, write_tubes_star
+from cryoseg_ext.formats.paths import after_job_folder
+from cryoseg_ext.job.host import Host, ResultFiles
+from relion_wrapper.job import RelionJob, say, warn
+from relion_wrapper.outputs import PICK_NAME, TUBES_NAME, write_outputs
+from relion_wrapper.progress import ProgressBar
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cryoseg_ext.formats.micrographs import ListedMicrograph
+    from cryoseg_ext.job.result import JobResult
+    from cryoseg_ext.picks import Picks
+
+
+class RelionHost(Host):
+    """A RELION External job.
+
+    Parameters
+    ----------
+    job : RelionJob
+        The running job.
+    """
+
+    report_name = "logfile.pdf"
+
+    def __init__(self, job: RelionJob) -> None:
+        super().__init__(job.directory)
+        self.title = job.directory.as_posix()
+        self._job = job
+        self._bar: ProgressBar | None = None
+
+    def files(self, micrograph: ListedMicrograph) -> ResultFiles:
+        """Return files beside the coordinate file, see `place_of`."""
+        return self._files(place_of(micrograph.name))
+
+    def write_picks(self, micrograph: ListedMicrograph, picks: Picks) -> None:
+        """Write the coordinates; of filaments the segments, and starts and ends in another file."""
+        write_coordinates_star(self.coordinates(micrograph.name, PICK_NAME), picks)
+        tubes = self.coordinates(micrograph.name, TUBES_NAME)
+        if picks.tube_id is None:
+            # An earlier run may have picked along filaments.
+            tubes.unlink(missing_ok=True)
+        else:
+            write_tubes_star(tubes, picks)
+
+    def forget(self, micrograph: ListedMicrograph) -> None:
+        """Remove the coordinate files."""
+        for kind in (PICK_NAME, TUBES_NAME):
+            self.coordinates(micrograph.name, kind).unlink(missing_ok=True)
+
+    def coordinates(self, name: str, kind: str) -> Path:
+        """Return the coordinate file of a kind of a micrograph."""
+        return self.directory / f"{place_of(name)}_{kind}.star"
+
+    def write_outputs(self, result: JobResult) -> None:
+        """Write the STAR files and the output nodes of the whole job."""
+        coordinates = {
+            kind: {name: self.coordinates(name, kind) for name in result.finished}
+            for kind in (PICK_NAME, TUBES_NAME)
+        }
+        write_outputs(self.directory, result, coordinates)
+
+    def check(self) -> None:
+        """Stop when RELION's Abort button was pressed."""
+        self._job.stop_if_aborted()
+
+    def say(self, text: str) -> None:
+        """Write to ``run.out``."""
+        say(text)
+
+    def warn(self, text: str) -> None:
+        """Write to ``run.err``."""
+        warn(text)
+
+    def start(self, total: int) -> None:
+        """Draw RELION's progress bar."""
+        self._bar = ProgressBar(total)
+
+    def progress(self, micrograph: ListedMicrograph, done: int, total: int, n_picks: int | None) -> None:  # noqa: ARG002
+        """Move the mouse on."""
+        if self._bar:
+            self._bar.update(done)
+
+
+def place_of(micrograph_name: str) -> str:
+    """Return the path of a micrograph's files in the job folder, without the end of the name.
+
+    The rule is RELION's ``decomposePipelineSymlinkName``: what follows ``.../jobNNN/`` in the path, without
+    the last extension; a path outside a job is kept whole.
+
+    Raises
+    ------
+    CryosegError
+        If the path leaves the project folder by ``..``, so that its coordinates would leave the job folder.
+    """
+    relative = PurePosixPath(after_job_folder(micrograph_name).lstrip("/"))
+    if ".." in relative.parts:
+        raise CryosegError(
+            f"{micrograph_name}: the path leaves the project folder by '..': make a symbolic link to its "
+            "folder in the project and import the micrographs through it"
+        )
+    return relative.with_suffix("").as_posix()
