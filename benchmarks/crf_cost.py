@@ -92,8 +92,7 @@ def pydensecrf(logit: NDArray[np.float32], micrograph: NDArray[np.float32]) -> N
     crf.addPairwiseGaussian(sxy=smooth, compat=0.4)
     rgb = np.ascontiguousarray(np.repeat(grey[..., None], 3, axis=2))
     crf.addPairwiseBilateral(sxy=bilateral, srgb=30, rgbim=rgb, compat=0.4)
-    probability: NDArray[np.float32] = np.asarray(crf.inference(3))[1].reshape(logit.shape)
-    return probability
+    return np.asarray(crf.inference(3))[1].reshape(logit.shape)
 
 
 if __name__ == "__main__":

@@ -34,8 +34,7 @@ def overlaps(probability: NDArray[np.float32], truth: NDArray[np.bool_]) -> NDAr
         np.bincount(one, minlength=len(THRESHOLDS) + 1)[::-1].cumsum()[::-1][1:]
         for one in (step.ravel(), step[truth])
     )
-    share: NDArray[np.float64] = right / (said + truth.sum() - right)
-    return share
+    return right / (said + truth.sum() - right)
 
 
 def boundary_f1(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:

@@ -164,8 +164,7 @@ def real(model: Model, project: Path, diameter_A: float, inside_px: Box) -> Iter
 def _inside(xy_px: Centres, box_px: Box) -> NDArray[np.bool_]:
     x0, y0, x1, y1 = box_px
     x, y = xy_px.T
-    inside: NDArray[np.bool_] = (x >= x0) & (y >= y0) & (x <= x1) & (y <= y1)
-    return inside
+    return (x >= x0) & (y >= y0) & (x <= x1) & (y <= y1)
 
 
 def evaluate(tasks: Sequence[Task], model: Model, options: ExtractionOptions) -> dict[str, float]:

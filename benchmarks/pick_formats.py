@@ -206,8 +206,7 @@ def ask(name: str, python: Path, folder: Path) -> dict[str, Any]:
         text=True,
         check=True,
     )
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def write_ours(folder: Path) -> None:

@@ -113,8 +113,7 @@ def score(project: Path, job: str, real_set: RealSet) -> dict[str, dict[str, flo
     if real_set.inside:
         command += ["--inside", *map(str, real_set.inside)]
     subprocess.run(command, cwd=project, check=True, stdout=subprocess.DEVNULL)
-    result: dict[str, dict[str, float]] = json.loads(report.read_text())["0.3"]
-    return result
+    return json.loads(report.read_text())["0.3"]
 
 
 if __name__ == "__main__":

@@ -36,6 +36,13 @@ class Picks:
         ``(n,)`` number of the segment's filament, from 1; the segments of a filament are in order along it.
     track_length_A : NDArray[np.float64], optional
         ``(n,)`` length along the filament from its first segment in Å.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> picks = Picks(x_px=np.array([10.0, 40.5]), y_px=np.array([7.0, 90.0]), score=np.array([0.9, 0.3]))
+    >>> len(picks.above(0.5)), float(picks.above(0.5).y_px[0])
+    (1, 7.0)
     """
 
     x_px: FloatArray

@@ -67,14 +67,13 @@ def with_quality(table: pd.DataFrame, qualities: Iterable[MicrographQuality]) ->
     these numbers; no RELION job reads the others from a table of micrographs.
     """
     qualities = list(qualities)
-    described: pd.DataFrame = table.assign(
+    return table.assign(
         rlnGroupNrParticles=[one.n_picks for one in qualities],
         rlnAutopickFigureOfMerit=[round(one.mean_score, 6) for one in qualities],
         rlnImageWeight=[one.areas.usable for one in qualities],
         rlnClassDistribution=[one.areas.contaminated for one in qualities],
         rlnParticleSelectZScore=[one.areas.film for one in qualities],
     )
-    return described
 
 
 def write_candidates_star(path: Path, candidates: Mapping[str, Picks]) -> None:
@@ -92,5 +91,4 @@ def _rows_of(result: JobResult) -> pd.DataFrame:
     """Return the rows of the input for the micrographs that were picked."""
     table = result.listed.table
     assert table is not None
-    picked: pd.DataFrame = table[table[NAME_LABEL].astype(str).isin(list(result.finished))]
-    return picked
+    return table[table[NAME_LABEL].astype(str).isin(list(result.finished))]

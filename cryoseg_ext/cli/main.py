@@ -36,8 +36,7 @@ class LazyGroup(click.Group):
         """Import a sub-command."""
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(f"cryoseg_ext.cli.{cmd_name}"), cmd_name)
-        return command
+        return getattr(importlib.import_module(f"cryoseg_ext.cli.{cmd_name}"), cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the sub-commands without importing them."""

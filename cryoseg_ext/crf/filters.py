@@ -28,8 +28,7 @@ class PairwiseFilter(ABC):
         """Return the product of K and each of the maps ``(..., y, x)``."""
         if not (values.requires_grad and torch.is_grad_enabled()):
             return _each_map(self.apply, values)
-        filtered: Tensor = _Apply.apply(values, self)  # type: ignore[no-untyped-call]
-        return filtered
+        return _Apply.apply(values, self)  # type: ignore[no-untyped-call]
 
 
 class SymmetricFilter(PairwiseFilter):
@@ -72,7 +71,6 @@ class _Apply(torch.autograd.Function):
 
 def _each_map(function: Any, values: Tensor) -> Tensor:
     if values.ndim == 2:
-        result: Tensor = function(values)
-        return result
+        return function(values)
     maps = values.reshape(-1, *values.shape[-2:])
     return torch.stack([function(single) for single in maps]).reshape(values.shape)

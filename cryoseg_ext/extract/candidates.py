@@ -79,8 +79,7 @@ class Candidates:
 
 def smooth_centres(centre: Image) -> Image:
     """Return the centre map smoothed against pixel noise."""
-    smooth: Image = gaussian_filter(centre, _PEAK_SIGMA_PX)
-    return smooth
+    return gaussian_filter(centre, _PEAK_SIGMA_PX)
 
 
 def candidates_at(points: Points, maps: Maps) -> Candidates:

@@ -82,8 +82,7 @@ class Consensus:
             [(standardised * mean).mean(axis=2) for mean in (standardised, particle, background)], axis=2
         )
         terms = terms.reshape(len(q), 3 * terms.shape[1])
-        centred: FloatArray = terms - q @ terms / (q.sum() + _PRIOR_CANDIDATES)
-        return centred
+        return terms - q @ terms / (q.sum() + _PRIOR_CANDIDATES)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Consensus:

@@ -43,8 +43,7 @@ class Calibration:
         log_odds = self.log_odds(candidates.features)
         if self.consensus is not None:
             log_odds = self.consensus(log_odds, candidates.profiles)
-        score: FloatArray = expit(log_odds)
-        return score
+        return expit(log_odds)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
@@ -61,5 +60,4 @@ class Calibration:
 
     def log_odds(self, features: FloatArray) -> FloatArray:
         """Return the ``(n,)`` log odds of candidates from their ``(n, 3)`` features alone."""
-        log_odds: FloatArray = features @ np.asarray(self.weights) + self.intercept
-        return log_odds
+        return features @ np.asarray(self.weights) + self.intercept

@@ -86,5 +86,4 @@ def _larger_than(area: Mask, least_px: float) -> Mask:
     labels, _ = label(area)
     large = np.bincount(labels.ravel()) > least_px
     large[0] = False
-    kept: Mask = large[labels]
-    return kept
+    return large[labels]

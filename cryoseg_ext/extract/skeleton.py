@@ -84,8 +84,7 @@ def filament_axes(mask: Mask, shortest_spur_px: float) -> Iterator[Axis]:
 
 def _junctions(skeleton: Mask) -> Mask:
     """Return the pixels where three or more branches meet, and their neighbours."""
-    around: Mask = binary_dilation(skeleton & (_neighbours(skeleton) > 2), _EIGHT)
-    return around
+    return binary_dilation(skeleton & (_neighbours(skeleton) > 2), _EIGHT)
 
 
 def _without_spurs(skeleton: Mask, shortest_px: float) -> Mask:
@@ -110,8 +109,7 @@ def _without_spurs(skeleton: Mask, shortest_px: float) -> Mask:
 
 def _neighbours(skeleton: Mask) -> NDArray[np.int8]:
     """Count skeleton neighbours (8-connected); valid on skeleton pixels only."""
-    count: NDArray[np.int8] = convolve(skeleton.astype(np.int8), _EIGHT, mode="constant") - 1
-    return count
+    return convolve(skeleton.astype(np.int8), _EIGHT, mode="constant") - 1
 
 
 def _longest_path(xy: FloatArray) -> FloatArray:

@@ -182,8 +182,7 @@ def read_results(path: Path, slots: Sequence[str]) -> Dataset:
         if slot in slots:
             slots_of.setdefault(metafile, []).append(slot)
     parts = [_load(metafile, wanted) for metafile, wanted in slots_of.items()]
-    joined: Dataset = Dataset.innerjoin_many(*parts)
-    return joined
+    return Dataset.innerjoin_many(*parts)
 
 
 def write_particle_group(path: Path, particles: Dataset, title: str, version: str) -> None:

@@ -75,11 +75,9 @@ def along_tubes(
 
 def wrapped_deg(angle_deg: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return angles in (-180, 180]."""
-    wrapped: NDArray[np.float64] = 180 - (180 - angle_deg) % 360
-    return wrapped
+    return 180 - (180 - angle_deg) % 360
 
 
 def axis_deg(angle_deg: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return angles of axes, which have no direction, in (-90, 90]."""
-    axis: NDArray[np.float64] = 90 - (90 - angle_deg) % 180
-    return axis
+    return 90 - (90 - angle_deg) % 180

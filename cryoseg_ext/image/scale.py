@@ -150,8 +150,7 @@ def _plane(image: Image, valid: Mask) -> Image:
     rows, columns = (grid[valid[sample]] for grid in np.meshgrid(y[::step], x[::step], indexing="ij"))
     design = np.stack([np.ones_like(rows), rows, columns], axis=1)
     (level, slope_y, slope_x), *_ = np.linalg.lstsq(design, image[sample][valid[sample]], rcond=None)
-    plane: Image = (level + slope_y * y)[:, None] + slope_x * x
-    return plane
+    return (level + slope_y * y)[:, None] + slope_x * x
 
 
 def _background(image: Image, valid: Mask, sigma_px: float) -> Image:

@@ -124,8 +124,7 @@ def threshold(density: Image, diameter_px: float, rule: ThresholdRule) -> Mask:
         level = li_threshold(smooth) if rule == "li" else threshold_otsu(smooth)
     else:
         level = rule * typical_density(density)
-    mask: Mask = smooth > level
-    return mask
+    return smooth > level
 
 
 def _tidy(mask: Mask, pixel_size_A: float, diameter_px: float, options: MaskOptions) -> Mask:

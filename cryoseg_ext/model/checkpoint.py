@@ -139,8 +139,7 @@ def _description(content: bytes) -> dict[str, Any]:
     """Return the JSON description in the header of a safetensors file (8 bytes of length, then JSON)."""
     length = int.from_bytes(content[:8], "little")
     header = json.loads(content[8 : 8 + length])
-    description: dict[str, Any] = json.loads(header["__metadata__"]["cryoseg"])
-    return description
+    return json.loads(header["__metadata__"]["cryoseg"])
 
 
 def _check_fit(description: dict[str, Any]) -> None:

@@ -159,6 +159,11 @@ class CrfChoice:
     ----------
     solver, filter, reference, iterations
         As in `CrfOptions`.
+
+    Examples
+    --------
+    >>> CrfChoice(iterations=5).applied_to(CrfOptions()).iterations
+    5
     """
 
     solver: SolverName | None = None

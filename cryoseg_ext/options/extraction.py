@@ -59,6 +59,11 @@ class ExtractionOptions:
     CryosegError
         If a number is not finite, if options of filaments are given without a rise, or if a method other than
         the default is given with a rise.
+
+    Examples
+    --------
+    >>> ExtractionOptions("watershed", min_distance_A=90.0).method
+    'watershed'
     """
 
     method: Method = "centre"

@@ -37,8 +37,7 @@ def pick_report(summary: PickSummary) -> dict[str, Any]:
 
 def pixel_report(summary: PixelSummary) -> dict[str, Any]:
     """Return the scores of masks for JSON."""
-    report: dict[str, Any] = _without_nan(asdict(summary))
-    return report
+    return _without_nan(asdict(summary))
 
 
 def pick_lines(

@@ -100,5 +100,4 @@ def dose_weighted_envelope(k2: Image, total_dose_e_A2: float, voltage_kV: float)
     """
     critical_e_A2 = 0.245 * np.maximum(k2, 1e-10) ** (-1.665 / 2) + 2.81
     exposure = total_dose_e_A2 / (critical_e_A2 * (0.8 if voltage_kV <= 200 else 1.0))
-    envelope: Image = np.sqrt(-np.expm1(-exposure) / exposure).astype(np.float32)
-    return envelope
+    return np.sqrt(-np.expm1(-exposure) / exposure).astype(np.float32)

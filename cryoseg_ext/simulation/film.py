@@ -41,8 +41,7 @@ class Film:
 
     def beyond_px(self, x_px: FloatArray, y_px: FloatArray) -> FloatArray:
         """Return the distance in px of points from the edge of the hole, positive on the film."""
-        distance: FloatArray = np.hypot(x_px - self.x_px, y_px - self.y_px) - self.radius_px
-        return distance
+        return np.hypot(x_px - self.x_px, y_px - self.y_px) - self.radius_px
 
 
 def draw_film(rng: np.random.Generator, shape: tuple[int, int]) -> Film:
@@ -74,5 +73,4 @@ def draw_potential(rng: np.random.Generator, beyond_px: FloatArray, pixel_size_A
     structure_factor = np.exp(rng.uniform(np.log(0.15), np.log(1.0)))
     variance = thickness * structure_factor / ATOMS_PER_A3 / pixel_size_A**2
     atoms = np.sqrt(variance) * rng.standard_normal(shape, dtype=np.float32)
-    potential: Image = (CARBON_POTENTIAL_V * (thickness * (1 + unevenness) + atoms)).astype(np.float32)
-    return potential
+    return (CARBON_POTENTIAL_V * (thickness * (1 + unevenness) + atoms)).astype(np.float32)

@@ -123,8 +123,7 @@ def _drift(
     direction = rng.uniform(0, np.pi)
     ky, kx = np.fft.fftfreq(shape[0], pixel_size_A), np.fft.rfftfreq(shape[1], pixel_size_A)
     along = ky[:, None] * np.sin(direction) + kx[None] * np.cos(direction)
-    envelope: Image = np.exp(-2 * (np.pi * conditions.drift_A * along) ** 2).astype(np.float32)
-    return envelope
+    return np.exp(-2 * (np.pi * conditions.drift_A * along) ** 2).astype(np.float32)
 
 
 def _contrast_transfer(shape: tuple[int, int], pixel_size_A: float, conditions: Conditions) -> Image:
@@ -141,8 +140,7 @@ def _contrast_transfer(shape: tuple[int, int], pixel_size_A: float, conditions: 
         rfft=True,
         fftshift=False,
     )
-    transfer: Image = ctf.to(torch.float32).numpy()
-    return transfer
+    return ctf.to(torch.float32).numpy()
 
 
 def process_file(image: Image, scale: Scale, conditions: Conditions) -> Image:
@@ -188,5 +186,4 @@ def _even_contrast(image: Image, length_px: float) -> Image:
     """Return `image` in units of its own standard deviation within `length_px`, about its local mean."""
     mean = blur(image, length_px)
     variance = blur((image - mean) ** 2, length_px)
-    evened: Image = (image - mean) / np.sqrt(np.maximum(variance, 1e-3 * variance.mean()))
-    return evened
+    return (image - mean) / np.sqrt(np.maximum(variance, 1e-3 * variance.mean()))

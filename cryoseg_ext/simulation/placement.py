@@ -65,8 +65,7 @@ def smooth_field(rng: np.random.Generator, shape: tuple[int, int], length_px: fl
     coarse = gaussian_filter(coarse, length_px / step)
     coarse = (coarse - coarse.mean()) / max(float(coarse.std()), 1e-6)
     grid = torch.from_numpy(coarse.astype(np.float32))[None, None]
-    field: Image = torch.nn.functional.interpolate(grid, shape, mode="bilinear")[0, 0].numpy()
-    return field
+    return torch.nn.functional.interpolate(grid, shape, mode="bilinear")[0, 0].numpy()
 
 
 def place_centres(
@@ -109,8 +108,7 @@ def place_centres(
     darts = rng.uniform(size=(8 * target, 2)) * np.array([width, height])
     darts = darts[allowed[darts[:, 1].astype(int), darts[:, 0].astype(int)]]
     x_px, y_px = darts.T
-    placed: FloatArray = darts[apart(x_px, y_px, spacing * diameter_px)][:target]
-    return placed
+    return darts[apart(x_px, y_px, spacing * diameter_px)][:target]
 
 
 def draw_centres(
@@ -262,8 +260,7 @@ def splat(xy_px: FloatArray, weights: FloatArray, shape: tuple[int, int]) -> Ima
 def blur(image: Image, sigma_px: float) -> Image:
     """Return a ``(y, x)`` image convolved with a Gaussian of `sigma_px`, wrapping around at the rim."""
     k2 = frequency_squared(image.shape, 1.0)
-    blurred: Image = irfft2(rfft2(image) * np.exp(-2 * np.pi**2 * sigma_px**2 * k2), s=image.shape)
-    return blurred
+    return irfft2(rfft2(image) * np.exp(-2 * np.pi**2 * sigma_px**2 * k2), s=image.shape)
 
 
 def typical_density(density: Image) -> float:
@@ -277,8 +274,7 @@ def silhouette(density: Image, diameter_px: float) -> Mask:
 
     The density is first blurred by `OUTLINE_BLUR`, as no finer outline can be seen.
     """
-    mask: Mask = blur(density, OUTLINE_BLUR * diameter_px) > 0.3 * typical_density(density)
-    return mask
+    return blur(density, OUTLINE_BLUR * diameter_px) > 0.3 * typical_density(density)
 
 
 def frequency_squared(shape: tuple[int, ...], pixel_size_A: float) -> Image:

@@ -179,8 +179,7 @@ def density_map(specimen: Specimen, diameter_A: float, voxel_A: float) -> Image:
     beads = np.rint(specimen.positions * diameter_px).astype(int) + n // 2
     density = np.zeros((n, n, n), np.float32)
     np.add.at(density, tuple(beads[:, ::-1].T), specimen.weights)
-    blurred: Image = gaussian_filter(density, specimen.bead_sigma * diameter_px)
-    return blurred
+    return gaussian_filter(density, specimen.bead_sigma * diameter_px)
 
 
 def as_stored(image: Image, file_mode: str) -> NDArray[Any]:
@@ -190,8 +189,7 @@ def as_stored(image: Image, file_mode: str) -> NDArray[Any]:
         return image.astype(dtype)
     scaled = (image - image.mean()) * (GREY_VALUES_PER_SIGMA[file_mode] / image.std())
     limits = np.iinfo(dtype)
-    stored: NDArray[Any] = np.rint(scaled).clip(limits.min, limits.max).astype(dtype)
-    return stored
+    return np.rint(scaled).clip(limits.min, limits.max).astype(dtype)
 
 
 def write_tiff(path: Path, image: NDArray[Any], pixel_size_A: float) -> None:

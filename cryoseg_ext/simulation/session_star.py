@@ -87,7 +87,7 @@ def _particle_rows(record: dict[str, Any]) -> pd.DataFrame:
     import pandas as pd
 
     rot, tilt, psi = np.reshape(record["angles_deg"], (-1, 3)).T
-    rows: pd.DataFrame = pd.DataFrame(
+    return pd.DataFrame(
         {
             "rlnCoordinateX": record["x_px"],
             "rlnCoordinateY": record["y_px"],
@@ -100,4 +100,3 @@ def _particle_rows(record: dict[str, Any]) -> pd.DataFrame:
             **_micrograph_row(record),
         }
     )
-    return rows

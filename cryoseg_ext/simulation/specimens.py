@@ -55,8 +55,7 @@ def _n_beads(rng: np.random.Generator) -> int:
 def _domain(rng: np.random.Generator, n: int, elongation: float = 1.8) -> FloatArray:
     """Return ``(n, 3)`` points in a randomly turned ellipsoid of unit mean radius."""
     radii = np.exp(rng.uniform(-np.log(elongation), np.log(elongation), size=3) / 2)
-    ellipsoid: FloatArray = Rotation.random(rng=rng).apply(_in_ball(rng, n) * radii)
-    return ellipsoid
+    return Rotation.random(rng=rng).apply(_in_ball(rng, n) * radii)
 
 
 def _domain_chain(rng: np.random.Generator, n_domains: int, n_beads: int, straightness: float) -> FloatArray:
@@ -87,8 +86,7 @@ def _globular(rng: np.random.Generator) -> FloatArray:
 
 def _ellipsoid(rng: np.random.Generator) -> FloatArray:
     ball = _in_ball(rng, _n_beads(rng))
-    ellipsoid: FloatArray = ball * np.array([1.0, rng.uniform(0.35, 1), rng.uniform(0.35, 1)])
-    return ellipsoid
+    return ball * np.array([1.0, rng.uniform(0.35, 1), rng.uniform(0.35, 1)])
 
 
 def _rod(rng: np.random.Generator) -> FloatArray:

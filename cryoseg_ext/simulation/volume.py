@@ -124,8 +124,7 @@ def project_volume(projector: Projector, orientations: Rotation) -> Image:
     padded = torch.fft.irfftn(torch.fft.ifftshift(slices, dim=-2), s=(side, side), dim=(-2, -1))
     crop = slice(projector.box_px // 2, projector.box_px // 2 + projector.box_px)
     images = torch.fft.fftshift(padded, dim=(-2, -1))[:, crop, crop]
-    projections: Image = (images * projector.pixel_size_A).numpy()
-    return projections
+    return (images * projector.pixel_size_A).numpy()
 
 
 def maximum_extent(density: Image, pixel_size_A: float) -> float:

@@ -108,8 +108,7 @@ def _finished(stored: Path, settings: dict[str, object]) -> list[Row] | None:
         return None
     # As JSON has them: a tuple comes back as a list.
     same = found.get("settings") == json.loads(json.dumps(settings))
-    rows: list[Row] | None = found["rows"] if same else None
-    return rows
+    return found["rows"] if same else None
 
 
 def _seconds(log: Path) -> float:

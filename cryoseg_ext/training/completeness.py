@@ -143,8 +143,7 @@ def fit_scaled_logistic(
 
 
 def _standardised(order: FloatArray) -> FloatArray:
-    standardised: FloatArray = (order - order.mean()) / (order.std() + 1e-6)
-    return standardised
+    return (order - order.mean()) / (order.std() + 1e-6)
 
 
 def _learnt_on_others(scaled: Sequence[FloatArray], picked: Sequence[Mask], index: int) -> FloatArray:
@@ -155,5 +154,4 @@ def _learnt_on_others(scaled: Sequence[FloatArray], picked: Sequence[Mask], inde
     share = np.clip(has_pick.mean() if len(has_pick) else 0.5, 1e-4, 1 - 1e-4)
     prior = Calibration(float(logit(share)), (0.0,) * features.shape[1])
     fit = fit_calibration(features, has_pick, prior=prior, ridge=_RIDGE)
-    odds: FloatArray = fit.intercept + scaled[index] @ np.array(fit.weights)
-    return odds
+    return fit.intercept + scaled[index] @ np.array(fit.weights)

@@ -93,8 +93,7 @@ class Placement:
     def offset(self) -> FloatArray:
         """The point that the crop's pixel (0, 0) shows."""
         middle = np.full(2, (self.field_px - 1) / 2)
-        corner: FloatArray = self.centre - self.matrix @ middle
-        return corner
+        return self.centre - self.matrix @ middle
 
     def into_crop(self, xy_px: FloatArray) -> FloatArray:
         """Return where points ``(n, 2)`` (x, y) of the micrograph lie in the crop, as (x, y)."""
@@ -119,10 +118,9 @@ def cut(rng: np.random.Generator, example: TrainingExample, field_px: int) -> Sa
 
     def sample(array: NDArray[np.float32 | np.int8], order: int, outside: float) -> Image:
         matrix, offset = placement.matrix, placement.offset
-        crop: Image = affine_transform(
+        return affine_transform(
             array.astype(np.float32), matrix, offset, shape, order=order, mode="constant", cval=outside
         )
-        return crop
 
     valid = sample(micrograph.working.valid.astype(np.int8), 0, 0) > 0
     image = vary(rng, sample(micrograph.working.image, 1, 0), valid)

@@ -179,8 +179,7 @@ def rescale_classes(classes: Image, pixel_size_A: float, particle_diameter_A: fl
         fourier_rescale_2d(torch.from_numpy(np.float32(classes == label)), pixel_size_A, spacing_A)[0].numpy()
         for label in known
     ]
-    small: NDArray[np.int8] = known.astype(np.int8)[np.argmax(shares, axis=0)]
-    return small
+    return known.astype(np.int8)[np.argmax(shares, axis=0)]
 
 
 def _matched(

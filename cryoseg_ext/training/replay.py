@@ -32,8 +32,7 @@ def shown_again(batches: Iterator[Batch], times: int, device: str, seed: int) ->
     latest: deque[Batch] = deque(maxlen=MOST_BATCHES)
 
     def draw(below: int, n: int = 1) -> list[int]:
-        numbers: list[int] = torch.randint(below, (n,), generator=generator).tolist()
-        return numbers
+        return torch.randint(below, (n,), generator=generator).tolist()
 
     for batch in batches:
         latest.append(tuple(tensor.to(device) for tensor in batch))

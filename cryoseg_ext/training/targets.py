@@ -186,8 +186,7 @@ def distance_px(xy_px: FloatArray, shape: tuple[int, ...]) -> FloatArray:
         return np.full(shape, np.inf)
     away = np.ones(shape, np.bool_)
     away[nearest_pixels(_points(xy_px), shape)] = False
-    distance: FloatArray = distance_transform_edt(away)
-    return distance
+    return distance_transform_edt(away)
 
 
 def has_neighbour(xy_px: FloatArray, others_xy_px: FloatArray, radius_px: float) -> Mask:

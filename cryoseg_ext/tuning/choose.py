@@ -53,20 +53,17 @@ class Counts:
 
     def precision(self) -> FloatArray:
         """Return ``(setting, threshold)`` over all blocks; 0 where there are no picks."""
-        precision: FloatArray = self.correct.sum(axis=2) / np.maximum(self.picks.sum(axis=2), 1)
-        return precision
+        return self.correct.sum(axis=2) / np.maximum(self.picks.sum(axis=2), 1)
 
     def recall(self) -> FloatArray:
         """Return ``(setting, threshold)`` over all blocks."""
-        recall: FloatArray = self.correct.sum(axis=2) / max(self.truth.sum(), 1)
-        return recall
+        return self.correct.sum(axis=2) / max(self.truth.sum(), 1)
 
     def f1(self, weight: FloatArray | None = None) -> FloatArray:
         """Return ``(setting, threshold)``, each block counted `weight` ``(block,)`` times."""
         weight = np.ones(len(self.truth)) if weight is None else weight
         total = self.picks @ weight + self.truth @ weight
-        f1: FloatArray = 2 * (self.correct @ weight) / np.maximum(total, 1)
-        return f1
+        return 2 * (self.correct @ weight) / np.maximum(total, 1)
 
 
 def count_micrograph(
@@ -165,5 +162,4 @@ def choose(
 
 
 def _smoothed(f1: FloatArray) -> FloatArray:
-    smooth: FloatArray = uniform_filter1d(f1, _SMOOTH, axis=1, mode="nearest")
-    return smooth
+    return uniform_filter1d(f1, _SMOOTH, axis=1, mode="nearest")

@@ -65,8 +65,7 @@ def expected_f1(score: FloatArray) -> FloatArray:
         ``(n,)`` scores of all candidates of all micrographs.
     """
     above = score >= THRESHOLDS[:, None]
-    f1: FloatArray = 2 * (above @ score) / np.maximum(above.sum(axis=1) + expected_particles(score), 1e-9)
-    return f1
+    return 2 * (above @ score) / np.maximum(above.sum(axis=1) + expected_particles(score), 1e-9)
 
 
 def surest_agreement(agreements: FloatArray, default: int, n_changes: Sequence[int]) -> int:

@@ -63,8 +63,7 @@ def _extract(project: Path, suffix: str, *options: str) -> pd.DataFrame:
     (project / "out").mkdir()
     done = subprocess.run([*command, *options], cwd=project, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    particles: pd.DataFrame = starfile.read(project / "out/particles.star", always_dict=True)["particles"]
-    return particles
+    return starfile.read(project / "out/particles.star", always_dict=True)["particles"]
 
 
 def test_extract_takes_segments_with_their_priors(project: Path) -> None:

@@ -38,8 +38,7 @@ def _names(path: Path, table: str) -> list[str]:
 
 
 def _qualities(project: Project) -> pd.DataFrame:
-    table: pd.DataFrame = starfile.read(project.job / "micrographs.star", always_dict=True)["micrographs"]
-    return table
+    return starfile.read(project.job / "micrographs.star", always_dict=True)["micrographs"]
 
 
 def test_a_job_writes_what_relion_reads(project: Project, capsys: pytest.CaptureFixture[str]) -> None:

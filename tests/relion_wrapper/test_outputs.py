@@ -42,10 +42,7 @@ def _write_outputs(folder: Path, text: str, picks: dict[str, Picks]) -> None:
 
 
 def _tables(path: Path) -> dict[str, pd.DataFrame]:
-    tables: dict[str, pd.DataFrame] = starfile.read(
-        path, always_dict=True, parse_as_string=["rlnMicrographName", "rlnOpticsGroupName"]
-    )
-    return tables
+    return starfile.read(path, always_dict=True, parse_as_string=["rlnMicrographName", "rlnOpticsGroupName"])
 
 
 @pytest.mark.parametrize("text", [MODERN, RELION_3_0], ids=["3.1+", "3.0"])

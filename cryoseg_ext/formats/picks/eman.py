@@ -77,8 +77,7 @@ def read_box(path: Path) -> LocatedByName:
 
 def _centre(corner: Column, size: Column) -> Column:
     # Programs that write whole pixels halve the size so; crYOLO writes corners with fractions.
-    centre: Column = corner + np.where(corner == np.rint(corner), size // 2, size / 2)
-    return centre
+    return corner + np.where(corner == np.rint(corner), size // 2, size / 2)
 
 
 BOX = PickFormat(

@@ -256,8 +256,7 @@ def exposures(number: int) -> Dataset[Any]:
 def binned(image: np.ndarray[Any, np.dtype[np.float32]]) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Return a micrograph with half as many rows and columns."""
     ny, nx = image.shape
-    small: np.ndarray[Any, np.dtype[np.float32]] = image.reshape(ny // 2, 2, nx // 2, 2).mean(axis=(1, 3))
-    return small
+    return image.reshape(ny // 2, 2, nx // 2, 2).mean(axis=(1, 3))
 
 
 def ball() -> np.ndarray[Any, np.dtype[np.float32]]:

@@ -65,10 +65,7 @@ def rasterise(specimen: Specimen, diameter_px: float, box_px: int) -> NDArray[np
     for offset in product((0, 1), repeat=3):
         share = np.abs(1 - np.array(offset) - (zyx - corner)).prod(axis=1)
         np.add.at(density, tuple((corner + offset).T), specimen.weights * share)
-    blurred: NDArray[np.float32] = gaussian_filter(density, specimen.bead_sigma * diameter_px).astype(
-        np.float32
-    )
-    return blurred
+    return gaussian_filter(density, specimen.bead_sigma * diameter_px).astype(np.float32)
 
 
 @pytest.fixture

@@ -29,8 +29,7 @@ class OwnNetwork(nn.Module):
         self.layers = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 4, 1))
 
     def forward(self, image: Tensor) -> Tensor:
-        output: Tensor = self.layers(image)
-        return output
+        return self.layers(image)
 
 
 class WithATuple(OwnNetwork):

@@ -32,8 +32,7 @@ def test_a_dose_weighted_image_has_lost_its_finest_detail_most() -> None:
     def power(weighted_dose_e_A2: float | None) -> np.ndarray:
         changed = replace(conditions, weighted_dose_e_A2=weighted_dose_e_A2)
         clean, _ = form_image(np.random.default_rng(1), density, particles, Scale(3.0, 200.0), changed, 1.0)
-        spectrum: np.ndarray = np.abs(np.fft.rfft2(clean))[0, [20, 60, 120]] ** 2
-        return spectrum
+        return np.abs(np.fft.rfft2(clean))[0, [20, 60, 120]] ** 2
 
     left = power(40.0) / power(None)
     k2 = (np.array([20, 60, 120]) / 256 / 3.0) ** 2

@@ -19,8 +19,7 @@ SHAPE, PIXEL_SIZE_A, DIAMETER_A = (256, 300), 8.0, 200.0
 
 def _numbers_at_the_centres(field: SimulatedMicrograph) -> np.ndarray:
     rows = field.y_px.round().astype(int).clip(0, SHAPE[0] - 1)
-    numbers: np.ndarray = field.instances[rows, field.x_px.round().astype(int).clip(0, SHAPE[1] - 1)]
-    return numbers
+    return field.instances[rows, field.x_px.round().astype(int).clip(0, SHAPE[1] - 1)]
 
 
 @pytest.mark.parametrize("seed", range(3))

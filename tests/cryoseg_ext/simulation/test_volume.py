@@ -25,8 +25,7 @@ def blobs(box_px: int, spread: int = 1) -> NDArray[np.float32]:
     density = np.zeros((box_px,) * 3, np.float32)
     for weight, (x, y, z) in enumerate(box_px // 2 + spread * BEADS_PX, start=1):
         density[z, y, x] = weight
-    blurred: NDArray[np.float32] = gaussian_filter(density, 2.0 * spread)
-    return blurred
+    return gaussian_filter(density, 2.0 * spread)
 
 
 @given(st.integers(0, 2**31))

@@ -18,8 +18,7 @@ from cryoseg_ext.training.targets import POSSIBLE_FROM, TrainingExample, make_ex
 
 def _at(labels: NDArray[np.int8], xy_px: NDArray[np.float64]) -> NDArray[np.int8]:
     x, y = np.clip(np.rint(xy_px).astype(int), 0, np.array(labels.shape)[::-1] - 1).T
-    found: NDArray[np.int8] = labels[y, x]
-    return found
+    return labels[y, x]
 
 
 def _unpicked(examples: list[TrainingExample], truth: list[LabelledMicrograph]) -> NDArray[np.int8]:
