@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from cryoseg_ext.files import remove
 from cryoseg_ext.formats.coordinates import write_tubes_star
 from cryoseg_ext.formats.groups import write_particle_group
 from cryoseg_ext.formats.names import stem_of
@@ -16,7 +17,7 @@ from cryoseg_ext.formats.picks.format import FileOptions, even_px
 from cryoseg_ext.formats.writing import micrograph_path, write_micrograph
 from cryoseg_ext.job.host import Host
 from cryoseg_ext.job.maps import map_files, write_maps
-from cryoseg_ext.words import counted
+from cryoseg_ext.words import counted, printable
 
 if TYPE_CHECKING:
     from cryoseg_ext.formats.micrographs import ListedMicrograph
@@ -70,7 +71,7 @@ class FolderHost(Host):
         stem = self._path(micrograph, "")
         coordinates = [micrograph_path(name, stem) for name in self._formats]
         for path in (*coordinates, self._path(micrograph, "_tubes.star"), *map_files(stem)):
-            path.unlink(missing_ok=True)
+            remove(path)
 
     def keep(self, micrograph: ListedMicrograph, result: BatchResult) -> None:
         """Write the maps, if they are wanted."""
@@ -80,6 +81,13 @@ class FolderHost(Host):
     def has_all(self, micrograph: ListedMicrograph) -> bool:
         """Return whether the maps are there, if they are wanted."""
         return not self._maps or all(path.exists() for path in map_files(self._path(micrograph, "")))
+
+    def promised(self, result: JobResult) -> Iterable[Path]:
+        """Return the coordinate files, and the maps if they are wanted."""
+        for micrograph in result.listed.micrographs:
+            stem = self._path(micrograph, "")
+            yield from (micrograph_path(name, stem) for name in self._formats)
+            yield from map_files(stem) if self._maps else ()
 
     def write_outputs(self, result: JobResult) -> None:
         """Write the particles of CryoSPARC's exposures as a results group."""
@@ -97,11 +105,11 @@ class FolderHost(Host):
 
     def say(self, text: str) -> None:
         """Write a line to standard output."""
-        click.echo(text)
+        click.echo(printable(text))
 
     def warn(self, text: str) -> None:
         """Write a line to standard error."""
-        click.echo(text, err=True)
+        click.echo(printable(text), err=True)
 
     def progress(self, micrograph: ListedMicrograph, done: int, total: int, n_picks: int | None) -> None:  # noqa: ARG002
         """Write a line for each micrograph that is picked."""

@@ -94,10 +94,11 @@ def pick_repaired(
         As in `pick_micrograph`.
     """
     diameters_A = options.diameters_A
-    picked = [_pick_at(one_A, repaired, pixel_size_A, model, options) for one_A in diameters_A]
+    picked = [_pick_at(diameter_A, repaired, pixel_size_A, model, options) for diameter_A in diameters_A]
     if len(picked) == 1:
         return picked[0]
-    found = [(one.candidates, stated_A) for one, stated_A in zip(picked, diameters_A, strict=True)]
+    candidates = [micrograph.candidates for micrograph in picked]
+    found = list(zip(candidates, diameters_A, strict=True))
     merged = merge_sizes(found, pixel_size_A, options.extraction)
     return replace(picked[len(picked) // 2], candidates=merged)
 

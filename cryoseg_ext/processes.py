@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
@@ -15,17 +18,47 @@ Result = TypeVar("Result")
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 """Numbers of two parameters of glibc's `mallopt`."""
+_PR_SET_PDEATHSIG = 1
+"""Number of an option of Linux's `prctl`."""
+_PARENT_INTERVAL_S = 1.0
 
 
-def use_threads(n: int) -> None:
+def _to_stderr(sentence: str) -> None:
+    sys.stderr.write(f"{sentence}\n")
+
+
+def at_most_cores(n: int, warn: Callable[[str], None] = _to_stderr) -> int:
+    """Return a number of threads or processes, of which no more make sense than this process has processors.
+
+    Parameters
+    ----------
+    n : int
+        What the user wants.
+    warn : callable
+        Called with a sentence where there are fewer.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if n > cores:
+        warn(f"--j {n} is more than the processors that this job has: using {cores}")
+    return min(n, cores)
+
+
+def use_threads(n: int, warn: Callable[[str], None] = _to_stderr) -> None:
     """Let torch compute on `n` threads, and let this process keep the memory that it frees.
 
     By default glibc returns every large array to the system, which then clears the pages of the next one: a
     large part of the time of inference.
+
+    Parameters
+    ----------
+    n : int
+        What the user wants; more than there are processors are not used.
+    warn : callable
+        Called with a sentence where there are fewer.
     """
     import torch
 
-    torch.set_num_threads(n)
+    torch.set_num_threads(at_most_cores(n, warn))
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         libc.mallopt(_M_MMAP_MAX, 0)
         libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
@@ -43,11 +76,14 @@ def in_processes(function: Callable[[Item], Result], items: Sequence[Item], work
     workers : int
         Number of processes; with 1 everything runs in this one.
     """
-    if workers == 1 or len(items) < 2:
+    workers = min(at_most_cores(workers), len(items))
+    if workers <= 1:
         yield from map(function, items)
         return
     # Forked processes would inherit torch's locks.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start)
+    pool = ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_start, initargs=(os.getpid(),)
+    )
     try:
         for future in as_completed([pool.submit(function, item) for item in items]):
             yield future.result()
@@ -55,8 +91,29 @@ def in_processes(function: Callable[[Item], Result], items: Sequence[Item], work
         pool.shutdown(cancel_futures=True)
 
 
-def _start() -> None:
+def end_with_parent(parent: int) -> None:
+    """Let this process end within seconds when its parent has ended, killed or not.
+
+    Parameters
+    ----------
+    parent : int
+        The number of the parent process.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # Another system has no such call, and the parent may have ended before it.
+    threading.Thread(target=_watch_parent, args=(parent,), daemon=True).start()
+
+
+def _watch_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_PARENT_INTERVAL_S)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _start(parent: int) -> None:
     # Ctrl-C reaches every process: the workers finish their item, and the main process starts nothing new.
     # A worker must get here before any long import, so this module has none at its top.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent(parent)
     use_threads(1)

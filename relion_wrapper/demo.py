@@ -13,6 +13,7 @@ import numpy as np
 from cryoseg_ext.evaluation import score_picks
 from cryoseg_ext.evaluation.matching import MATCH_DIAMETERS
 from cryoseg_ext.formats.reading import read_picks
+from cryoseg_ext.options.commands import CONTEXT
 from cryoseg_ext.simulation.session import SessionOptions
 from cryoseg_ext.simulation.session_files import write_session
 
@@ -39,13 +40,17 @@ def make_project(folder: Path) -> Truth:
     }
 
 
-def main() -> int:
-    """Make the project in the folder given, run ``cryoseg-relion`` in it and print how well it picked."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "demo").resolve()
+@click.command(context_settings=CONTEXT)
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default="demo")
+def main(folder: Path) -> None:
+    """Simulate a small RELION project in FOLDER, pick it with cryoseg-relion and print how well that went.
+
+    FOLDER is demo if it is not given; that of an earlier demo is made anew.
+    """
+    folder = folder.resolve()
     if folder.exists():
         if not (folder / MARK).exists():
-            click.echo(f"{folder} exists and is no earlier demo: give another folder or remove it", err=True)
-            return 1
+            raise click.ClickException(f"{folder} exists and is no earlier demo: give another folder")
         shutil.rmtree(folder)
     click.echo(f"Simulating {N_MICROGRAPHS} micrographs of {SHAPE[1]} x {SHAPE[0]} px in {folder} ...")
     truth = make_project(folder)
@@ -54,7 +59,7 @@ def main() -> int:
     click.echo("Running: cryoseg-relion " + " ".join(arguments))
     command = [sys.executable, "-m", "relion_wrapper", *arguments]
     if (status := subprocess.run(command, cwd=folder, check=False).returncode) != 0:
-        return status
+        sys.exit(status)
     picks = read_picks(folder / JOB / "autopick.star")
     scores = score_picks(
         [(xy, picks[name]) for name, xy in truth.items()], MATCH_DIAMETERS * DIAMETER_A / PIXEL_SIZE_A
@@ -67,8 +72,7 @@ def main() -> int:
     click.echo(f"Overlays and histograms: {folder / JOB / 'logfile.pdf'}")
     click.echo(f"Picks for RELION:        {folder / JOB / 'autopick.star'}")
     click.echo(f"All candidates:          {folder / JOB / 'candidates.star'}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main(prog_name="python -m relion_wrapper.demo")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ from cryoseg_ext.formats.coordinates import write_coordinates_star, write_tubes_
 from cryoseg_ext.formats.paths import after_job_folder
 from cryoseg_ext.job.host import Host, ResultFiles
 from relion_wrapper.job import RelionJob, say, warn
-from relion_wrapper.outputs import PICK_NAME, TUBES_NAME, write_outputs
+from relion_wrapper.outputs import OUTPUT_NAMES, PICK_NAME, TUBES_NAME, write_outputs
 from relion_wrapper.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -68,6 +70,17 @@ class RelionHost(Host):
             for kind in (PICK_NAME, TUBES_NAME)
         }
         write_outputs(self.directory, result, coordinates)
+
+    def promised(self, result: JobResult) -> Iterable[Path]:
+        """Return the coordinate files, and the lists that lead to them."""
+        yield from (self.coordinates(name, PICK_NAME) for name in result.finished)
+        tubes = (name for name, picks in result.picks.items() if picks.tube_id is not None)
+        yield from (self.coordinates(name, TUBES_NAME) for name in tubes)
+        yield from (self.directory / name for name in OUTPUT_NAMES)
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Do nothing: the whole run of the job holds the folder, see `relion_job`."""
+        return nullcontext()
 
     def check(self) -> None:
         """Stop when RELION's Abort button was pressed."""

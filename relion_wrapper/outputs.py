@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cryoseg_ext.files import replace_text
 from cryoseg_ext.formats.coordinates import NAME_LABEL, write_coordinate_lists, write_particles_star
 from cryoseg_ext.formats.star import quoted, to_text, write_table
-from relion_wrapper.nodes import detect_relion_version, write_output_nodes
+from relion_wrapper.nodes import OUTPUT_NODES_FILE, detect_relion_version, write_output_nodes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 PICK_NAME, TUBES_NAME = "autopick", "tubes"
 """What coordinate files end in, without ``.star``: picks, and starts and ends of filaments."""
+OUTPUT_NAMES = (
+    *("micrographs.star", f"{PICK_NAME}.star", f"coords_suffix_{PICK_NAME}.star", "summary.star"),
+    *("candidates.star", "particles.star", OUTPUT_NODES_FILE),
+)
+"""The files of a whole job."""
 
 
 def write_outputs(

@@ -32,6 +32,11 @@ def run(arguments: PickingArguments, job: RelionJob) -> None:
     """
     for warning in arguments.warnings:
         warn(warning)
+    if arguments.in_mics.is_dir():
+        raise CryosegError(
+            f"--in_mics {arguments.in_mics} is a folder: give the micrographs STAR file of a RELION job, or "
+            "pick the files in it by `cryoseg pick`"
+        )
     listed = read_micrographs([arguments.in_mics], arguments.options.pixel_size_A)
     _check(listed)
     host = RelionHost(job)

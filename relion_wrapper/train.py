@@ -130,7 +130,7 @@ def _run(arguments: TrainingArguments, job: RelionJob) -> None:
 
     for warning in arguments.warnings:
         warn(warning)
-    use_threads(arguments.options.threads)
+    use_threads(arguments.options.threads, warn)
     options = fine_tuning_options(**arguments.recipe)
     files = TrainingFiles([str(arguments.in_mics)], arguments.in_coords)
     diameter_A = arguments.options.size.largest_A

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from tests.engine import Engine
 
 os.environ["MPLBACKEND"] = "Agg"
+# `nohup` ignores it, and so would the programs that tests start.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # No deadline: the first example of a test pays for imports, and a CI machine is shared.
 settings.register_profile("cryoseg", deadline=None, derandomize="CI" in os.environ)

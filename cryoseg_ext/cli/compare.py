@@ -11,6 +11,8 @@ import click
 from cryoseg_ext.cli.common_options import device_option, out_option, workers_option
 from cryoseg_ext.cli.own_micrographs import own_micrographs
 from cryoseg_ext.cli.progress import progress_bar
+from cryoseg_ext.cli.stopping import stoppable
+from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.options.training import ARCHITECTURE_NAMES, LOSS_NAMES, TrainingOptions
 
 if TYPE_CHECKING:
@@ -22,9 +24,8 @@ if TYPE_CHECKING:
 @out_option
 @click.option(
     "--architectures",
-    default=",".join(ARCHITECTURE_NAMES),
     metavar="NAME,NAME...",
-    help="As --architecture of `cryoseg train`, with commas.",
+    help="As --architecture of `cryoseg train`, with commas; default: all whose packages are installed.",
 )
 @click.option(
     "--losses",
@@ -37,9 +38,10 @@ if TYPE_CHECKING:
 @click.option("--seed", default=TrainingOptions.seed, help="Random seed.")
 @device_option
 @workers_option
+@stoppable
 def compare(
     out: Path,
-    architectures: str,
+    architectures: str | None,
     losses: str,
     read_own: Callable[[], list[LabelledMicrograph]] | None,
     steps: int,
@@ -55,18 +57,16 @@ def compare(
     it goes on.
     """
     from cryoseg_ext.job.device import check_device
-    from cryoseg_ext.network.architectures import parse_architecture
     from cryoseg_ext.training import fine_tuning_options
     from cryoseg_ext.training.compare import compare_networks, write_table
     from cryoseg_ext.training.losses import parse_loss
     from cryoseg_ext.training.trials import TrialRun, on_micrographs, on_simulation
 
     check_device(device)
-    networks, names = architectures.split(","), losses.split(",")
-    for architecture in networks:
-        parse_architecture(architecture)
+    names = losses.split(",")
     for loss in names:
         parse_loss(loss)
+    networks = _networks(architectures)
     run = TrialRun(device, workers, progress_bar)
     if read_own:
         options = fine_tuning_options(from_scratch=True, steps=steps, seed=seed)
@@ -81,6 +81,28 @@ def compare(
         click.echo(_line(row))
         write_table(out / "comparison.csv", rows)
     click.echo(f"All numbers: {out / 'comparison.csv'}")
+
+
+def _networks(given: str | None) -> list[str]:
+    """Return the architectures, each of which can be built; of the default ones, those that can."""
+    names = given.split(",") if given else list(ARCHITECTURE_NAMES)
+    problems = {name: error for name in names if (error := _problem_of(name))}
+    if given and problems:
+        raise next(iter(problems.values()))
+    if problems:
+        click.echo(f"{', '.join(problems)}: left out: {next(iter(problems.values()))}", err=True)
+    return [name for name in names if name not in problems]
+
+
+def _problem_of(architecture: str) -> CryosegError | None:
+    """Return why a network cannot be built."""
+    from cryoseg_ext.network.architectures import build_network, parse_architecture
+
+    try:
+        build_network(parse_architecture(architecture), allowed=architecture)
+    except CryosegError as error:
+        return error
+    return None
 
 
 _HEAD = (

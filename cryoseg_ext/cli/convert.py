@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from cryoseg_ext.formats.convert import SCALE_RULE
 from cryoseg_ext.formats.names import NAME_RULE
 from cryoseg_ext.formats.picks import PICK_FORMATS
+from cryoseg_ext.formats.scaling import SCALE_RULE
 from cryoseg_ext.options.kinds import COUNT, PIXEL_SIZE
-from cryoseg_ext.words import counted
+from cryoseg_ext.words import counted, note, printable
 
 
 @click.command(epilog=f"{NAME_RULE}\n\n{SCALE_RULE}")
@@ -63,15 +63,17 @@ def convert(source: Path, out: Path, **options: Any) -> None:
     for one micrograph; anything else is a folder with a file for each micrograph.
 
     RELION, CryoSPARC, crYOLO, Topaz and EMAN all count y from the first stored row of the MRC file, so y is
-    not flipped. What a format cannot hold is listed and left out. Micrographs in IN that have no match are
-    listed and skipped.
+    not flipped. The origin shifts of refined particles are applied. What a format cannot hold is listed and
+    left out. Micrographs in IN that have no match are listed and skipped; rows that cannot be read too.
     """
     from cryoseg_ext.formats.convert import ConvertOptions
     from cryoseg_ext.formats.convert import convert as convert_file
 
     brought = convert_file(source, out, ConvertOptions(**options))
     for sentence in brought.skipped:
-        click.echo(f"Skipped: {sentence}", err=True)
+        click.echo(f"Skipped: {printable(sentence)}", err=True)
+    for sentence in brought.remarks:
+        note(sentence)
     if brought.left_out:
         click.echo(brought.left_out, err=True)
     n_picks = sum(map(len, brought.picks.values()))

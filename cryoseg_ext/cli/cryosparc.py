@@ -46,17 +46,11 @@ def with_login(command: Command) -> Command:
     """Add the options of the login; the command gets them as `Login` named `login`."""
 
     @functools.wraps(command)
-    def packed(
-        *args: Any,
-        url: str | None,
-        email: str | None,
-        password: str | None,
-        license_id: str | None,
-        **kwargs: Any,
-    ) -> Any:
+    def packed(*args: Any, **kwargs: Any) -> Any:
         from cryoseg_ext.cryosparc import find_login
 
-        return command(*args, login=find_login(url, email, password, license_id), **kwargs)
+        login = find_login(**{name: kwargs.pop(name) for name in ("url", "email", "password", "license_id")})
+        return command(*args, login=login, **kwargs)
 
     return add_options(packed, _LOGIN)
 
@@ -110,9 +104,7 @@ def pick(*, watch: bool, watch_interval: float, login: Login, options: JobOption
 @with_place
 @click.option("--particles", metavar="J:OUTPUT", help="Particles that you trust, such as J20:particles.")
 @click.option(
-    "--volume",
-    metavar="J:OUTPUT",
-    help="Map that --particles were refined against, such as J31:volume: its projections are then learnt.",
+    "--volume", metavar="J:OUTPUT", help="Their refined map, such as J31:volume: learn its projections."
 )
 @click.option(
     "--particle_diameter", type=LENGTH, required=True, metavar="Å", help="Longest extent of the particle."
@@ -130,15 +122,7 @@ def pick(*, watch: bool, watch_interval: float, login: Login, options: JobOption
 )
 @with_recipe
 @with_login
-def train(
-    *,
-    project: str,
-    workspace: str | None,
-    job: str | None,
-    particle_diameter: float,
-    login: Login,
-    **given: Any,
-) -> None:
+def train(*, project: str, workspace: str | None, particle_diameter: float, **given: Any) -> None:
     """Train a model on exposures and particles as an External job, which keeps the model in its folder.
 
     Pick with it by --model and the number of the job. Run the same command again with --job to go on with a
@@ -150,8 +134,8 @@ def train(
 
     if threads := given.pop("threads"):
         use_threads(threads)
-    computing = {name: given.pop(name) for name in ("device", "workers")}
+    settings = {name: given.pop(name) for name in ("job", "login", "device", "workers")}
     names = ("exposures", "particles", "volume", "image_slot", "invert", "n_micrographs")
     inputs = TrainingInputs(particle_diameter, **{name: given.pop(name) for name in names})
     recipe = fine_tuning_options(**{name: value for name, value in given.items() if value is not None})
-    train_on_exposures(project, workspace, inputs, recipe, job=job, login=login, **computing)
+    train_on_exposures(project, workspace, inputs, recipe, **settings)

@@ -12,6 +12,7 @@ import click
 from cryoseg_ext.cli.common_options import diameter_option
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.options.kinds import LEAST_ZERO, PIXEL_SIZE, SCORE, Number
+from cryoseg_ext.words import note
 
 if TYPE_CHECKING:
     from cryoseg_ext.evaluation.matching import Matching
@@ -152,6 +153,8 @@ def _compare_picks(options: _Options, picks: Path) -> dict[float, PickSummary]:
     if (options.diameter is None) == (options.particle_diameter is None):
         raise CryosegError("give either --particle_diameter in Å or --diameter in pixels of --truth")
     pairs = read_pairs(Path(options.truth), picks, options.inside, ignore_extra=options.ignore_extra)
+    for sentence in pairs.remarks:
+        note(sentence)
     if options.threshold is not None and not pairs.scored:
         raise CryosegError(f"{picks} has no scores: leave out --threshold")
     diameter_px = _diameter_px(options, pairs)

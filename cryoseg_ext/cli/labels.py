@@ -12,7 +12,7 @@ import click
 from cryoseg_ext.cli.common_options import out_option, pixel_size_option, threads_option
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.options.kinds import LEAST_ZERO, LENGTH
-from cryoseg_ext.words import counted
+from cryoseg_ext.words import counted, printable
 
 if TYPE_CHECKING:
     from cryoseg_ext.labels.batch import LabelTask
@@ -45,9 +45,7 @@ def _threshold(
     "--in_coords", type=click.Path(path_type=Path), help="Coordinates, any format that cryoseg reads: discs."
 )
 @click.option(
-    "--in_mics",
-    metavar="STAR|CSG|DIR|PATTERN",
-    help="The micrographs, where they are not found by the names in the particles.",
+    "--in_mics", metavar="STAR|CSG|DIR|PATTERN", help="Micrographs, if not found by the particles' names."
 )
 @out_option
 @click.option(
@@ -69,18 +67,9 @@ def _threshold(
     help="Remove smaller objects; below 1: as a fraction of the disc of the diameter.",
 )
 @click.option(
-    "--closing",
-    type=LEAST_ZERO,
-    default=0.0,
-    metavar="Å",
-    help="Close gaps and holes up to twice this.",
+    "--closing", type=LEAST_ZERO, default=0.0, metavar="Å", help="Close gaps and holes up to twice this."
 )
-@click.option(
-    "--shape",
-    type=click.Choice(["disc", "soft"]),
-    default="disc",
-    help="With --in_coords.",
-)
+@click.option("--shape", type=click.Choice(["disc", "soft"]), default="disc", help="With --in_coords.")
 @threads_option
 def labels(out: Path, threads: int, **given: Any) -> None:
     """Label the pixels of particles on micrographs, as truth to train on or to compare with.
@@ -133,7 +122,7 @@ def _run(tasks: Sequence[LabelTask], out: Path, settings: Mapping[str, Any]) -> 
     done = []
     for task, error in label_batch(tasks, out):
         if error:
-            click.echo(f"Skipped: {error}", err=True)
+            click.echo(f"Skipped: {printable(str(error))}", err=True)
         else:
             done.append(task)
             click.echo(f"{task.name}: {counted(task.n_particles, 'particle')}")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 from typing import Any
 
 import click
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.files import described
 from cryoseg_ext.options.commands import CONTEXT, version_option
+from cryoseg_ext.words import printable
 
 # The help stands here too: taking it from the sub-commands would import them.
 _COMMANDS = {
@@ -48,7 +51,19 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except CryosegError as error:
-            raise click.ClickException(str(error)) from None
+            raise click.ClickException(printable(str(error))) from None
+        except MemoryError:
+            raise click.ClickException(
+                "the memory is not enough: run the command where there is more; what is finished is kept"
+            ) from None
+        except OSError as error:
+            # Output into a pipe that was closed is click's own affair.
+            if error.errno in (None, errno.EPIPE):
+                raise
+            what = printable(described(error))
+            raise click.ClickException(
+                f"{what}: correct this and run the command again; what is finished is kept"
+            ) from None
 
 
 @click.group(cls=LazyGroup, context_settings=CONTEXT, params=[version_option()])

@@ -11,6 +11,7 @@ import click
 from cryoseg_ext.cli.common_options import diameter_option, invert_option, pixel_size_option
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.options.commands import Command
+from cryoseg_ext.words import printable
 
 if TYPE_CHECKING:
     from cryoseg_ext.training.micrographs import LabelledMicrograph
@@ -32,7 +33,7 @@ def own_micrographs(command: Command) -> Command:
     @click.option(
         "--in_coords",
         type=click.Path(path_type=Path),
-        help="Picks on them: STAR, .cs, .csg, CSV, or a folder of such files.",
+        help="Picks on them: STAR, .cs, .csg, CSV or a folder.",
     )
     @click.option(
         "--in_labels",
@@ -68,4 +69,4 @@ def own_micrographs(command: Command) -> Command:
 
 
 def _echo_skipped(sentence: str) -> None:
-    click.echo(f"Skipped: {sentence}", err=True)
+    click.echo(f"Skipped: {printable(sentence)}", err=True)

@@ -129,6 +129,9 @@ def simulate(ctx: click.Context, /, out: Path, n: int, workers: int, **given: An
         if ctx.get_parameter_source("n") is ParameterSource.DEFAULT:
             parts = PAPER_SPLIT
     if options.structures:
+        from cryoseg_ext.simulation.structures import check_packages
+
+        check_packages(options.structures)
         _refuse_given(ctx, "a structure", "family", "particle_diameter")
     _simulate_parts(out, options, parts, workers)
 

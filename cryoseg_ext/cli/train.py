@@ -12,6 +12,7 @@ from cryoseg_ext.cli.common_options import device_option, workers_option
 from cryoseg_ext.cli.config import config_option
 from cryoseg_ext.cli.own_micrographs import own_micrographs
 from cryoseg_ext.cli.progress import progress_bar
+from cryoseg_ext.cli.stopping import stoppable
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.options.kinds import ABOVE_ZERO, FRACTION, Number
 from cryoseg_ext.options.training import (
@@ -110,6 +111,7 @@ _ONLY_OWN = ("complete", "from_scratch", "simulated_share")
 @device_option
 @click.option("--j", "threads", type=click.IntRange(min=1), help="Processor threads; default: all.")
 @workers_option
+@stoppable
 def train(
     out: Path,
     read_own: Callable[[], list[LabelledMicrograph]] | None,
@@ -127,10 +129,13 @@ def train(
     """
     from cryoseg_ext import training
     from cryoseg_ext.job.device import check_device
-    from cryoseg_ext.network.architectures import is_own
+    from cryoseg_ext.network.architectures import build_network, is_own, parse_architecture
     from cryoseg_ext.processes import use_threads
 
     check_device(device)
+    if recipe["architecture"]:
+        # What it lacks is said before the data are read.
+        build_network(parse_architecture(recipe["architecture"]), allowed=recipe["architecture"])
     if threads:
         use_threads(threads)
     # Not `in`: a share of 0 is equal to False.

@@ -111,9 +111,8 @@ class _SparseStripe:
         index, weight, size = _corners(cells, rows, nx)
         pixels, corners = index.shape
         start = np.arange(0, corners * pixels + 1, corners, dtype=np.int32)
-        self._matrix: Any = csr_array(
-            (weight.numpy().ravel(), index.numpy().ravel(), start), shape=(pixels, size)
-        )
+        rows_of_matrix = (weight.numpy().ravel(), index.numpy().ravel(), start)
+        self._matrix: Any = csr_array(rows_of_matrix, shape=(pixels, size))
 
     def splat(self, values: Tensor) -> Tensor:
         return torch.from_numpy(self._matrix.T @ values.numpy())

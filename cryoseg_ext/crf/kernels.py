@@ -37,13 +37,8 @@ class KernelBank:
         kernels = [kernel for energy in terms for kernel in (*energy.support, *energy.kernels)]
         reference = None
         if any(kernel.reference_sigma for kernel in kernels):
-            reference = reference_map(
-                options.reference,
-                micrograph.detach(),
-                particle_logit.detach(),
-                centre_logit.detach(),
-                diameter_px,
-            )
+            image, mask, centre = (map_.detach() for map_ in (micrograph, particle_logit, centre_logit))
+            reference = reference_map(options.reference, image, mask, centre, diameter_px)
         ny, nx = micrograph.shape
         self._filters: dict[tuple[float, float | None], PairwiseFilter] = {}
         for kernel in kernels:

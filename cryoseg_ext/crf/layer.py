@@ -95,13 +95,8 @@ class _TermsLayer(nn.Module):
 
     def terms(self) -> Terms:
         scale, bias, context = self.linear.tolist()
-        return Terms(
-            scale,
-            bias,
-            context,
-            with_weights(self._terms.support, self.support),
-            with_weights(self._terms.kernels, self.kernels),
-        )
+        support = with_weights(self._terms.support, self.support)
+        return Terms(scale, bias, context, support, with_weights(self._terms.kernels, self.kernels))
 
 
 def with_weights(kernels: Sequence[Kernel], weights: Tensor) -> tuple[Kernel, ...]:

@@ -39,12 +39,9 @@ def reference_map(
     diameter_px : float
         Particle diameter in pixels.
     """
-    if name == "logit":
-        return in_noise_units(particle_logit)[None]
-    if name == "centre":
-        return in_noise_units(centre_logit)[None]
-    if name == "micrograph":
-        return in_noise_units(micrograph)[None]
+    plain = {"logit": particle_logit, "centre": centre_logit, "micrograph": micrograph}
+    if name in plain:
+        return in_noise_units(plain[name])[None]
     if name == "denoised":
         return in_noise_units(_denoised(in_noise_units(micrograph)))[None]
     low_pass = in_noise_units(GaussianFilter(micrograph, LOW_PASS_SIGMA * diameter_px).apply(micrograph))

@@ -11,14 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.error import HTTPError
 
-from cryoseg_ext.cryosparc.versions import (
-    CLIENT_VERSION,
-    OTHER_SERIES,
-    SECRETS,
-    client_arguments,
-    shortened,
-    transport_errors,
-)
+from cryoseg_ext.cryosparc import versions
 from cryoseg_ext.errors import CryosegError
 
 _MISMATCH = re.compile(r"with version (v(\d+\.\d+)\S*)\s+may not be compatible")
@@ -99,14 +92,16 @@ def connect(login: Login) -> tuple[Any, str | None]:
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            client = CryoSPARC(**client_arguments(login.url, login.email, login.password, login.license_id))
+            client = CryoSPARC(
+                **versions.client_arguments(login.url, login.email, login.password, login.license_id)
+            )
     except Exception as error:
         raise _no_connection(login, error) from error
     for warning in caught:
         if found := _MISMATCH.search(str(warning.message)):
             return client, (
                 f"CryoSPARC at {login.url} is {found[1]} and the client here is cryosparc-tools "
-                f"{CLIENT_VERSION}: install the matching one with: {_install_command(found[2])}"
+                f"{versions.CLIENT_VERSION}: install the matching one with: {_install_command(found[2])}"
             )
     return client, None
 
@@ -127,12 +122,12 @@ def _no_connection(login: Login, error: Exception) -> CryosegError:
     codes = {code for cause in chain if isinstance(code := getattr(cause, "code", None), int)}
     if codes & {400, 401, 403, 422} or "authentication with given credentials" in str(error):
         return CryosegError(
-            f"CryoSPARC at {login.url} refused the login: check the e-mail address, {SECRETS}"
+            f"CryoSPARC at {login.url} refused the login: check the e-mail address, {versions.SECRETS}"
         )
     return CryosegError(
-        f"{login.url} gives no answer that cryosparc-tools {CLIENT_VERSION} understands "
+        f"{login.url} gives no answer that cryosparc-tools {versions.CLIENT_VERSION} understands "
         f"({_reason(chain[-1])}): check --url, and install the client of your CryoSPARC's version, as in: "
-        f"{_install_command(OTHER_SERIES)}"
+        f"{_install_command(versions.OTHER_SERIES)}"
     )
 
 
@@ -174,7 +169,7 @@ def requesting(what: str, remedy: str) -> Iterator[None]:
 def _nobody_answers(error: BaseException) -> bool:
     """Return whether the connection failed, and not the request."""
     return any(
-        (isinstance(cause, transport_errors()) and not isinstance(cause, HTTPError))
+        (isinstance(cause, versions.transport_errors()) and not isinstance(cause, HTTPError))
         # The client of version 4 keeps only the text.
         or re.search(r"\bURL Error\b|\bTimeout Error\b", str(cause))
         for cause in _chain(error)
@@ -192,4 +187,4 @@ def _reason(error: BaseException) -> str:
     data = getattr(error, "data", None)
     detail = data.get("detail") if isinstance(data, dict) else None
     code = getattr(error, "code", None)
-    return shortened(f"code {code}: {detail}" if detail else str(error).removeprefix("*** "))
+    return versions.shortened(f"code {code}: {detail}" if detail else str(error).removeprefix("*** "))

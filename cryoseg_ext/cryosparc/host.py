@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from cryoseg_ext.formats.particles import PickedExposure
 from cryoseg_ext.job.host import Host, ResultFiles
 from cryoseg_ext.job.reports import report_of
 from cryoseg_ext.report.preview import stretch
-from cryoseg_ext.words import counted
+from cryoseg_ext.words import counted, printable
 
 if TYPE_CHECKING:
     from cryoseg_ext.cryosparc.job import ExternalJob
@@ -61,6 +62,10 @@ class CryosparcHost(Host):
         """Count no picks of an earlier result."""
         self._n_picks.pop(micrograph.name, None)
 
+    def hold(self) -> AbstractContextManager[None]:
+        """Do nothing: the whole run of the job holds the folder."""
+        return nullcontext()
+
     def show(self, overlay: Overlay) -> None:
         """Add the picture to the event log, of 12 evenly spaced micrographs of a run at most."""
         part = stretch(self._n_done, self._n_waiting, _LOGGED_OVERLAYS)
@@ -101,11 +106,13 @@ class CryosparcHost(Host):
 
     def say(self, text: str) -> None:
         """Write to the event log."""
+        text = printable(text)
         click.echo(text)
         self._job.log(text)
 
     def warn(self, text: str) -> None:
         """Write to the event log as a warning; of skipped micrographs, the first 50."""
+        text = printable(text)
         click.echo(text, err=True)
         # The job says so of each micrograph that it leaves out.
         is_skipped = text.startswith("Skipped: ")
@@ -141,7 +148,7 @@ class CryosparcHost(Host):
 
     def only_skipped(self) -> bool:
         """Return whether all micrographs so far were tried, and none could be picked."""
-        return not self._n_picks and 0 < self._n_waiting == self._n_done
+        return not self._n_picks and self._n_skipped > 0 and self._n_waiting == self._n_done
 
 
 def _exposure(micrograph: ListedMicrograph) -> Exposure:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ from cryoseg_ext.cryosparc.host import CryosparcHost
 from cryoseg_ext.cryosparc.opening import ending_of, enter_project, exposure_input, find_model, open_job
 from cryoseg_ext.cryosparc.running import running
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.files import described, file_stamp, locked
 from cryoseg_ext.formats.groups import EXPOSURE_SLOT
 from cryoseg_ext.formats.micrographs import MicrographList
 from cryoseg_ext.job.device import load_on_device
@@ -99,7 +102,10 @@ def pick_exposures(
     source = exposure_input(exposures, image_slot)
     external = open_job(place, workspace, "cryoseg picks", [source], picks=True, job_uid=job)
     click.echo(f"Job {external.uid} of {project}, in {external.folder}")
-    with running(external.client_job):
+    # A second job must not mark the first one failed; a folder that cannot be written is found by `begin`.
+    is_writable = os.access(external.folder, os.W_OK)
+    lock = locked(external.folder, f"wait until {external.uid} ends") if is_writable else nullcontext()
+    with lock, running(external.client_job):
         external.begin(place.mismatch)
         host = CryosparcHost(external)
         for warning in warnings:
@@ -123,7 +129,7 @@ def _pick(picking: Job, listed: MicrographList) -> JobResult:
         return picking.run(listed)
     except OSError as error:
         raise CryosegError(
-            f"{picking.host.directory} cannot be written ({error.strerror}): correct this and use --job"
+            f"{picking.host.directory} cannot be written ({described(error)}): correct this and use --job"
         ) from error
 
 
@@ -150,14 +156,16 @@ def _watch(
         Seconds from one look to the next.
     """
     result: JobResult | None = None
-    seen: set[str] = set()
+    seen: dict[str, str | None] = {}
     try:
         while True:
             # Read first, so that what the job wrote at its very end is seen.
             ended = source_ended()
             listed = look()
-            if listed.by_name.keys() - seen or (ended and result is None):
-                seen = set(listed.by_name)
+            # A file that was skipped may be complete by now, or another one.
+            files = {name: file_stamp(one.image) for name, one in listed.by_name.items()}
+            if files.items() - seen.items() or (ended and result is None):
+                seen = files
                 try:
                     result = _pick(picking, listed)
                 except CryosegError:

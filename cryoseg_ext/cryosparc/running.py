@@ -17,7 +17,7 @@ from cryoseg_ext.cryosparc.client import ServerGoneError, requesting
 from cryoseg_ext.errors import CryosegError
 
 ACTIVE = ("running", "waiting")
-_TERMINATED_CODE = 128 + signal.SIGTERM
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
 _Handler = Callable[[int, FrameType | None], object] | signal.Handlers
 
 
@@ -27,12 +27,14 @@ class JobKilledError(CryosegError):
 
 @contextmanager
 def running(client_job: Any) -> Iterator[None]:
-    """Run the body as the job: completed at its end, failed after an exception, Ctrl-C or SIGTERM.
+    """Run the body as the job: completed at its end, failed after an exception, Ctrl-C, SIGTERM or SIGHUP.
 
     `client_job` is the client's own job. The terminal shows how to go on after a failure.
     """
     uid = client_job.uid
-    with _signals({signal.SIGTERM: _raise_exit}):
+    # As `nohup` leaves it.
+    ending = [one for one in _ENDING if signal.getsignal(one) != signal.SIG_IGN]
+    with _signals(dict.fromkeys(ending, _raise_exit)):
         with requesting(f"start {uid}", "leave --job out to make a new job"):
             if status(client_job) not in ACTIVE:
                 client_job.start("running")
@@ -47,7 +49,7 @@ def running(client_job: Any) -> Iterator[None]:
                 versions.stop(client_job)
         except BaseException as error:
             # A second Ctrl-C must not come between the job and its mark.
-            with _signals({signal.SIGTERM: signal.SIG_IGN, signal.SIGINT: signal.SIG_IGN}):
+            with _signals(dict.fromkeys((*_ENDING, signal.SIGINT), signal.SIG_IGN)):
                 marked = mark_failed(client_job, error)
             click.echo(f"{marked}; what is finished is kept: run the same command with --job {uid} to go on")
             raise
@@ -81,10 +83,15 @@ def _explain(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "stopped by Ctrl-C"
     if isinstance(error, SystemExit):
-        return "stopped by SIGTERM (a queue's time limit?)"
+        return f"stopped by {_name_of(error)} (a queue's time limit?)"
     if isinstance(error, CryosegError):
         return str(error)
     return f"an error in cryoseg itself, please report it: {type(error).__name__}: {error}"
+
+
+def _name_of(end: SystemExit) -> str:
+    """Return the signal that an exit code stands for."""
+    return next((one.name for one in _ENDING if end.code == 128 + one), f"exit code {end.code}")
 
 
 @contextmanager
@@ -100,4 +107,4 @@ def _signals(handlers: Mapping[signal.Signals, _Handler]) -> Iterator[None]:
 
 
 def _raise_exit(signal_number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - a handler's form
-    raise SystemExit(_TERMINATED_CODE)
+    raise SystemExit(128 + signal_number)

@@ -15,12 +15,14 @@ from cryoseg_ext.cryosparc.events import figure_png, write_picture
 from cryoseg_ext.cryosparc.opening import JobInput, enter_project, exposure_input, find_model, open_job
 from cryoseg_ext.cryosparc.running import running
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.files import locked
 from cryoseg_ext.formats.groups import EXPOSURE_SLOT
 from cryoseg_ext.formats.refined import CRYOSPARC_SLOTS
 from cryoseg_ext.job.device import check_device
 from cryoseg_ext.model.file import ModelFile
 from cryoseg_ext.model.weights import DEFAULT_MODEL
 from cryoseg_ext.options.training import FineTuningOptions
+from cryoseg_ext.words import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -147,17 +149,14 @@ def train_on_exposures(
     ModelFile(initial or DEFAULT_MODEL, options.architecture).load(device)
     external = open_job(place, workspace, "cryoseg training", inputs.job_inputs(), picks=False, job_uid=job)
     click.echo(f"Job {external.uid} of {project}, in {external.folder}")
-    with running(external.client_job):
+    lock = locked(external.folder, f"wait until {external.uid} ends")
+    with lock, running(external.client_job):
         external.begin(place.mismatch)
         micrographs = _read_micrographs(external, inputs, options.seed)
         external.log(_settings(options, micrographs, inputs.particle_diameter_A))
+        callbacks = _callbacks(external, options.steps)
         model = fine_tune(
-            micrographs,
-            options,
-            external.folder,
-            device=device,
-            workers=workers,
-            callbacks=_callbacks(external, options.steps),
+            micrographs, options, external.folder, device=device, workers=workers, callbacks=callbacks
         )
         external.log(f"The model is {model}: pick with --model {external.uid}")
     click.echo(f"Use it with --model {external.uid} (or, elsewhere, --model {model})")
@@ -187,7 +186,7 @@ def _read_micrographs(job: ExternalJob, inputs: TrainingInputs, seed: int) -> li
     )
     job.log_skipped(skipped)
     for sentence in skipped:
-        click.echo(f"Skipped: {sentence}", err=True)
+        click.echo(f"Skipped: {printable(sentence)}", err=True)
     return micrographs
 
 

@@ -56,6 +56,8 @@ def read_particle_picks(job: ExternalJob, images: MicrographList, choose: Choose
     """
     located = located_picks(f"the {PARTICLES} of {job.uid}", job.read_input(PARTICLES, ["location"]))
     brought = bring_picks(located, images, None, flip_y=False)
+    for remark in brought.remarks:
+        job.log(f"Note: {remark}")
     job.log_skipped(brought.skipped)
     chosen = choose(sorted(brought.picks))
     return {name: picks for name, picks in brought.picks.items() if name in chosen}
@@ -93,17 +95,11 @@ def draw_masks(
     draw = projection_drawer(volume, None, particle_diameter_A, MaskOptions())
     names = choose(sorted(particles))
     chosen = [one for one in images.micrographs if one.name in names]
-    tasks = [
-        LabelTask(
-            _label_name(one),
-            one.path,
-            one.shape,
-            one.pixel_size_A,
-            len(particles[one.name]),
-            partial(draw, particles[one.name]),
-        )
-        for one in chosen
-    ]
+    tasks = []
+    for one in chosen:
+        found, name = particles[one.name], _label_name(one)
+        task = LabelTask(name, one.path, one.shape, one.pixel_size_A, len(found), partial(draw, found))
+        tasks.append(task)
     folder = job.folder / "labels"
     made_of = _digest(volume, [particles[one.name] for one in chosen])
     start_folder(folder, tasks, {"made_of": made_of, "diameter_A": particle_diameter_A})

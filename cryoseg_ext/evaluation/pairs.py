@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.evaluation.picks import TruthAndPicks
 from cryoseg_ext.evaluation.summary import CLASSES
-from cryoseg_ext.formats.convert import bring_picks, picked_micrographs, scale_to
+from cryoseg_ext.formats.convert import bring_picks, picked_micrographs
 from cryoseg_ext.formats.masks import find_class_masks, read_truth
 from cryoseg_ext.formats.names import match_names
 from cryoseg_ext.formats.reading import read_located_picks
+from cryoseg_ext.formats.scaling import doubts, scale_to
 from cryoseg_ext.image.reading import read_micrograph
 from cryoseg_ext.picks import Picks
 
@@ -36,11 +37,14 @@ class PickPairs:
         Whether the picks have scores.
     pixel_sizes_A : tuple of float
         The pixel sizes of the truth's micrographs in Å/px, as far as the files know them.
+    remarks : tuple of str
+        A sentence on each row that could not be read, and on picks that are outside or there twice.
     """
 
     by_name: Mapping[str, TruthAndPicks]
     scored: bool
     pixel_sizes_A: tuple[float, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def to_px(self, length_A: float, pixel_size_A: float | None = None) -> float:
         """Return a length in pixels of the truth.
@@ -95,6 +99,9 @@ def read_pairs(
         If something cannot be read, or picks have no truth.
     """
     true, located = read_truth(truth), read_located_picks(picks)
+    matched = match_names(list(located), list(true))
+    # A file without a pick has none without truth, whatever its name.
+    located = {name: one for name, one in located.items() if len(one.picks) or name in matched}
     micrographs = picked_micrographs(truth, true)
     brought = bring_picks(located, micrographs, None, flip_y=False)
     if brought.skipped and not ignore_extra:
@@ -104,18 +111,20 @@ def read_pairs(
         raise CryosegError(f"some files of {picks} have scores and some do not: compare them one by one")
     none = Picks(np.zeros(0), np.zeros(0), np.zeros(0))
     pairs: dict[str, TruthAndPicks] = {}
+    remarks = [*brought.remarks]
     for name, one in true.items():
         reference, found = one.picks, brought.picks.get(name, none)
+        remarks += [*one.remarks, *filter(None, [doubts(f"the truth of {name}", reference, one.shape)])]
         if inside:
             reference, found = reference.inside(*inside), found.inside(*inside)
         pairs[name] = np.stack([reference.x_px, reference.y_px], axis=1), found
     sizes_A = {name: one.pixel_size_A for name, one in true.items() if one.pixel_size_A}
-    for name, of_truth in match_names(list(located), list(true)).items():
+    for name, of_truth in matched.items():
         size_A = located[name].pixel_size_A
         if size_A and of_truth in brought.picks:
             _, scale_x = scale_to(name, located[name], micrographs.by_name[of_truth], None)
             sizes_A.setdefault(of_truth, size_A / scale_x)
-    return PickPairs(pairs, scored == {True}, tuple(sizes_A.values()))
+    return PickPairs(pairs, scored == {True}, tuple(sizes_A.values()), tuple(remarks))
 
 
 class MaskPairs:

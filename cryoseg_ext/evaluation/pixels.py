@@ -70,6 +70,11 @@ def score_class(confusion: Counts, index: int) -> ClassScores:
     )
 
 
+def outline(mask: Mask) -> Mask:
+    """Return the pixels of a ``(y, x)`` mask that have a neighbour outside it."""
+    return mask & ~binary_erosion(mask, border_value=1)
+
+
 def count_boundary(truth: Classes, predicted: Classes, index: int, tolerance_px: float) -> Counts:
     """Count the boundary pixels of a class that lie near the other boundary (Csurka et al. 2013).
 
@@ -89,7 +94,7 @@ def count_boundary(truth: Classes, predicted: Classes, index: int, tolerance_px:
         the prediction, all true ones.
     """
     known = truth >= 0
-    true_rim, predicted_rim = (_boundary(classes == index) & known for classes in (truth, predicted))
+    true_rim, predicted_rim = (outline(classes == index) & known for classes in (truth, predicted))
     return np.array(
         [
             _count_near(predicted_rim, true_rim, tolerance_px),
@@ -108,12 +113,6 @@ def boundary_f1(counts: Counts) -> float:
         return float("nan")
     precision, recall = near_truth / max(predicted, 1), near_predicted / max(true, 1)
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-
-
-def _boundary(mask: Mask) -> Mask:
-    """Return the pixels of a mask with a neighbour outside of it; the edge of the field is not a boundary."""
-    inner: Mask = binary_erosion(mask, border_value=1)
-    return mask & ~inner
 
 
 def _count_near(boundary: Mask, reference: Mask, tolerance_px: float) -> int:

@@ -7,28 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cryoseg_ext.evaluation import pixels
 from cryoseg_ext.evaluation.bootstrap import Interval, draw_weights, interval, pick_intervals
 from cryoseg_ext.evaluation.calibration import Reliability, reliability
 from cryoseg_ext.evaluation.matching import Matching
-from cryoseg_ext.evaluation.picks import (
-    Curve,
-    FixedScores,
-    TruthAndPicks,
-    draw_curve,
-    rank_picks,
-    score_at,
-)
-from cryoseg_ext.evaluation.pixels import (
-    Classes,
-    ClassScores,
-    Counts,
-    accuracy,
-    boundary_f1,
-    class_accuracy,
-    count_boundary,
-    count_pixels,
-    score_class,
-)
+from cryoseg_ext.evaluation.picks import Curve, FixedScores, TruthAndPicks, draw_curve, rank_picks, score_at
 
 CLASSES = ("background", "particle", "contaminant")
 """Names of the classes, in the order of their numbers."""
@@ -108,7 +91,7 @@ class ClassSummary:
     ----------
     accuracy : float
         Fraction of the pixels correctly predicted to belong to the class, or not to.
-    scores : ClassScores
+    scores : pixels.ClassScores
         Precision, recall, F1, intersection over union.
     boundary_f1 : float
         F1 of the boundary pixels, see `count_boundary`.
@@ -117,7 +100,7 @@ class ClassSummary:
     """
 
     accuracy: float
-    scores: ClassScores
+    scores: pixels.ClassScores
     boundary_f1: float
     intervals: Mapping[str, Interval]
 
@@ -142,7 +125,7 @@ class PixelSummary:
 
 
 def summarise_pixels(
-    pairs: Iterable[tuple[Classes, Classes]], n_classes: int, tolerance_px: float
+    pairs: Iterable[tuple[pixels.Classes, pixels.Classes]], n_classes: int, tolerance_px: float
 ) -> PixelSummary:
     """Return the summary of masks.
 
@@ -158,31 +141,30 @@ def summarise_pixels(
     confusions, boundaries = [], []
     for truth, predicted in pairs:
         known = np.where(truth < n_classes, truth, 0)
-        confusions.append(count_pixels(known, predicted, n_classes))
-        boundaries.append(
-            [count_boundary(known, predicted, index, tolerance_px) for index in range(n_classes)]
-        )
+        confusions.append(pixels.count_pixels(known, predicted, n_classes))
+        rims = [pixels.count_boundary(known, predicted, index, tolerance_px) for index in range(n_classes)]
+        boundaries.append(rims)
     confusion, boundary = np.array(confusions), np.array(boundaries)
     total = confusion.sum(axis=0)
     classes = {
         CLASSES[index]: ClassSummary(
-            class_accuracy(total, index),
-            score_class(total, index),
-            boundary_f1(boundary[:, index].sum(axis=0)),
+            pixels.class_accuracy(total, index),
+            pixels.score_class(total, index),
+            pixels.boundary_f1(boundary[:, index].sum(axis=0)),
             _pixel_intervals(confusion, boundary[:, index], index),
         )
         for index in range(n_classes)
     }
-    return PixelSummary(accuracy(total), len(confusion), classes)
+    return PixelSummary(pixels.accuracy(total), len(confusion), classes)
 
 
-def _pixel_intervals(confusion: Counts, boundary: Counts, index: int) -> dict[str, Interval]:
+def _pixel_intervals(confusion: pixels.Counts, boundary: pixels.Counts, index: int) -> dict[str, Interval]:
     if len(confusion) < 2:
         return {}
     weights = draw_weights(len(confusion))
-    drawn = [score_class(counts, index) for counts in np.tensordot(weights, confusion, axes=1)]
+    drawn = [pixels.score_class(counts, index) for counts in np.tensordot(weights, confusion, axes=1)]
     return {
         "f1": interval(np.array([scores.f1 for scores in drawn])),
         "iou": interval(np.array([scores.iou for scores in drawn])),
-        "boundary_f1": interval(np.array([boundary_f1(counts) for counts in weights @ boundary])),
+        "boundary_f1": interval(np.array([pixels.boundary_f1(counts) for counts in weights @ boundary])),
     }

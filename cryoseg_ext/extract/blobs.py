@@ -8,7 +8,6 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from cryoseg_ext.arrays import Image
-from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.extract.candidates import Points
 
 _SIGMA, _WINDOW = 0.15, 0.5
@@ -30,18 +29,9 @@ def blob_centres(particle: Image, diameter_px: float, min_distance_px: float) ->
         Particle diameter in pixels.
     min_distance_px : float
         Smallest distance between two blobs in pixels.
-
-    Raises
-    ------
-    CryosegError
-        If trackpy is not installed.
     """
-    try:
-        import trackpy
-    except ImportError:
-        raise CryosegError(
-            "--extraction trackpy needs the package trackpy: pip install trackpy, or choose another method"
-        ) from None
+    import trackpy
+
     smooth = gaussian_filter(particle, _SIGMA * diameter_px)
     window = 2 * round(_WINDOW * diameter_px / 2) + 1
     if smooth.max() <= 0 or min(smooth.shape) <= window:

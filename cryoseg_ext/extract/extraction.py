@@ -52,7 +52,10 @@ def extract(
         min_distance_px = min_distance_in_px(working.diameter_px, pixel_A, options)
         candidates = find(maps, working.diameter_px, pixel_A, options)
         picks = extract_picks(candidates, inside, calibration, min_distance_px)
-        picks = _measured(picks, maps, working, pixel_A, options)
+        points = working.from_source_px(picks.x_px, picks.y_px)
+        mask = maps.particle >= options.mask_threshold
+        extent_px, psi_deg = measure_shapes(points, picks.score, mask, working.diameter_px)
+        picks = replace(picks, diameter_A=extent_px * pixel_A, psi_deg=psi_deg)
     return picks.at(np.arange(min(len(picks), options.max_picks or len(picks))))
 
 
@@ -104,12 +107,3 @@ def _points(maps: Maps, diameter_px: float, pixel_A: float, options: ExtractionO
     if options.method == "watershed":
         return watershed_centres(mask, diameter_px, area_px)
     return contour_centres(mask, options.erosion_A / pixel_A, area_px, options.min_solidity)
-
-
-def _measured(
-    picks: Picks, maps: Maps, working: WorkingMicrograph, pixel_A: float, options: ExtractionOptions
-) -> Picks:
-    points = working.from_source_px(picks.x_px, picks.y_px)
-    mask = maps.particle >= options.mask_threshold
-    extent_px, psi_deg = measure_shapes(points, picks.score, mask, working.diameter_px)
-    return replace(picks, diameter_A=extent_px * pixel_A, psi_deg=psi_deg)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
-from skimage.morphology import remove_small_holes
+from scipy.ndimage import distance_transform_edt, gaussian_filter, label, map_coordinates
 
 from cryoseg_ext.arrays import FloatArray, Image
 from cryoseg_ext.extract.candidates import nearest_pixels
@@ -57,7 +56,9 @@ def filament_picks(
     # Smoothed, because a rough outline makes a skeleton with many side branches.
     smooth = gaussian_filter(particle, _SMOOTHING * width_px)
     mask = (smooth >= options.mask_threshold) & working.valid
-    mask = remove_small_holes(mask, max_size=int(np.pi / 4 * width_px**2))
+    # `remove_small_holes` of scikit-image names its limit otherwise in each version.
+    holes, _ = label(~mask)
+    mask |= np.bincount(holes.ravel())[holes] <= int(np.pi / 4 * width_px**2)
     half_width_px = distance_transform_edt(mask)
     tubes: list[Picks] = []
     for axis in filament_axes(mask, width_px):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import BSpline, make_splprep
+from scipy.interpolate import make_splprep
 from scipy.ndimage import binary_dilation, convolve, distance_transform_edt, label
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
@@ -126,7 +126,6 @@ def _longest_path(xy: FloatArray) -> FloatArray:
 
 def _smooth(path: FloatArray) -> Axis:
     """Return a smoothing spline through the pixels of a path (Dierckx 1982), sampled finely."""
-    spline: BSpline
     spline, _ = make_splprep(path.T, s=len(path) * _SMOOTH_PX**2)
     x_px, y_px = spline(np.linspace(0, 1, max(int(len(path) / _SAMPLE_PX), 8)))
     track_px = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x_px), np.diff(y_px)))])

@@ -10,25 +10,25 @@ import numpy as np
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.formats.coordinates import CONVERTED_DECIMALS
+from cryoseg_ext.formats.headers import read_header
 from cryoseg_ext.formats.micrographs import ListedMicrograph, MicrographList, read_micrographs
 from cryoseg_ext.formats.names import match_names
+from cryoseg_ext.formats.originals import with_original_sizes
 from cryoseg_ext.formats.picks import PICK_FORMATS, FileOptions, PickFormat
 from cryoseg_ext.formats.picks.format import even_px
 from cryoseg_ext.formats.reading import read_located_picks
-from cryoseg_ext.formats.table import LocatedPicks
+from cryoseg_ext.formats.scaling import (
+    count_beyond,
+    doubts,
+    field_shape,
+    scale_is_known,
+    scale_to,
+)
+from cryoseg_ext.formats.table import LocatedPicks, shift_remark
 from cryoseg_ext.formats.tubes import axis_deg, wrapped_deg
 from cryoseg_ext.formats.writing import write_folder, write_single_file
 from cryoseg_ext.image.reading import read_shape
 from cryoseg_ext.picks import Picks
-
-# Closer pixel sizes are two calibrations of one sampling; programs bin by 1.25 or more.
-_SAME_SAMPLING = 0.05
-
-SCALE_RULE = (
-    "Where both sides know the size of a micrograph in pixels, coordinates are scaled by it; else by the "
-    f"ratio of the pixel sizes, if they differ by more than {_SAME_SAMPLING:.0%} (less is another "
-    "calibration of the same pixels); else they are kept."
-)
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,15 @@ class BroughtPicks:
         A sentence on each micrograph whose picks could not be brought there.
     left_out : str
         A sentence on what the written format cannot hold; empty where it holds everything.
+    remarks : tuple[str, ...]
+        A sentence on each row that could not be read, on picks outside of a field, on shifts that were
+        applied, and on a pixel size that was assumed.
     """
 
     picks: Mapping[str, Picks]
     skipped: tuple[str, ...]
     left_out: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 def convert(source: Path, out: Path, options: ConvertOptions) -> BroughtPicks:
@@ -102,7 +106,8 @@ def convert(source: Path, out: Path, options: ConvertOptions) -> BroughtPicks:
         if options.micrographs
         else picked_micrographs(source, located, options.pixel_size_A)
     )
-    brought = bring_picks(located, micrographs, options.pixel_size_A, flip_y=options.flip_y)
+    own = not options.micrographs
+    brought = bring_picks(located, micrographs, options.pixel_size_A, flip_y=options.flip_y, own=own)
     if located and not brought.picks:
         raise CryosegError(
             f"none of the {len(located)} micrographs of {source} is in {micrographs.path}: "
@@ -121,7 +126,8 @@ def convert(source: Path, out: Path, options: ConvertOptions) -> BroughtPicks:
         brought.picks.values(),
         pixel_size_known=all(micrographs.by_name[name].pixel_size_A for name in brought.picks),
     )
-    return replace(brought, left_out=left_out)
+    problems = tuple(micrographs.problems.values())
+    return replace(brought, left_out=left_out, remarks=(*problems, *brought.remarks))
 
 
 def bring_picks(
@@ -130,6 +136,7 @@ def bring_picks(
     pixel_size_A: float | None,
     *,
     flip_y: bool,
+    own: bool = False,
 ) -> BroughtPicks:
     """Bring picks to other micrographs.
 
@@ -144,25 +151,38 @@ def bring_picks(
     flip_y : bool
         Whether y is counted from the last stored row, as in a viewer that shows it at the top. It becomes
         ``ny - 1 - y``: the first row is 0 and the last one ``ny - 1``; psi changes its sign.
+    own : bool
+        Whether these are the micrographs that the file of the picks names, so that nothing is scaled.
 
     Raises
     ------
     CryosegError
-        If a name fits two micrographs, or two names one.
+        If a name fits two micrographs, or two names one, or if picks of unknown pixel size lie outside of
+        their micrograph.
     """
     matched = match_names(list(located), list(micrographs.by_name))
     picks: dict[str, Picks] = {}
     skipped: list[str] = []
+    remarks = [remark for source in located.values() for remark in source.remarks]
+    targets = {name: micrographs.by_name[found] for name, found in matched.items()}
+    if pixel_size_A is None and not own:
+        located, remark = with_original_sizes(located, targets, micrographs)
+        remarks += [remark] * bool(remark)
     for name, source in located.items():
         if name not in matched:
             skipped.append(f"{name}: no micrograph in {micrographs.path} has this name")
             continue
-        target = micrographs.by_name[matched[name]]
+        target = targets[name]
+        if not own:
+            _refuse_unknown_scale(name, source, target, pixel_size_A)
         try:
-            picks[matched[name]] = _brought(name, source, target, pixel_size_A, flip_y=flip_y)
+            brought, remark = _brought(name, source, target, pixel_size_A, flip_y=flip_y)
         except CryosegError as error:
             skipped.append(str(error))
-    return BroughtPicks(picks, tuple(skipped))
+            continue
+        picks[matched[name]] = brought
+        remarks += [text for text in (remark, doubts(name, brought, field_shape(target))) if text]
+    return BroughtPicks(picks, tuple(skipped), remarks=tuple(remarks))
 
 
 def picked_micrographs(
@@ -186,41 +206,6 @@ def picked_micrographs(
     return MicrographList(path, by_name)
 
 
-def scale_to(
-    name: str, source: LocatedPicks, target: ListedMicrograph, pixel_size_A: float | None
-) -> tuple[float, float]:
-    """Return the factors (y, x) that bring coordinates to a micrograph; see `SCALE_RULE`.
-
-    Parameters
-    ----------
-    name : str
-        The micrograph's name, for messages.
-    source : LocatedPicks
-        The picks.
-    target : ListedMicrograph
-        The micrograph.
-    pixel_size_A : float, optional
-        Å/px of the micrograph that was picked; by default what the picks' file says.
-
-    Raises
-    ------
-    CryosegError
-        If the two are not the same field.
-    """
-    if source.shape and target.shape:
-        scale_y, scale_x = (theirs / ours for theirs, ours in zip(target.shape, source.shape, strict=True))
-        if abs(scale_y / scale_x - 1) > _SAME_SAMPLING:
-            raise CryosegError(
-                f"{name} has {source.shape[0]} rows and {source.shape[1]} columns where it was picked and "
-                f"{target.shape[0]} and {target.shape[1]} now: it was turned or cropped, its picks do not fit"
-            )
-        return scale_y, scale_x
-    source_A = pixel_size_A or source.pixel_size_A
-    if source_A and target.pixel_size_A and abs(source_A / target.pixel_size_A - 1) > _SAME_SAMPLING:
-        return source_A / target.pixel_size_A, source_A / target.pixel_size_A
-    return 1.0, 1.0
-
-
 def _format_of(out: Path, name: str | None) -> PickFormat:
     suffix = out.suffix.lower()
     of_suffix = next((one for one in PICK_FORMATS.values() if suffix in one.suffixes), None)
@@ -229,24 +214,43 @@ def _format_of(out: Path, name: str | None) -> PickFormat:
     return of_suffix or PICK_FORMATS[name or "star"]
 
 
+def _refuse_unknown_scale(
+    name: str, source: LocatedPicks, target: ListedMicrograph, pixel_size_A: float | None
+) -> None:
+    """Stop where picks cannot be of these pixels and nothing says of which."""
+    shape = field_shape(target)
+    if shape is None or scale_is_known(source, target, pixel_size_A):
+        return
+    if beyond := count_beyond(source.picks, shape):
+        raise CryosegError(
+            f"{beyond} of the {len(source.picks)} picks of {name} lie outside of {target.path} ({shape[1]} x "
+            f"{shape[0]} px), and the pixel size that they count in is not known: give the --pixel_size of "
+            "the picked micrographs to `cryoseg convert`"
+        )
+
+
 def _brought(
     name: str, source: LocatedPicks, target: ListedMicrograph, pixel_size_A: float | None, *, flip_y: bool
-) -> Picks:
+) -> tuple[Picks, str]:
+    """Return the picks of a micrograph on another one, and a remark on their shifts."""
     scale_y, scale_x = scale_to(name, source, target, pixel_size_A)
     source_A = pixel_size_A or source.pixel_size_A
-    if source_A is None and target.pixel_size_A is not None:
-        source_A = target.pixel_size_A * scale_x
+    if source_A is None and (target_A := target.pixel_size_A or read_header(target.path).pixel_size_A):
+        source_A = target_A * scale_x
+    remark = ""
+    if source.shift_A is not None:
+        remark = shift_remark(name, source.shift_A, applied=source_A is not None)
     picks = source.in_angstrom(source_A)
     brought = replace(picks, x_px=picks.x_px * scale_x, y_px=picks.y_px * scale_y)
     if not flip_y:
-        return brought
-    ny, _ = target.shape or read_shape(target.path)
+        return brought, remark
+    ny, _ = field_shape(target) or read_shape(target.path)
     brought = replace(brought, y_px=ny - 1 - brought.y_px)
     if brought.psi_deg is None:
-        return brought
+        return brought, remark
     # Filaments have a direction, other long axes have none.
     fold = axis_deg if brought.tube_id is None else wrapped_deg
-    return replace(brought, psi_deg=fold(-brought.psi_deg))
+    return replace(brought, psi_deg=fold(-brought.psi_deg)), remark
 
 
 def _box_size_px(picks: Mapping[str, Picks], micrographs: MicrographList) -> int | None:

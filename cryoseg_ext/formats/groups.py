@@ -8,9 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replace_text, replacing
+from cryoseg_ext.formats.datasets import load_dataset
 from cryoseg_ext.formats.paths import folder_above
+from cryoseg_ext.options.text import read_yaml
 
 if TYPE_CHECKING:
     from cryosparc.dataset import Dataset
@@ -140,6 +144,8 @@ def exposures(
         other = next((text for name, text in _NOT_EXPOSURES.items() if name in results), "")
         remedy = "give the exposures (.csg) of a job that makes it"
         raise CryosegError(f"{source} has {other}no {missing}: {remedy}")
+    for name in names:
+        check_column(source, results, name, width=2 if name.endswith("/shape") else 1)
     group_ids = "mscope_params/exp_group_id"
     groups = results[group_ids] if group_ids in results else [0] * len(results)
     found: list[tuple[Exposure, ImageCopy | None]] = []
@@ -150,6 +156,33 @@ def exposures(
         image = ImageCopy(Path(_path(copy)), float(copy_size_A) or None, _shape(copy_shape))
         found.append((exposure, None if slot == EXPOSURE_SLOT else image))
     return found
+
+
+def check_column(source: object, results: Dataset, name: str, *, width: int = 1) -> None:
+    """Stop where a column is not there or is not what its name says.
+
+    Parameters
+    ----------
+    source : object
+        Where it comes from, for messages.
+    results : Dataset
+        The data set.
+    name : str
+        The column.
+    width : int
+        How many numbers stand in a row.
+
+    Raises
+    ------
+    CryosegError
+        If it cannot be used.
+    """
+    if name not in results:
+        raise CryosegError(f"{source} has no {name}: give the .csg file of the job, or copy it again")
+    values = np.asarray(results[name])
+    is_text = values.dtype.kind in "OSU"
+    if is_text != name.endswith(("path", "name")) or values.shape[1:] != ((width,) if width > 1 else ()):
+        raise CryosegError(f"{source} has a {name} of another kind: copy it again from its job")
 
 
 def read_results(path: Path, slots: Sequence[str]) -> Dataset:
@@ -176,13 +209,13 @@ def read_results(path: Path, slots: Sequence[str]) -> Dataset:
     from cryosparc.dataset import Dataset
 
     if not _is_group(path):
-        return _load(path, slots)
+        return load_dataset(path, slots)
     slots_of: dict[Path, list[str]] = {}
     for slot, metafile in _metafiles(path).items():
         if slot in slots:
             slots_of.setdefault(metafile, []).append(slot)
-    parts = [_load(metafile, wanted) for metafile, wanted in slots_of.items()]
-    return Dataset.innerjoin_many(*parts)
+    parts = [load_dataset(metafile, wanted) for metafile, wanted in slots_of.items()]
+    return Dataset.innerjoin_many(*parts) if parts else Dataset()
 
 
 def write_particle_group(path: Path, particles: Dataset, title: str, version: str) -> None:
@@ -246,19 +279,6 @@ def _shape(shape: Sequence[int]) -> tuple[int, int]:
     return ny, nx
 
 
-def _load(path: Path, slots: Sequence[str]) -> Dataset:
-    from cryosparc.dataset import Dataset
-    from cryosparc.errors import DatasetLoadError
-
-    if not path.is_file():
-        raise CryosegError(f"{path} does not exist: copy it together with the other files of its job")
-    try:
-        return Dataset.load(path, prefixes=list(slots))
-    except DatasetLoadError as error:
-        reason = error.__cause__ or error
-        raise CryosegError(f"{path} is not a readable CryoSPARC file ({reason}): copy it again") from None
-
-
 def _metafiles(path: Path) -> dict[str, Path]:
     """Return the file of each slot; ``>`` in front means the folder of the group, else the project's."""
     files: dict[str, Path] = {}
@@ -269,14 +289,10 @@ def _metafiles(path: Path) -> dict[str, Path]:
 
 
 def _read_group(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        group = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if all("metafile" in result for result in group["results"].values()):
-            return dict(group)
-    except OSError as error:
-        raise CryosegError(f"{path} cannot be read ({error.strerror}): check the path") from None
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
-        pass
+    group = read_yaml(path)
+    results = group.get("results") if isinstance(group, dict) else None
+    if isinstance(results, dict) and all(
+        isinstance(result, dict) and isinstance(result.get("metafile"), str) for result in results.values()
+    ):
+        return dict(group)
     raise CryosegError(f"{path} is not a results group of CryoSPARC: give the .csg file of a job's output")

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.formats.paths import exists
 from cryoseg_ext.formats.reading import read_located_picks
-from cryoseg_ext.formats.star import read_tables
+from cryoseg_ext.formats.star_reading import read_tables
 from cryoseg_ext.formats.table import LocatedPicks
 from cryoseg_ext.image.reading import read_micrograph
 from cryoseg_ext.picks import instance_centres
@@ -69,7 +70,7 @@ def find_class_masks(source: str) -> dict[str, Path]:
     path = Path(source)
     if path.suffix == ".star":
         return {name: files.labels for name, files in read_labels_star(path).items()}
-    if path.is_dir():
+    if exists(path, Path.is_dir):
         images = sorted(path.rglob("*.mrc"))
         files = (
             [file for file in images if file.stem.endswith("_labels")]
@@ -99,7 +100,7 @@ def read_truth(path: Path) -> dict[str, LocatedPicks]:
     """
     if path.suffix == ".star" and any(set(_COLUMNS) <= set(one) for one in read_tables(path).values()):
         return {name: _numbered(files.instances) for name, files in read_labels_star(path).items()}
-    if path.is_dir() and not any(path.rglob("*.csv")):
+    if exists(path, Path.is_dir) and not any(path.rglob("*.csv")):
         files = sorted(path.rglob(f"*{_INSTANCES}.mrc"))
         if files:
             return {_without(file, _INSTANCES): _numbered(file) for file in files}
@@ -114,7 +115,7 @@ def _numbered(path: Path) -> LocatedPicks:
 
 
 def _beside(path: Path, name: str) -> Path:
-    return Path(name) if Path(name).exists() else path.parent / name
+    return Path(name) if exists(Path(name)) else path.parent / name
 
 
 def _without(path: Path, *ends: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,9 +11,12 @@ from typing import TYPE_CHECKING
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.formats.groups import EXPOSURE_SLOT, Exposure, ImageCopy, read_exposure_group
+from cryoseg_ext.formats.headers import with_file_shape
+from cryoseg_ext.formats.lines import problems_of
 from cryoseg_ext.formats.names import match_names
-from cryoseg_ext.formats.paths import folder_above
-from cryoseg_ext.formats.star import numbers, optics_column, read_tables
+from cryoseg_ext.formats.paths import exists, folder_above
+from cryoseg_ext.formats.star import numbers, optics_column
+from cryoseg_ext.formats.star_reading import read_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -187,8 +191,15 @@ def list_exposures(
     version : str
         The CryoSPARC version that wrote them.
     """
-    micrographs = [
-        ListedMicrograph(
+    by_name: dict[str, ListedMicrograph] = {}
+    problems: dict[str, str] = {}
+    for stated, copy in exposures:
+        try:
+            one = with_file_shape(source, stated, project / stated.path)
+        except CryosegError as error:
+            problems[stated.path] = str(error)
+            continue
+        by_name[one.path] = ListedMicrograph(
             one.path,
             project / one.path,
             one.pixel_size_A or None,
@@ -196,9 +207,7 @@ def list_exposures(
             exposure=one,
             copy=copy and replace(copy, path=project / copy.path),
         )
-        for one, copy in exposures
-    ]
-    return MicrographList(source, {one.name: one for one in micrographs}, version=version)
+    return MicrographList(source, by_name, version=version, problems=problems)
 
 
 def _read(source: str, pixel_size_A: float | None, image_slot: str) -> MicrographList:
@@ -209,7 +218,7 @@ def _read(source: str, pixel_size_A: float | None, image_slot: str) -> Micrograp
         return list_exposures(path, group.project, group.exposures, group.version)
     if suffix == ".star":
         return _read_star(path, pixel_size_A)
-    if path.is_dir():
+    if exists(path, Path.is_dir):
         # As for patterns, hidden files are left out.
         files = sorted(file for file in path.glob("[!.]*") if file.name.lower().endswith(_IMAGE_EXTENSIONS))
         if not files:
@@ -217,7 +226,7 @@ def _read(source: str, pixel_size_A: float | None, image_slot: str) -> Micrograp
                 f"{path} holds no micrographs: give a folder of MRC or TIFF files, a pattern such as "
                 "'FOLDER/*/*.mrc', or a list"
             )
-    elif glob.has_magic(source) and not path.exists():
+    elif glob.has_magic(source) and not exists(path):
         # Path.glob takes no absolute pattern.
         files = [Path(name) for name in sorted(glob.glob(source))]  # noqa: PTH207
         if not files:
@@ -238,13 +247,12 @@ def _read_star(path: Path, pixel_size_A: float | None) -> MicrographList:
         raise CryosegError(f"{path} lists no micrographs: give a STAR file with at least one")
     names = [str(name) for name in table[_NAME]]
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = Counter(names).most_common(1)[0][0]
         raise CryosegError(f"{twice} is listed twice in {path}: remove the second row")
-    # Some programs write group 1 as 1.0.
-    groups = [str(group).removesuffix(".0") for group in table.get("rlnOpticsGroup", [""] * len(table))]
-    root = Path() if Path(names[0]).exists() else folder_above(path, names[0]) or Path()
+    groups = [_group(group) for group in table.get("rlnOpticsGroup", [""] * len(table))]
+    root = Path() if exists(Path(names[0])) else folder_above(path, names[0]) or Path()
     by_name: dict[str, ListedMicrograph] = {}
-    problems: dict[str, str] = {}
+    problems = {f"row {number} of {path}": text for number, text in enumerate(problems_of(table), start=1)}
     sizes_A = _pixel_sizes(table, optics) if pixel_size_A is None else [pixel_size_A] * len(table)
     for name, size_A, group in zip(names, sizes_A, groups, strict=True):
         if size_A is not None and not 0 < size_A < float("inf"):
@@ -255,6 +263,14 @@ def _read_star(path: Path, pixel_size_A: float | None) -> MicrographList:
         else:
             by_name[name] = ListedMicrograph(name, root / name, size_A, optics_group=group)
     return MicrographList(path, by_name, optics, table, of_relion=True, problems=problems)
+
+
+def _group(value: object) -> str:
+    """Return the number of an optics group, which some programs write as 1.0, as text."""
+    try:
+        return str(int(float(str(value))))
+    except (ValueError, OverflowError):
+        return str(value)
 
 
 def _pixel_sizes(table: pd.DataFrame, optics: pd.DataFrame | None) -> list[float | None]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
 
 from cryoseg_ext.errors import CryosegError
 
@@ -22,7 +24,8 @@ NAME_RULE = (
     "Micrograph names are compared whole; where that finds nothing, without folders; then also without "
     f"extensions ({' '.join(EXTENSIONS)}) and the suffixes that motion correction adds "
     f"({' '.join(SUFFIXES)}, in any case, any number of them); then also without CryoSPARC's uid in front "
-    "(15 to 21 digits and '_'). The first comparison that finds a micrograph decides."
+    "(15 to 21 digits and '_'). The first comparison that finds a micrograph decides; of several files of "
+    "the same name it is the one in the same folder."
 )
 
 
@@ -31,7 +34,8 @@ def match_names(names: Sequence[str], micrographs: Sequence[str]) -> dict[str, s
 
     Names are compared whole; where that finds nothing, without folders; then also without `EXTENSIONS` and
     `SUFFIXES`, in any case and any number of them; then also without CryoSPARC's uid in front (15 to 21
-    digits and ``_``). The first comparison that finds a micrograph decides.
+    digits and ``_``). The first comparison that finds a micrograph decides; of several files of the same name
+    it is the one in the same folder.
 
     Parameters
     ----------
@@ -52,26 +56,56 @@ def match_names(names: Sequence[str], micrographs: Sequence[str]) -> dict[str, s
     """
     steps: tuple[Callable[[str], str], ...] = (_whole, _without_folders, _bare, _without_uid)
     lookups = [_lookup(micrographs, step) for step in steps]
-    matched: dict[str, str] = {}
-    name_of: dict[str, str] = {}
+    found: dict[str, _Match] = {}
+    best_of: dict[str, list[_Match]] = defaultdict(list)
     for name in dict.fromkeys(names):
         fitting = next(
-            (found for step, at in zip(steps, lookups, strict=True) if (found := at(step(name)))), []
+            (
+                [_Match(name, one, -level, _common_folders(name, one)) for one in fits]
+                for level, (step, at) in enumerate(zip(steps, lookups, strict=True))
+                if (fits := at(step(name)))
+            ),
+            [],
         )
-        if not fitting:
-            continue
-        if len(fitting) > 1:
+        best = _best(fitting)
+        if len(best) > 1:
             raise CryosegError(
-                f"the picks of {name} fit both {fitting[0]} and {fitting[1]}: convert one of them at a time "
-                "or rename the files"
+                f"the picks of {name} fit both {best[0].micrograph} and {best[1].micrograph}: convert one of "
+                "them at a time or rename the files"
             )
-        if fitting[0] in name_of:
+        for match in best:
+            found[name] = match
+            best_of[match.micrograph].append(match)
+    for micrograph, matches in best_of.items():
+        best = _best(matches)
+        if len(best) > 1:
             raise CryosegError(
-                f"the picks of both {name_of[fitting[0]]} and {name} fit {fitting[0]}: remove or rename one"
+                f"the picks of both {best[0].name} and {best[1].name} fit {micrograph}: remove or rename one"
             )
-        matched[name] = fitting[0]
-        name_of[fitting[0]] = name
-    return matched
+        best_of[micrograph] = best
+    return {name: match.micrograph for name, match in found.items() if match in best_of[match.micrograph]}
+
+
+@dataclass(frozen=True)
+class _Match:
+    """A name and a micrograph that it may mean; a larger level and more common folders are a better match."""
+
+    name: str
+    micrograph: str
+    level: int
+    common_folders: int
+
+
+def _best(matches: Sequence[_Match]) -> list[_Match]:
+    """Return the best matches: of the same names in several folders, those of the same folders."""
+    most = max(((one.level, one.common_folders) for one in matches), default=None)
+    return [one for one in matches if (one.level, one.common_folders) == most]
+
+
+def _common_folders(name: str, micrograph: str) -> int:
+    """Return how many folders are the same, counted from the file upwards."""
+    pairs = zip(*(_whole(path).split("/")[-2::-1] for path in (name, micrograph)), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def stem_of(name: str) -> str:
@@ -127,7 +161,12 @@ def _without_uid(name: str) -> str:
 
 def _strip_ends(name: str, ends: Sequence[str]) -> str:
     """Remove any of `ends` again and again, but never the whole name."""
-    for end in ends:
-        if len(name) > len(end) and name.lower().endswith(end.lower()):
-            return _strip_ends(name[: -len(end)], ends)
-    return name
+    length, lower = len(name), name.lower()
+    if len(lower) != length:
+        # A letter that is two in lower case; then the ends alone are compared.
+        lower = name
+    while end := next(
+        (end for end in ends if length > len(end) and lower.endswith(end.lower(), 0, length)), ""
+    ):
+        length -= len(end)
+    return name[:length]

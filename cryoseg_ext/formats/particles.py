@@ -21,8 +21,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.formats.groups import Exposure
-from cryoseg_ext.formats.table import Column, LocatedPicks, make_picks, split_rows
+from cryoseg_ext.formats.groups import Exposure, check_column
+from cryoseg_ext.formats.table import (
+    Column,
+    LocatedPicks,
+    make_picks,
+    shift_remark,
+    split_rows,
+    with_remarks,
+)
 from cryoseg_ext.formats.tubes import wrapped_deg
 from cryoseg_ext.picks import Picks
 
@@ -30,7 +37,11 @@ if TYPE_CHECKING:
     from cryosparc.dataset import Dataset
 
 PARTICLE_SLOTS = ("location", "pick_stats")
-READ_SLOTS = (*PARTICLE_SLOTS, "filament")
+# Of both, the shifts of a 3-D refinement are the newer ones.
+ALIGNED_SLOTS = ("alignments3D", "alignments2D")
+READ_SLOTS = (*PARTICLE_SLOTS, "filament", *ALIGNED_SLOTS, "blob")
+_PATH, _SHAPE = "location/micrograph_path", "location/micrograph_shape"
+_X_FRACTION, _Y_FRACTION = "location/center_x_frac", "location/center_y_frac"
 Field = tuple[str, str] | tuple[str, str, tuple[int, ...]]
 """Name, type and width of a column."""
 # As Inspect Picks and Extract want them.
@@ -154,28 +165,68 @@ def located_picks(source: object, particles: Dataset) -> dict[str, LocatedPicks]
     CryosegError
         If there are no locations.
     """
-    if not {"location/micrograph_path", "location/micrograph_shape"}.issubset(particles):
+    if not {_PATH, _SHAPE}.issubset(particles):
         raise CryosegError(
             f"{source} has no particle locations: give the .csg of the particles, not one of its .cs files"
         )
-    shapes = np.asarray(particles["location/micrograph_shape"], np.int64)
+    for name in (_PATH, _SHAPE, _X_FRACTION, _Y_FRACTION):
+        check_column(source, particles, name, width=2 if name == _SHAPE else 1)
+    particles, remarks = _usable(source, particles)
+    shapes = np.asarray(particles[_SHAPE], np.int64)
+    shift_A = _shifts(particles)
     picks = make_picks(
-        np.asarray(particles["location/center_x_frac"], np.float64) * shapes[:, 1],
-        np.asarray(particles["location/center_y_frac"], np.float64) * shapes[:, 0],
+        np.asarray(particles[_X_FRACTION], np.float64) * shapes[:, 1],
+        np.asarray(particles[_Y_FRACTION], np.float64) * shapes[:, 0],
         _column(particles, "pick_stats/ncc_score"),
         psi_deg=_psi(particles),
         track_length_A=_column(particles, "filament/position_A"),
     )
-    every = LocatedPicks(picks, scored="pick_stats/ncc_score" in particles)
+    every = LocatedPicks(picks, scored="pick_stats/ncc_score" in particles, shift_A=shift_A)
     uids, sizes_A = _filament_uids(particles), _column(particles, "location/micrograph_psize_A")
     found: dict[str, LocatedPicks] = {}
-    for name, rows in zip(*split_rows(particles["location/micrograph_path"]), strict=True):
+    for name, rows in zip(*split_rows(particles[_PATH]), strict=True):
         located = every.at(rows)
         located = replace(located, picks=_with_filaments(located.picks, uids[rows]))
         ny, nx = shapes[rows[0]].tolist()
         size_A = None if sizes_A is None else float(sizes_A[rows[0]]) or None
-        found[name.removeprefix(">")] = replace(located.in_order(), pixel_size_A=size_A, shape=(ny, nx))
-    return found
+        located = replace(located.centred(size_A), pixel_size_A=size_A, shape=(ny, nx))
+        found[name.removeprefix(">")] = located.in_order()
+    if shift_A is not None and any(one.shift_A is None for one in found.values()):
+        remarks.append(shift_remark(source, shift_A))
+    return with_remarks(found, remarks)
+
+
+def _usable(source: object, particles: Dataset) -> tuple[Dataset, list[str]]:
+    """Return the particles whose place is known, and a remark on the others."""
+    shapes = np.asarray(particles[_SHAPE], np.int64)
+    fractions = np.stack([np.asarray(particles[name], np.float64) for name in (_X_FRACTION, _Y_FRACTION)])
+    remarks = []
+    has_shape, has_place = (shapes > 0).all(axis=1), np.isfinite(fractions).all(axis=0)
+    for good, name, what in (
+        (has_shape, _SHAPE, "no size of the micrograph"),
+        (has_place, _X_FRACTION, "no finite number"),
+    ):
+        if not good.all():
+            first = str(particles[_PATH][int(np.argmin(good))])
+            remarks.append(
+                f"{source} has {what} in {name} of {np.count_nonzero(~good)} of {good.size} particles, the "
+                f"first on {first}: run the job that writes it again"
+            )
+    good = has_shape & has_place
+    if remarks and not good.any():
+        raise CryosegError(remarks[0])
+    return (particles.mask(good) if remarks else particles), remarks
+
+
+def _shifts(particles: Dataset) -> NDArray[np.float64] | None:
+    """Return ``(n, 2)`` shifts in Å of aligned particles; None where there are none."""
+    for slot in ALIGNED_SLOTS:
+        size = next((name for name in (f"{slot}/psize_A", "blob/psize_A") if name in particles), None)
+        if size and f"{slot}/shift" in particles:
+            shift_px = np.asarray(particles[f"{slot}/shift"], np.float64)
+            shift_A = np.nan_to_num(shift_px * np.asarray(particles[size], np.float64)[:, None])
+            return shift_A if shift_A.any() else None
+    return None
 
 
 def _filament_columns(picks: Picks, number: int) -> dict[str, ArrayLike]:

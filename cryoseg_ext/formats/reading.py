@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.formats.paths import exists
 from cryoseg_ext.formats.picks import PICK_FORMATS, NoPicksError, PickFormat
-from cryoseg_ext.formats.table import LocatedPicks
+from cryoseg_ext.formats.table import LocatedPicks, with_remarks
 from cryoseg_ext.picks import Picks
 
 # Files of our own beside the coordinates: candidates below the threshold, and ends of filaments.
@@ -24,10 +25,11 @@ def read_picks(path: Path) -> dict[str, Picks]:
 
         - a STAR file of RELION: the coordinates of one micrograph (its micrograph is its stem without
           ``_autopick`` or ``_manualpick``), ``autopick.star`` or ``manualpick.star`` of RELION 4 and 5,
-          ``coords_suffix_autopick.star`` of RELION 3.1, or ``particles.star`` (shifts from a refinement are
-          not applied);
+          ``coords_suffix_autopick.star`` of RELION 3.1, or ``particles.star`` (the
+          shifts of a refinement are applied);
         - a CSV file of ``x``, ``y`` and perhaps ``score`` and other columns of `Picks`, named in the first
-          line or, where that is numbers, in this order; its micrograph is its stem;
+          line or, where that is numbers, in this order; its micrograph is its stem, unless a column
+          ``micrograph`` names it;
         - a particle file ``.cs`` or results group ``.csg`` of CryoSPARC, with ``location``;
         - a ``.box`` file of EMAN1 or a ``.cbox`` file of crYOLO; its micrograph is its stem;
         - a ``.txt`` table of Topaz;
@@ -53,9 +55,9 @@ def read_picks(path: Path) -> dict[str, Picks]:
 
 def read_located_picks(path: Path) -> dict[str, LocatedPicks]:
     """Read picks as `read_picks` does, with what their file says about each micrograph."""
-    if path.is_dir():
+    if exists(path, Path.is_dir):
         return _read_folder(path)
-    if not path.exists():
+    if not exists(path):
         raise CryosegError(f"{path} does not exist: check the path and the current folder")
     suffix = path.suffix.lower()
     fitting = next((one for one in PICK_FORMATS.values() if suffix in one.suffixes), None)
@@ -79,14 +81,24 @@ def _read_folder(folder: Path) -> dict[str, LocatedPicks]:
 def _read_files(folder: Path, of_format: PickFormat) -> dict[str, LocatedPicks]:
     read = of_format.read_in_folder or of_format.read
     found: dict[str, LocatedPicks] = {}
+    remarks: list[str] = []
     for path in _coordinate_files(folder, of_format.suffixes):
         try:
             picks = read(path)
         except NoPicksError:
             continue
+        except CryosegError as error:
+            remarks.append(str(error))
+            continue
         below = path.parent.relative_to(folder)
-        found |= {(below / name).as_posix(): located for name, located in picks.items()}
-    return found
+        for name, located in picks.items():
+            if found.setdefault(key := (below / name).as_posix(), located) is not located:
+                raise CryosegError(
+                    f"{path} and another file of {folder} have picks of {key}: remove one of them"
+                )
+    if remarks and not found:
+        raise CryosegError(remarks[0])
+    return with_remarks(found, remarks)
 
 
 def _coordinate_files(folder: Path, suffixes: Iterable[str]) -> list[Path]:

@@ -14,7 +14,8 @@ from scipy.spatial.transform import Rotation
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.formats.groups import read_results
 from cryoseg_ext.formats.poses import from_relion_angles
-from cryoseg_ext.formats.star import optics_column, read_tables
+from cryoseg_ext.formats.star import optics_column
+from cryoseg_ext.formats.star_reading import read_tables
 from cryoseg_ext.formats.table import split_rows
 
 if TYPE_CHECKING:

@@ -1,12 +1,11 @@
-"""STAR files, read by the `starfile` package and written row by row.
+"""STAR files, written row by row, and their optics groups; `cryoseg_ext.formats.star_reading` reads them.
 
-`starfile` reads and writes tables of micrographs (10,000 rows: 0.05 s and 0.26 s). Rows of picks are given as
-text, one by one: `starfile` would take 20 s for a million particles, and hold them all.
+The `starfile` package writes tables of micrographs. Rows of picks are given as text, one by one: it would
+take 20 s for a million particles, and hold them all.
 """
 
 from __future__ import annotations
 
-import linecache
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,53 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
-
-# A name of digits alone is a name all the same.
-_TEXT_COLUMNS = [
-    "rlnMicrographName",
-    "rlnMicrographNameNoDW",
-    "rlnMicrographMetadata",
-    "rlnMicrographMovieName",
-    "rlnMicrographCoordinates",
-    "rlnCtfImage",
-    "rlnCtfPowerSpectrum",
-    "rlnOpticsGroupName",
-    "rlnMtfFileName",
-]
-
-
-def read_tables(path: Path) -> dict[str, pd.DataFrame]:
-    """Read the tables of a STAR file; a block of single values becomes a table of one row.
-
-    Raises
-    ------
-    CryosegError
-        If the file is missing or no STAR file.
-    """
-    import pandas as pd
-    import starfile
-
-    # starfile leaves the lines of a file there that it could not read, and would read those once more.
-    linecache.clearcache()
-    try:
-        tables = starfile.read(path, always_dict=True, parse_as_string=_TEXT_COLUMNS)
-    except FileNotFoundError:
-        raise CryosegError(f"{path} does not exist: check the path and the current folder") from None
-    except OSError as error:
-        raise CryosegError(f"{path} cannot be read ({error.strerror}): correct its permissions") from None
-    except (ValueError, TypeError, IndexError, AttributeError) as error:
-        # What starfile raises on a malformed table depends on where it is malformed.
-        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-        raise CryosegError(f"{path} is not a readable STAR file ({reason}): write it again") from None
-    return {
-        name: table if isinstance(table, pd.DataFrame) else pd.DataFrame([table])
-        for name, table in tables.items()
-    }
 
 
 def optics_column(table: pd.DataFrame, optics: pd.DataFrame | None, column: str) -> NDArray[np.float64]:

@@ -8,15 +8,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.files import file_stamp
+from cryoseg_ext.job.scale import check_size
 
 if TYPE_CHECKING:
     from cryoseg_ext.formats.micrographs import ListedMicrograph
+    from cryoseg_ext.image.reading import Micrograph
     from cryoseg_ext.image.repair import RepairedMicrograph
     from cryoseg_ext.model.checkpoint import Model
     from cryoseg_ext.options.picking import PickingOptions
     from cryoseg_ext.picks import Picks
     from cryoseg_ext.pipeline import PickedMicrograph
 
+_READINGS = 3
+"""How often a file that changes while it is read is read."""
 _SAME_ASPECT = 0.05
 """Largest relative difference of the scales along y and x between a micrograph and a copy of it."""
 
@@ -33,11 +38,17 @@ class PreparedMicrograph:
         Å/px of the image.
     shape : tuple of int
         ``(ny, nx)`` of the micrograph: that of the image, unless it is a copy of another size.
+    stamp : str
+        Size and modification time of the file that was read, see `file_stamp`.
+    notes : tuple of str
+        What seemed wrong with the file, without its name.
     """
 
     repaired: RepairedMicrograph
     pixel_size_A: float
     shape: tuple[int, int]
+    stamp: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -121,13 +132,47 @@ def pick_batch(
 def prepare(micrograph: ListedMicrograph, *, invert: bool = False) -> PreparedMicrograph:
     """Read and repair the image of a micrograph, whose protein is bright if `invert`.
 
+    A file that changes meanwhile is read again.
+
+    Raises
+    ------
+    CryosegError
+        If it cannot be read, or its pixel size is not known.
+    """
+    for _ in range(_READINGS):
+        stamp = file_stamp(micrograph.image)
+        try:
+            prepared = _prepare(micrograph, invert=invert)
+        except Exception as error:
+            if file_stamp(micrograph.image) == stamp:
+                raise about_micrograph(error, micrograph) from error
+        else:
+            if file_stamp(micrograph.image) == stamp:
+                return replace(prepared, stamp=stamp or "")
+    raise CryosegError(
+        f"{micrograph.image} changes while it is read: run the job again when it is written completely"
+    )
+
+
+def _prepare(micrograph: ListedMicrograph, *, invert: bool) -> PreparedMicrograph:
+    from cryoseg_ext.image.repair import repair
+
+    read, pixel_size_A, shape = read_listed(micrograph)
+    # A pixel size that the user or a list states makes that of the header needless.
+    doubts = () if micrograph.pixel_size_A else read.pixel_size_notes
+    repaired = repair(read.image, invert=invert)
+    return PreparedMicrograph(repaired, pixel_size_A, shape, notes=(*read.notes, *doubts))
+
+
+def read_listed(micrograph: ListedMicrograph) -> tuple[Micrograph, float, tuple[int, int]]:
+    """Return the image of a micrograph, its Å/px, and ``(ny, nx)`` of the micrograph.
+
     Raises
     ------
     CryosegError
         If it cannot be read, or its pixel size is not known.
     """
     from cryoseg_ext.image.reading import read_micrograph, read_shape
-    from cryoseg_ext.image.repair import repair
 
     read = read_micrograph(micrograph.image)
     ny, nx = read.image.shape
@@ -146,7 +191,25 @@ def prepare(micrograph: ListedMicrograph, *, invert: bool = False) -> PreparedMi
         )
     if pixel_size_A is None:
         raise CryosegError(f"{micrograph.image}: its header has no pixel size: give --pixel_size in Å/px")
-    return PreparedMicrograph(repair(read.image, invert=invert), pixel_size_A, shape)
+    return read, pixel_size_A, shape
+
+
+def about_micrograph(error: Exception, micrograph: ListedMicrograph) -> CryosegError:
+    """Return an error as a sentence about one micrograph, which costs the others nothing."""
+    if isinstance(error, CryosegError):
+        return error.about(micrograph.image)
+    if isinstance(error, MemoryError):
+        return CryosegError(
+            f"{micrograph.image}: the memory is not enough for it: give the job more memory, or leave it out"
+        )
+    if isinstance(error, OSError):
+        return CryosegError(
+            f"{micrograph.image} cannot be read ({error.strerror or error}): check the file and its name"
+        )
+    what = f"{type(error).__name__}: {error}"[:300]
+    return CryosegError(
+        f"{micrograph.image}: it cannot be picked (an error in cryoseg itself, please report it: {what})"
+    )
 
 
 def _result(future: Future[PreparedMicrograph]) -> PreparedMicrograph | CryosegError:
@@ -165,11 +228,12 @@ def _picked(
     from cryoseg_ext.pipeline import pick_repaired
 
     if isinstance(prepared, CryosegError):
-        return prepared.about(micrograph.image)
+        return prepared
     try:
+        check_size(prepared.repaired.image.shape, prepared.pixel_size_A, options)
         picked = pick_repaired(prepared.repaired, prepared.pixel_size_A, model, options)
-    except CryosegError as error:
-        return error.about(micrograph.image)
+    except Exception as error:
+        return about_micrograph(error, micrograph)
     candidates = picked.candidates
     if micrograph.copy:
         scale_y, scale_x = prepared.scale

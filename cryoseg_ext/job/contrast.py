@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
+from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.extract.extraction import extract
+from cryoseg_ext.image.repair import RepairedMicrograph
+from cryoseg_ext.image.scale import WORKING_DIAMETER_PX, WorkingMicrograph, to_working_scale
 from cryoseg_ext.model.checkpoint import Model
 from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.pipeline import PickedMicrograph, calibration_of, maps_of
+from cryoseg_ext.size.contrast import expected_number, is_clearly_more, opposite_contrast
 
-CLEARLY_MORE, ENOUGH = 2.0, 20.0
-"""On 28 simulated micrographs the wrong contrast had at most 1.2 times the sum of scores of the right one,
-where there were hardly any particles, and less than half of it elsewhere."""
+LARGER = (1.5, 1.5**2)
+"""Diameters that are looked at too, in stated ones: at half the true one hardly a particle is found.
+
+Smaller ones are not needed: at twice the true diameter most particles are still found.
+"""
 
 
 def contrast_hint(picked: PickedMicrograph, model: Model, options: PickingOptions) -> str | None:
     """Return a sentence for the user where the other contrast shows clearly more particles.
 
-    Costs another run of the network, so ask it for one micrograph only.
+    Costs about two more runs of the network, so use it for one micrograph only.
 
     Parameters
     ----------
@@ -28,21 +36,42 @@ def contrast_hint(picked: PickedMicrograph, model: Model, options: PickingOption
     options : PickingOptions
         What the user decided.
     """
-    working = replace(picked.working, image=-picked.working.image)
-    diameters_A = options.diameters_A
-    other = extract(
-        maps_of(working, model, options.crf),
-        working,
-        # Of a mixture of sizes, `picked` has the middle one's scale.
-        diameters_A[len(diameters_A) // 2],
-        calibration_of(model, options.crf),
-        options.extraction,
-    )
-    found, otherwise = float(picked.candidates.score.sum()), float(other.score.sum())
-    if otherwise < max(CLEARLY_MORE * found, ENOUGH):
+    # Of a mixture of sizes, `picked` has the middle one's scale.
+    diameter_A = options.diameters_A[len(options.diameters_A) // 2]
+    larger = _larger(picked.working, diameter_A)
+    opposite = [
+        (replace(working, image=-working.image), size_A)
+        for working, size_A in [(picked.working, diameter_A), *larger]
+    ]
+    n_given = max([expected_number(picked.candidates.score), *_n_found(larger, model, options)])
+    n_opposite = max(_n_found(opposite, model, options))
+    if not is_clearly_more(n_opposite, n_given):
         return None
-    do, contrast = ("leave out", "dark") if options.invert else ("give", "bright")
+    contrast, remedy = opposite_contrast(invert=options.invert)
     return (
-        f"the first micrograph shows about {otherwise:.0f} particles if protein is {contrast}, and "
-        f"{found:.0f} if not: look at it, and if so {do} --invert"
+        f"the first micrograph shows about {n_opposite:.0f} particles if protein is {contrast}, and "
+        f"{n_given:.0f} if not: look at it, and if so {remedy}"
     )
+
+
+def _larger(working: WorkingMicrograph, diameter_A: float) -> list[tuple[WorkingMicrograph, float]]:
+    """Return the micrograph at the scales of larger particles, as far as it holds one."""
+    repaired = RepairedMicrograph(working.image, working.valid)
+    scaled = []
+    for factor in LARGER:
+        with suppress(CryosegError):
+            size_A = factor * diameter_A
+            scaled.append((to_working_scale(repaired, diameter_A / WORKING_DIAMETER_PX, size_A), size_A))
+    return scaled
+
+
+def _n_found(
+    scaled: Sequence[tuple[WorkingMicrograph, float]], model: Model, options: PickingOptions
+) -> list[float]:
+    """Return the expected number of particles at each scale."""
+    calibration = calibration_of(model, options.crf)
+    found = [
+        extract(maps_of(working, model, options.crf), working, size_A, calibration, options.extraction)
+        for working, size_A in scaled
+    ]
+    return [expected_number(picks.score) for picks in found]

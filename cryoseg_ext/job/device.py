@@ -85,5 +85,5 @@ def load_on_device(file: ModelFile, options: JobOptions, warn: Callable[[str], N
     """
     from cryoseg_ext.processes import use_threads
 
-    use_threads(options.threads)
+    use_threads(options.threads, warn)
     return file.load(choose_device(options, warn))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ from cryoseg_ext.formats.micrographs import ListedMicrograph
 from cryoseg_ext.job.batch import prepare
 from cryoseg_ext.job.finished import settings_key
 from cryoseg_ext.options.picking import PickingOptions
-from cryoseg_ext.size.estimate import DiameterEstimate, estimate_diameter
+from cryoseg_ext.size.contrast import ENOUGH, is_clearly_more, opposite_contrast
+from cryoseg_ext.size.estimate import DiameterEstimate, Measurement, estimate_diameter
 
 if TYPE_CHECKING:
     from cryoseg_ext.model.checkpoint import Model
@@ -113,7 +115,9 @@ def estimated_diameter(
     """
     from cryoseg_ext.size.measure import measure
 
-    measured, errors = [], []
+    measured: list[list[Measurement]] = []
+    opposite: list[list[Measurement]] = []
+    errors = []
     for task in _sample(tasks):
         before_each()
         try:
@@ -123,7 +127,36 @@ def estimated_diameter(
             errors.append(error)
             continue
         measured.append(measure(prepared.repaired, prepared.pixel_size_A, model))
+        # One micrograph with particles is enough to compare the contrasts.
+        if not any(_most_particles(shown) >= ENOUGH for shown in (*measured[:-1], *opposite)):
+            before_each()
+            negative = replace(prepared.repaired, image=-prepared.repaired.image)
+            opposite.append(measure(negative, prepared.pixel_size_A, model))
     if not measured:
         reason = errors[0] if errors else "there are no micrographs"
         raise CryosegError(f"no particle diameter can be estimated: {reason}")
-    return estimate_diameter(measured)
+    contrast = _doubt_of_contrast(measured, opposite, invert=invert)
+    try:
+        return replace(estimate_diameter(measured), contrast=contrast)
+    except CryosegError as error:
+        reason = contrast and f"no particle diameter can be estimated: {contrast}"
+        raise CryosegError(reason or str(error)) from error
+
+
+def _most_particles(measurements: Sequence[Measurement]) -> float:
+    return max((measurement.n_expected for measurement in measurements), default=0.0)
+
+
+def _doubt_of_contrast(
+    measured: Sequence[Sequence[Measurement]], opposite: Sequence[Sequence[Measurement]], *, invert: bool
+) -> str:
+    """Return what to do if the negative of a micrograph shows clearly more particles than it does."""
+    # The last one has the most, or was the last to be looked at.
+    n_opposite, n_given = _most_particles(opposite[-1]), _most_particles(measured[len(opposite) - 1])
+    if not is_clearly_more(n_opposite, n_given):
+        return ""
+    contrast, remedy = opposite_contrast(invert=invert)
+    doubt = f"protein looks {contrast}: {remedy}"
+    with suppress(CryosegError):
+        doubt += f"; then {estimate_diameter([opposite[-1]]).diameter_A:.0f} Å"
+    return f"{doubt} ({n_opposite:.0f} particles on a micrograph in place of {n_given:.0f})"

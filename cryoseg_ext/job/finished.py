@@ -44,7 +44,7 @@ class FinishedMicrograph:
     Parameters
     ----------
     settings : str
-        The key of the settings it was picked with.
+        The key of the settings it was picked with, and behind a colon the stamp of its image (`file_stamp`).
     default_threshold : float
         The calibrated threshold of the model it was picked with.
     candidates : Picks
@@ -121,9 +121,12 @@ def read_finished(path: Path) -> FinishedMicrograph | None:
         if not table:
             return None
         candidates = Picks(**dict(zip(names, numbers.T, strict=True)))
+        threshold = float(values["_cryosegDefaultThreshold"])
+        if not (np.isfinite(threshold) and np.isfinite(candidates.score).all()):
+            return None
         return FinishedMicrograph(
             values["_cryosegSettings"],
-            float(values["_cryosegDefaultThreshold"]),
+            threshold,
             candidates,
             AreaShares(*(float(values[f"_cryosegArea{one.name.title()}"]) for one in fields(AreaShares))),
             (int(values["_cryosegRows"]), int(values["_cryosegColumns"])),

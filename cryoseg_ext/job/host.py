@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cryoseg_ext.files import locked
 from cryoseg_ext.formats.names import stem_of
 
 if TYPE_CHECKING:
@@ -90,6 +93,20 @@ class Host:
     def has_all(self, micrograph: ListedMicrograph) -> bool:  # noqa: ARG002 - for hosts that keep more
         """Return whether what `keep` writes is there."""
         return True
+
+    def promised(self, result: JobResult) -> Iterable[Path]:  # noqa: ARG002 - for hosts that write files
+        """Return the files of the host that must stand when the job has succeeded."""
+        return ()
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Keep other jobs out of the folder while the job works in it.
+
+        Raises
+        ------
+        CryosegError
+            When entered, if another job works in it.
+        """
+        return locked(self.directory)
 
     def show(self, overlay: Overlay) -> None:
         """Show a fresh result of the sample, with its picks."""

@@ -12,9 +12,12 @@ from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import write_mrc
 from cryoseg_ext.formats.names import match_names
 from cryoseg_ext.picks import Picks
+from cryoseg_ext.words import counted
 
 if TYPE_CHECKING:
     from cryoseg_ext.job.batch import BatchResult
+    from cryoseg_ext.job.host import Host
+    from cryoseg_ext.options.job import JobOptions
 
 
 def write_mask(path: Path, result: BatchResult) -> None:
@@ -46,6 +49,36 @@ def find_masks(folder: Path, own_names: Mapping[str, str]) -> dict[str, Path]:
     others = sorted(set(files) - {own_names[name] for name in found})
     matched = match_names(others, [name for name in own_names if name not in found])
     return found | {micrograph: files[file] for file, micrograph in matched.items()}
+
+
+def given_masks(options: JobOptions, own: Mapping[str, Path], host: Host) -> dict[str, Path]:
+    """Return the masks of a job that are to be heeded, by the name of the micrograph.
+
+    Parameters
+    ----------
+    options : JobOptions
+        With the folder of the masks.
+    own : Mapping[str, Path]
+        The masks that the job itself writes.
+    host : Host
+        The program that the job runs in.
+
+    Raises
+    ------
+    CryosegError
+        If there are none, or the job would write over them.
+    """
+    folder = options.masks_in
+    if folder is None:
+        return {}
+    written = host.directory / "masks"
+    if options.masks and written.resolve().is_relative_to(folder.resolve()):
+        raise CryosegError(
+            f"--masks would write over those of --masks_in {folder}: leave it out, or give a copy of them"
+        )
+    masks = find_masks(folder, {name: path.relative_to(written).as_posix() for name, path in own.items()})
+    host.say(f"{counted(len(masks), 'micrograph')} of {len(own)} have a mask in {folder}")
+    return masks
 
 
 def picks_in_mask(picks: Picks, mask: Path, shape: tuple[int, int]) -> Picks:

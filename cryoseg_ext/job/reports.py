@@ -6,6 +6,7 @@ import csv
 import io
 from pathlib import Path
 
+from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replace_text
 from cryoseg_ext.job.finished import FinishedMicrograph
 from cryoseg_ext.job.host import Host
@@ -71,6 +72,32 @@ def write_reports(host: Host, result: JobResult) -> None:
         host.directory / "review.html", report, list(result.finished), list(result.qualities.values())
     )
     write_quality(host.directory / "quality.csv", result)
+
+
+def check_written(host: Host, result: JobResult, *, masks: bool) -> None:
+    """Check that the folder of a job has all that its result promises, the files of each micrograph first.
+
+    Parameters
+    ----------
+    host : Host
+        The program that the job runs in.
+    result : JobResult
+        What the job has made.
+    masks : bool
+        Whether masks are among it.
+
+    Raises
+    ------
+    CryosegError
+        If something is missing, because somebody removed it while the job ran.
+    """
+    kept = [path for one in result.files.values() for path in (one.candidates, one.mask)[: 1 + masks]]
+    for path in (*kept, *host.promised(result)):
+        if not path.exists():
+            raise CryosegError(
+                f"{path} is not there any more, so it was removed while the job ran: run the job again, "
+                "which makes what is missing"
+            )
 
 
 def write_quality(path: Path, result: JobResult) -> None:

@@ -2,49 +2,45 @@
 
 from __future__ import annotations
 
-import os
+import errno
+import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.formats.micrographs import ListedMicrograph, MicrographList, with_copies
+from cryoseg_ext.files import remove
+from cryoseg_ext.formats.micrographs import MicrographList, with_copies
+from cryoseg_ext.job.batch import about_micrograph, pick_batch
 from cryoseg_ext.job.device import load_on_device
 from cryoseg_ext.job.diameter import sampled_diameter
 from cryoseg_ext.job.finished import (
     FinishedMicrograph,
     as_stored,
     read_finished,
-    settings_key,
     write_finished,
 )
-from cryoseg_ext.job.host import Host, ResultFiles
-from cryoseg_ext.job.masks import find_masks, picks_in_mask, write_mask
-from cryoseg_ext.job.reports import overlay_of, write_reports
+from cryoseg_ext.job.host import Host
+from cryoseg_ext.job.masks import given_masks, picks_in_mask, write_mask
+from cryoseg_ext.job.plan import Planned, plan
+from cryoseg_ext.job.reports import check_written, overlay_of, write_reports
 from cryoseg_ext.job.result import JobResult
+from cryoseg_ext.job.scale import report_scale
+from cryoseg_ext.job.skipped import Notes, Skipped
 from cryoseg_ext.model.file import ModelFile
 from cryoseg_ext.model.weights import DEFAULT_MODEL
 from cryoseg_ext.options.job import JobOptions
 from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.options.table import as_arguments
-from cryoseg_ext.report.preview import make_preview, save_preview, stretch
+from cryoseg_ext.report.preview import make_preview, save_preview
 from cryoseg_ext.words import counted
 
 if TYPE_CHECKING:
     from cryoseg_ext.job.batch import BatchResult
     from cryoseg_ext.model.checkpoint import Model
-
-
-@dataclass(frozen=True)
-class _Planned:
-    """A micrograph, its files, the key of the settings it is to be picked with, and its part of the run."""
-
-    micrograph: ListedMicrograph
-    files: ResultFiles
-    settings: str
-    stretch: int
 
 
 @dataclass
@@ -65,7 +61,8 @@ class Job:
     host: Host
     model: Model | None = None
     _finished: dict[str, FinishedMicrograph] = field(default_factory=dict, init=False)
-    _skipped: dict[str, str] = field(default_factory=dict, init=False)
+    _skipped: Skipped = field(default_factory=Skipped, init=False)
+    _listed: MicrographList | None = field(default=None, init=False)
     _picking: PickingOptions | None = field(default=None, init=False)
     _threshold: float = field(default=0.0, init=False)
 
@@ -93,17 +90,31 @@ class Job:
         CryosegError
             If a setting cannot be used, or no micrograph could be picked.
         """
+        with self.host.hold():
+            return self._run(listed)
+
+    def _run(self, listed: MicrographList) -> JobResult:
         if self.options.pick_on:
             listed = with_copies(listed, self.options.pick_on)
+        self._skipped.forgive(listed)
+        self._listed = listed
         for name, sentence in listed.problems.items():
             self._skip(name, sentence)
+        is_first = self._picking is None
         picking = self._picking = self.host.picking = self._picking or self._choose_size(listed)
-        planned = self._plan(listed, picking)
+        planned = plan(listed, self.host, picking, self._file.digest, self._skipped.sentences, self._skip)
         if not planned:
             raise self._nothing_picked(planned)
-        masks = self._masks(planned)
-        earlier = {name: stored for name, one in planned.items() if (stored := self._stored(one))}
-        waiting = [one for name, one in planned.items() if name not in self._finished | earlier]
+        masks = given_masks(self.options, {name: one.files.mask for name, one in planned.items()}, self.host)
+        kept = {name for name, one in planned.items() if self._is_kept(one)}
+        earlier = {
+            name: stored
+            for name, one in planned.items()
+            if name not in kept and (stored := self._stored(one)) is not None
+        }
+        waiting = [one for name, one in planned.items() if name not in kept | earlier.keys()]
+        if is_first:
+            report_scale([one.micrograph for one in waiting], list(earlier.values()), picking, self.host)
         self.host.say(f"{counted(len(waiting), 'micrograph')} to pick, {len(earlier)} finished earlier")
         self._threshold = self._lowest_score(waiting, earlier)
         for name, stored in earlier.items():
@@ -129,75 +140,43 @@ class Job:
         self.host.say(f"Settings: {as_arguments(self.options)} (model {self._file.digest[:16]})")
         return self.options.picking(diameter_A)
 
-    def _plan(self, listed: MicrographList, picking: PickingOptions) -> dict[str, _Planned]:
-        """Return what there is to do, by name; refuse two micrographs that would share their files."""
-        planned: dict[str, _Planned] = {}
-        owner: dict[Path, str] = {}
-        for number, one in enumerate(listed.micrographs):
-            if one.name in self._skipped:
-                continue
-            try:
-                files = self.host.files(one)
-            except CryosegError as error:
-                self._skip(one.name, str(error))
-                continue
-            if (first := owner.setdefault(files.candidates, one.name)) != one.name:
-                raise CryosegError(
-                    f"{first} and {one.name} would share the file {files.candidates}: pick them in two jobs"
-                )
-            # Seen from the folder of the job, because a project may be moved as a whole.
-            images = (os.path.relpath(path, self.host.directory) for path in (one.path, one.image))
-            digest = " ".join([self._file.digest, *images])
-            key = settings_key(picking, digest=digest, pixel_size_A=one.pixel_size_A)
-            planned[one.name] = _Planned(one, files, key, stretch(number, len(listed.by_name)))
-        return planned
+    def _is_kept(self, one: Planned) -> bool:
+        """Return whether this run has a result that still holds."""
+        result = self._finished.get(one.micrograph.name)
+        return result is not None and one.is_met_by(result, any_settings=self.options.only_do_unfinished)
 
-    def _masks(self, planned: dict[str, _Planned]) -> dict[str, Path]:
-        folder = self.options.masks_in
-        if folder is None:
-            return {}
-        written = self.host.directory / "masks"
-        if self.options.masks and written.resolve().is_relative_to(folder.resolve()):
-            raise CryosegError(
-                f"--masks would write over those of --masks_in {folder}: leave it out, or give a copy of them"
-            )
-        own = {name: one.files.mask.relative_to(written).as_posix() for name, one in planned.items()}
-        masks = find_masks(folder, own)
-        self.host.say(f"{counted(len(masks), 'micrograph')} of {len(planned)} have a mask in {folder}")
-        return masks
-
-    def _stored(self, one: _Planned) -> FinishedMicrograph | None:
-        """Return the result of an earlier run that still holds; None for one that this run has."""
-        if one.micrograph.name in self._finished:
-            return None
+    def _stored(self, one: Planned) -> FinishedMicrograph | None:
+        """Return the result of an earlier run that still holds."""
         stored = read_finished(one.files.candidates)
-        if stored is None or not (self.options.only_do_unfinished or stored.settings == one.settings):
+        if stored is None or not one.is_met_by(stored, any_settings=self.options.only_do_unfinished):
             return None
         has_mask = not self.options.masks or one.files.mask.exists()
         return stored if has_mask and self.host.has_all(one.micrograph) else None
 
-    def _lowest_score(self, waiting: Sequence[_Planned], earlier: Mapping[str, FinishedMicrograph]) -> float:
+    def _lowest_score(self, waiting: Sequence[Planned], earlier: Mapping[str, FinishedMicrograph]) -> float:
         """Return one threshold for all, though kept results may be of an earlier model."""
-        if self.options.threshold is not None:
-            return self.options.threshold
-        if waiting:
-            return self._model.threshold
-        return [*self._finished.values(), *earlier.values()][-1].default_threshold
+        threshold = self.options.threshold
+        if threshold is None:
+            results = [*self._finished.values(), *earlier.values()]
+            threshold = self._model.threshold if waiting else results[-1].default_threshold
+        if not math.isfinite(threshold):
+            of = f" of {self.options.model or 'the model'}" if self.options.threshold is None else ""
+            raise CryosegError(f"the threshold{of} is {threshold}: give --threshold, a number from 0 to 1")
+        return threshold
 
-    def _shown(self, planned: Mapping[str, _Planned]) -> set[int]:
+    def _shown(self, planned: Mapping[str, Planned]) -> set[int]:
         """Return the parts of the run from which a finished micrograph has a preview for the report."""
         done = (planned[name] for name in self._finished if name in planned)
         return {one.stretch for one in done if one.files.preview.exists()}
 
     def _pick(
-        self, waiting: Sequence[_Planned], picking: PickingOptions, masks: dict[str, Path], shown: set[int]
+        self, waiting: Sequence[Planned], picking: PickingOptions, masks: dict[str, Path], shown: set[int]
     ) -> None:
-        from cryoseg_ext.job.batch import pick_batch
         from cryoseg_ext.job.contrast import contrast_hint
 
         by_name = {one.micrograph.name: one for one in waiting}
         # Loaded before the first micrograph, whose reading would hide what is wrong with the model.
-        model, is_first = self._model, True
+        model, is_first, notes = self._model, True, Notes(self.host.warn)
         self.host.check()
         self.host.start(len(waiting))
         outcomes = pick_batch([one.micrograph for one in waiting], model, picking, self.host.check)
@@ -207,17 +186,36 @@ class Job:
             if isinstance(outcome, CryosegError):
                 self._skip(micrograph.name, str(outcome))
             else:
+                notes.add(micrograph, outcome.prepared.notes)
                 if is_first and (hint := contrast_hint(outcome.picked, model, picking)):
                     self.host.warn(hint)
                 is_first = False
-                n_picks = self._store(one, outcome, masks.get(micrograph.name), shown)
+                n_picks = self._try_to_store(one, outcome, masks.get(micrograph.name), shown)
             self.host.progress(micrograph, done, len(waiting), n_picks)
+        notes.summarise()
 
-    def _store(self, one: _Planned, outcome: BatchResult, mask: Path | None, shown: set[int]) -> int | None:
+    def _try_to_store(
+        self, one: Planned, outcome: BatchResult, mask: Path | None, shown: set[int]
+    ) -> int | None:
+        """Write what was found; what is wrong with this micrograph alone skips it."""
+        try:
+            return self._store(one, outcome, mask, shown)
+        except CryosegError:
+            raise
+        except Exception as error:
+            # A full disk is no fault of the micrograph, but a name that is too long for its files is.
+            if isinstance(error, OSError) and error.errno != errno.ENAMETOOLONG:
+                raise
+            with suppress(OSError):
+                self._forget(one, mask)
+            self._skip(one.micrograph.name, str(about_micrograph(error, one.micrograph)))
+            return None
+
+    def _store(self, one: Planned, outcome: BatchResult, mask: Path | None, shown: set[int]) -> int | None:
         """Write what was found, the candidates last because they say that the micrograph is finished."""
         prepared, picked = outcome.prepared, outcome.picked
         result = FinishedMicrograph(
-            one.settings,
+            one.key(prepared.stamp),
             self._model.threshold,
             as_stored(outcome.candidates),
             picked.areas,
@@ -239,7 +237,7 @@ class Job:
             self.host.show(overlay_of(one.micrograph.name, preview, kept, self._picking, self._threshold))
         return n_picks
 
-    def _finish(self, one: _Planned, result: FinishedMicrograph, mask: Path | None) -> int | None:
+    def _finish(self, one: Planned, result: FinishedMicrograph, mask: Path | None) -> int | None:
         """Take a result over, without what lies outside of a mask; write and count its picks.
 
         Returns None where the mask cannot be read, which skips the micrograph.
@@ -258,23 +256,24 @@ class Job:
         self.host.write_picks(known, picks)
         return len(picks)
 
-    def _forget(self, one: _Planned, heeded: Path | None) -> None:
+    def _forget(self, one: Planned, heeded: Path | None) -> None:
         """Remove all that an earlier run wrote for a micrograph that is picked anew, but the mask to heed."""
+        self._finished.pop(one.micrograph.name, None)
         self.host.forget(one.micrograph)
         is_heeded = heeded is not None and heeded.resolve() == one.files.mask.resolve()
         if one.files.candidates.exists() and not is_heeded:
             # Without a finished result it may be a mask of the user's own.
-            one.files.mask.unlink(missing_ok=True)
+            remove(one.files.mask)
         for path in (one.files.candidates, one.files.preview):
-            path.unlink(missing_ok=True)
+            remove(path)
 
     def _skip(self, name: str, sentence: str) -> None:
-        if name not in self._skipped:
-            self._skipped[name] = sentence
+        micrograph = self._listed.by_name.get(name) if self._listed else None
+        if self._skipped.add(name, sentence, micrograph):
             self.host.warn(f"Skipped: {sentence}")
 
     def _write(
-        self, listed: MicrographList, planned: dict[str, _Planned], picking: PickingOptions
+        self, listed: MicrographList, planned: dict[str, Planned], picking: PickingOptions
     ) -> JobResult:
         done = [name for name in planned if name in self._finished]
         if not done:
@@ -285,14 +284,15 @@ class Job:
             {name: planned[name].files for name in done},
             picking,
             self._threshold,
-            dict(self._skipped),
+            dict(self._skipped.sentences),
         )
         self.host.write_outputs(result)
         write_reports(self.host, result)
+        check_written(self.host, result, masks=self.options.masks)
         return result
 
-    def _nothing_picked(self, planned: Mapping[str, _Planned]) -> CryosegError:
-        return CryosegError(
-            f"none of the {len(planned.keys() | self._skipped)} micrographs could be picked: correct what is "
-            "said about them above and run the job again"
-        )
+    def _nothing_picked(self, planned: Mapping[str, Planned]) -> CryosegError:
+        n = len(planned.keys() | self._skipped.sentences)
+        if n == 1:
+            return CryosegError(next(iter(self._skipped.sentences.values())))
+        return CryosegError(f"none of the {n} micrographs could be picked: correct what is said above")

@@ -88,13 +88,9 @@ def label_particles(
     diameter_px = diameter_A / pixel_size_A
     # The blur wraps around, and an object cut by the rim must not count as a small one.
     margin, padded, crop = pad_field(shape, diameter_px)
+    centres_px = particles.centres_px(pixel_size_A) + margin
     canvas = project_particles(
-        projector,
-        particles.orientations,
-        particles.centres_px(pixel_size_A) + margin,
-        padded,
-        pixel_size_A,
-        OUTLINE_BLUR * diameter_A,
+        projector, particles.orientations, centres_px, padded, pixel_size_A, OUTLINE_BLUR * diameter_A
     )
     mask = threshold(canvas.density, diameter_px, options.threshold)
     mask = _tidy(mask, pixel_size_A, diameter_px, options)

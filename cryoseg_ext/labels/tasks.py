@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
-from cryoseg_ext.formats.micrographs import ListedMicrograph, read_micrographs
+from cryoseg_ext.formats.convert import bring_picks
+from cryoseg_ext.formats.micrographs import ListedMicrograph, MicrographList, read_micrographs
 from cryoseg_ext.formats.names import match_names
+from cryoseg_ext.formats.paths import exists
 from cryoseg_ext.formats.reading import read_located_picks
 from cryoseg_ext.formats.refined import RefinedParticles, read_particles
+from cryoseg_ext.formats.scaling import scale_to
 from cryoseg_ext.formats.table import LocatedPicks
 from cryoseg_ext.labels.batch import Labels, LabelTask
 from cryoseg_ext.labels.canvas import Instances
 from cryoseg_ext.labels.masks import MaskOptions, label_discs, label_particles
 from cryoseg_ext.labels.volumes import read_particle_map
 from cryoseg_ext.simulation.volume import Projector, make_projector
+from cryoseg_ext.words import note
 
 Located = TypeVar("Located", RefinedParticles, LocatedPicks)
 
@@ -48,7 +53,9 @@ def projection_tasks(
     CryosegError
         If one of the files cannot be used.
     """
-    return _tasks(read_particles(in_parts), in_parts, in_mics, pixel_size_A, drawer, len)
+    particles = read_particles(in_parts)
+    listed, matched = _micrographs(particles, in_parts, in_mics)
+    return _tasks(particles, listed, matched, pixel_size_A, drawer, len)
 
 
 def projection_drawer(
@@ -98,7 +105,31 @@ def disc_tasks(
     """
     drawer = partial(_draw_discs, diameter_A, soft)
     located = read_located_picks(in_coords)
-    return _tasks(located, in_coords, in_mics, pixel_size_A, drawer, lambda one: len(one.picks))
+    listed, matched = _micrographs(located, in_coords, in_mics)
+    if pixel_size_A:
+        stated = {name: replace(one, pixel_size_A=pixel_size_A) for name, one in listed.by_name.items()}
+        listed = replace(listed, by_name=stated)
+    located = _on_micrographs(located, listed, matched, own=in_mics is None)
+    return _tasks(located, listed, matched, pixel_size_A, drawer, lambda one: len(one.picks))
+
+
+def _on_micrographs(
+    located: Mapping[str, LocatedPicks], listed: MicrographList, matched: Mapping[str, str], *, own: bool
+) -> dict[str, LocatedPicks]:
+    """Return picks in pixels of their micrographs, without those that do not fit theirs."""
+    found = {name: one for name, one in located.items() if matched.get(name) in listed.by_name}
+    brought = bring_picks(found, listed, None, flip_y=False, own=own)
+    for sentence in (*brought.remarks, *brought.skipped):
+        note(sentence)
+    on_micrographs = {name: one for name, one in located.items() if name not in found}
+    for name, source in found.items():
+        if (picks := brought.picks.get(matched[name])) is None:
+            continue
+        scale = (1.0, 1.0) if own else scale_to(name, source, listed.by_name[matched[name]], None)
+        size_A = source.pixel_size_A and source.pixel_size_A / scale[1]
+        shape = source.shape if scale == (1.0, 1.0) else None
+        on_micrographs[name] = replace(source, picks=picks, pixel_size_A=size_A, shape=shape)
+    return {name: on_micrographs[name] for name in located if name in on_micrographs}
 
 
 def _draw_particles(
@@ -121,30 +152,37 @@ def _draw_discs(
 
 def _tasks(
     particles_of: Mapping[str, Located],
-    listed_in: Path,
-    in_mics: str | None,
+    listed: MicrographList,
+    matched: Mapping[str, str],
     pixel_size_A: float | None,
     drawer: Callable[[Located, tuple[int, int], float], tuple[Labels, Instances]],
     count: Callable[[Located], int],
 ) -> list[LabelTask]:
-    if in_mics is None:
-        found = {name: find_beside(name, listed_in) for name in particles_of}
-        micrographs = {name: ListedMicrograph(name, path) for name, path in found.items() if path}
-        matched = {name: name for name in particles_of}
-    else:
-        micrographs = dict(read_micrographs([in_mics]).by_name)
-        matched = match_names(list(particles_of), list(micrographs))
     tasks = []
     for name, particles in particles_of.items():
         own_name = matched.get(name, name)
         size_A, path, draw = pixel_size_A or particles.pixel_size_A, None, partial(drawer, particles)
-        if micrograph := micrographs.get(own_name):
+        if micrograph := listed.by_name.get(own_name):
             size_A, path = size_A or micrograph.pixel_size_A, micrograph.path
         tasks.append(LabelTask(own_name, path, particles.shape, size_A, count(particles), draw))
     return tasks
 
 
+def _micrographs(
+    names: Iterable[str], listed_in: Path, in_mics: str | None
+) -> tuple[MicrographList, dict[str, str]]:
+    """Return the micrographs of a file of particles, and which of them each name in it means."""
+    if in_mics is None:
+        found = {name: find_beside(name, listed_in) for name in names}
+        by_name = {name: ListedMicrograph(name, path) for name, path in found.items() if path}
+        return MicrographList(listed_in, by_name), {name: name for name in found}
+    listed = read_micrographs([in_mics])
+    for sentence in listed.problems.values():
+        note(sentence)
+    return listed, match_names(list(names), list(listed.by_name))
+
+
 def find_beside(name: str, listed_in: Path) -> Path | None:
     """Return the file that a list names from a project folder: the current one, or one above the list."""
     roots: Iterable[Path] = [Path(), *listed_in.absolute().parents]
-    return next((root / name for root in roots if (root / name).is_file()), None)
+    return next((root / name for root in roots if exists(root / name, Path.is_file)), None)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from cryoseg_ext.arrays import Image
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.image.volume import read_map
 from cryoseg_ext.simulation.volume import maximum_extent, shrink_volume
 
 
@@ -39,9 +38,9 @@ def read_particle_map(path: Path, mask: Path | None) -> ParticleMap:
     CryosegError
         If a file cannot be read, has no pixel size, is not cubic or differs in size from the other.
     """
-    density, pixel_size_A = _read_mrc(path)
+    density, pixel_size_A = _read_cubic(path)
     if mask is not None:
-        envelope, _ = _read_mrc(mask)
+        envelope, _ = _read_cubic(mask)
         if envelope.shape != density.shape:
             raise CryosegError(f"{mask} and {path} differ in size: give a mask made for this map")
         density = density * envelope
@@ -52,19 +51,8 @@ def read_particle_map(path: Path, mask: Path | None) -> ParticleMap:
         raise CryosegError(f"{path}: {error}") from None
 
 
-def _read_mrc(path: Path) -> tuple[Image, float]:
-    import mrcfile
-
-    try:
-        with mrcfile.open(path) as mrc:
-            density, voxel = np.asarray(mrc.data, np.float32), mrc.voxel_size
-            sizes_A = [float(voxel.x), float(voxel.y), float(voxel.z)]
-    except FileNotFoundError:
-        raise CryosegError(f"{path} does not exist: check the path and the current folder") from None
-    except (OSError, ValueError) as error:
-        raise CryosegError(f"{path} cannot be read as MRC ({error}): write it again") from None
-    if not np.isfinite(density).all():
-        raise CryosegError(f"{path} holds values that are not finite: write it again")
-    if min(sizes_A) <= 0 or max(sizes_A) > 1.001 * min(sizes_A):
+def _read_cubic(path: Path) -> tuple[Image, float]:
+    density, sizes_A = read_map(path)
+    if max(sizes_A) > 1.001 * min(sizes_A):
         raise CryosegError(f"{path}: the pixel size in its header is {sizes_A} Å: correct the header")
     return density, sizes_A[0]

@@ -7,16 +7,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import nn
+from torch import Tensor, nn
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.extract.score import FEATURES, Calibration
 from cryoseg_ext.files import replacing
 from cryoseg_ext.image.scale import WORKING_DIAMETER_PX
-from cryoseg_ext.model.file import ModelFile
+from cryoseg_ext.model.file import ModelFile, no_model_message
 from cryoseg_ext.model.weights import DEFAULT_MODEL
 from cryoseg_ext.network.architectures import build_network
 from cryoseg_ext.options.crf import CrfOptions
@@ -105,30 +105,41 @@ def load_model(path: Path | None = None, device: str = "cpu", architecture: str 
 def load_content(file: ModelFile, device: str) -> Model:
     """Return the model in a file; see `load_model`."""
     try:
-        description = _description(file.content)
-        _check_fit(description)
-        network = build_network(description["architecture"], allowed=file.architecture)
-        network.load_state_dict(load(file.content))
-        calibration = Calibration.from_dict(description["calibration"])
-        threshold = float(description["threshold"])
-        # Models of version 0.1 have none and were calibrated with the default one.
-        crf = CrfOptions.from_dict(description["crf"]) if "crf" in description else CrfOptions()
+        model = _read_model(file, device)
     except CryosegError as error:
         raise error.about(file.path) from error
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise CryosegError(
-            f"{file.path}: not a model that this version of cryoseg can use ({reason}); train it again with "
-            "`cryoseg train` or leave --model out"
-        ) from error
+    except Exception as error:
+        # A file of others may have anything in any place.
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        if isinstance(error, KeyError):
+            reason = f"it lacks {reason}"
+        raise CryosegError(no_model_message(file.path, reason)) from error
     # A third faster on CPUs.
-    network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model
+
+
+def _read_model(file: ModelFile, device: str) -> Model:
+    """Return the model in a file, whose network is not on the device yet."""
+    description = _description(file.content)
+    _check_fit(description)
+    network = build_network(description["architecture"], allowed=file.architecture)
+    weights = load(file.content)
+    _check_weights(weights)
+    network.load_state_dict(weights)
+    calibration = Calibration.from_dict(description["calibration"])
+    _check_calibration(calibration)
+    threshold = float(description["threshold"])
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"its threshold is {threshold}, expected 0 to 1")
+    # Models of version 0.1 have none and were calibrated with the default one.
+    crf = CrfOptions.from_dict(description["crf"]) if "crf" in description else CrfOptions()
     return Model(
         network,
         description["architecture"],
         calibration,
         threshold,
-        description["training"],
+        dict(description["training"]),
         device,
         file.digest[:16],
         crf,
@@ -151,3 +162,22 @@ def _check_fit(description: dict[str, Any]) -> None:
     for key, value in expected.items():
         if description[key] != value:
             raise ValueError(f"its {key} is {description[key]}, expected {value}")
+
+
+def _check_weights(weights: dict[str, Tensor]) -> None:
+    """Refuse weights of NaN or infinity, with which nothing would be picked, without a word."""
+    for name, values in weights.items():
+        if not torch.isfinite(values).all():
+            raise ValueError(f"its weights {name} are not all finite numbers")
+
+
+def _check_calibration(calibration: Calibration) -> None:
+    """Refuse a calibration that scores nothing, or of another shape than that of the candidates."""
+    tables: list[Any] = [calibration.intercept, calibration.weights]
+    fits = np.shape(calibration.weights) == (len(FEATURES),)
+    if consensus := calibration.consensus:
+        tables += [consensus.scale, consensus.bias, consensus.weights, consensus.mean, consensus.spread]
+        n_maps, _ = shape = np.shape(consensus.mean)
+        fits = fits and (np.shape(consensus.spread), np.shape(consensus.weights)) == (shape, (n_maps, 3))
+    if not fits or not all(np.isfinite(table).all() for table in tables):
+        raise ValueError("its calibration is damaged")

@@ -14,6 +14,18 @@ from cryoseg_ext.model.weights import DEFAULT_MODEL
 if TYPE_CHECKING:
     from cryoseg_ext.model.checkpoint import Model
 
+_LENGTH_BYTES = 8
+_LARGE_BYTES = 1 << 26
+"""Smaller files are read before it is known whether they are models."""
+
+
+def no_model_message(path: Path, reason: str) -> str:
+    """Return the sentence on a file that is no model."""
+    return (
+        f"{path}: not a model that this version of cryoseg can use ({reason}); train it again with "
+        "`cryoseg train` or leave --model out"
+    )
+
 
 @dataclass(frozen=True)
 class ModelFile:
@@ -37,9 +49,11 @@ class ModelFile:
         Raises
         ------
         CryosegError
-            If it cannot be read.
+            If it cannot be read, or is a large file of another kind.
         """
         try:
+            if self.path.exists() and not self.path.is_dir():
+                self._check_start()
             return self.path.read_bytes()
         except FileNotFoundError:
             raise CryosegError(
@@ -49,6 +63,20 @@ class ModelFile:
             raise CryosegError(
                 f"{self.path}: the model cannot be read ({error.strerror}): give another --model"
             ) from None
+        except MemoryError:
+            raise CryosegError(
+                f"{self.path}: the model does not fit into the memory: give another --model"
+            ) from None
+
+    def _check_start(self) -> None:
+        """Refuse devices, and large files that do not start with the length of their header, 8 bytes."""
+        size = self.path.stat().st_size
+        if self.path.is_file():
+            with self.path.open("rb") as file:
+                length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
+            if size < _LARGE_BYTES or length < size:
+                return
+        raise CryosegError(no_model_message(self.path, "it is no safetensors file"))
 
     @cached_property
     def digest(self) -> str:

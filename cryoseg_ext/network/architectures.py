@@ -9,13 +9,7 @@ from typing import Any
 from torch import nn
 
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.network.foreign import (
-    build_attention_unet,
-    build_flexible_unet,
-    build_own,
-    build_segresnet,
-    build_unetpp,
-)
+from cryoseg_ext.network import foreign
 from cryoseg_ext.network.plain import FCN, DeepLabV3
 from cryoseg_ext.network.unet import ResidualUNet
 
@@ -51,10 +45,10 @@ def _of_width(build: Callable[[int], nn.Module], default: int) -> Architecture:
 
 ARCHITECTURES = {
     DEFAULT_ARCHITECTURE: _of_width(ResidualUNet, 24),
-    "unetpp": _of_width(build_unetpp, 16),
-    "attention_unet": _of_width(build_attention_unet, 16),
-    "flexible_unet": Architecture(build_flexible_unet, "encoder", ("b0", "b1", "b2", "b3", "b4", "b5")),
-    "segresnet": _of_width(build_segresnet, 16),
+    "unetpp": _of_width(foreign.build_unetpp, 16),
+    "attention_unet": _of_width(foreign.build_attention_unet, 16),
+    "flexible_unet": Architecture(foreign.build_flexible_unet, "encoder", tuple(f"b{n}" for n in range(6))),
+    "segresnet": _of_width(foreign.build_segresnet, 16),
     "deeplabv3": _of_width(DeepLabV3, 24),
     "fcn": _of_width(FCN, 24),
 }
@@ -85,9 +79,8 @@ def parse_architecture(text: str) -> dict[str, Any]:
     known = ARCHITECTURES[name]
     by_text = {str(value): value for value in known.variants}
     if colon and variant not in by_text:
-        raise CryosegError(
-            f"--architecture {text}: there are {name}:{f', {name}:'.join(sorted(by_text, key=_order))}"
-        )
+        ordered = sorted(by_text, key=lambda value: (len(value), value))
+        raise CryosegError(f"--architecture {text}: there are {name}:{f', {name}:'.join(ordered)}")
     return {"name": name, known.argument: by_text[variant] if colon else known.variants[0]}
 
 
@@ -121,7 +114,7 @@ def build_network(architecture: dict[str, Any], allowed: str | None = None) -> n
                 f"its network is the class {architecture['path']}, which is imported only when named: if "
                 f"you trust that code, give --architecture {architecture['path']}"
             )
-        return build_own(architecture["path"])
+        return foreign.build_own(architecture["path"])
     if name not in ARCHITECTURES:
         raise ValueError(f"unknown architecture {architecture}")
     known = ARCHITECTURES[name]
@@ -136,7 +129,3 @@ def stride_of(network: nn.Module) -> int:
     if not isinstance(stride, int):
         raise TypeError(f"{type(network).__name__} declares no stride")
     return stride
-
-
-def _order(variant: str) -> tuple[int, str]:
-    return len(variant), variant

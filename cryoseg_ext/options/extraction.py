@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from typing import Literal, get_args
 
 from cryoseg_ext.errors import CryosegError
@@ -85,6 +86,11 @@ class ExtractionOptions:
         for name, value in asdict(self).items():
             if isinstance(value, float) and not math.isfinite(value):
                 raise CryosegError(f"{name} is {value}: give a number")
+        # Found here, before any work begins.
+        if self.method == "trackpy" and find_spec("trackpy") is None:
+            raise CryosegError(
+                "--extraction trackpy needs the package trackpy: pip install trackpy, or choose another"
+            )
         if self.helical_rise_A is None and (self.helical_nr_asu != 1 or self.helical_tube_length_min_A):
             raise CryosegError("the options of filaments need --helical_rise: give the helical rise in Å")
         if self.helical_rise_A is not None and self.method != "centre":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cryoseg_ext.options.size import AUTO
+from cryoseg_ext.words import shown
 
 if TYPE_CHECKING:
     _ParamType = click.ParamType[Any]
@@ -46,7 +47,7 @@ class Kind(_ParamType):
         try:
             return self.read(value)
         except ValueError as error:
-            self.fail(f"{value} {error}", param, ctx)
+            self.fail(f"{shown(value)} {error}", param, ctx)
 
     def read(self, value: Any) -> Any:
         """Return the value; raise a ValueError that says what is wrong and what to give."""
@@ -87,7 +88,7 @@ class Number(Kind):
         """Return the number."""
         try:
             number = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise ValueError(f"is not a number: give {self._condition}") from None
         fits = self._low < number <= self._high if self._above else self._low <= number <= self._high
         if not fits or not math.isfinite(number) or (self._whole and number != int(number)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replace_text
 from cryoseg_ext.options.table import BY_NAME, SETTINGS
+from cryoseg_ext.options.text import read_json
+from cryoseg_ext.words import shown
 
 _KEY = "settings"
 
@@ -37,12 +40,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     CryosegError
         If it cannot be read, or something in it is no setting.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CryosegError(f"{path} cannot be read ({error.strerror}): check the path") from None
-    except ValueError as error:
-        raise CryosegError(f"{path} is not JSON ({error}): give a file that `cryoseg select` wrote") from None
+    content = read_json(path)
     settings = content.get(_KEY) if isinstance(content, dict) else None
     if not isinstance(settings, dict):
         raise CryosegError(f"{path} has no {_KEY!r}: give a file that `cryoseg select` wrote")
@@ -51,10 +49,13 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 def _checked(path: Path, name: str, value: Any) -> Any:
     if name not in SETTINGS:
-        raise CryosegError(f"{path}: {name} is no setting: those are {', '.join(SETTINGS)}")
+        raise CryosegError(f"{path}: {shown(name)} is no setting: those are {', '.join(SETTINGS)}")
     if not isinstance(value, str | int | float):
-        raise CryosegError(f"{path}: {name} is {json.dumps(value)}: give a word or a number")
+        raise CryosegError(f"{path}: {name} is {shown(json.dumps(value))}: give a word or a number")
     try:
-        return BY_NAME[name].kind.read(value)
-    except ValueError as error:
-        raise CryosegError(f"{path}: {name}: {value} {error}") from None
+        checked = BY_NAME[name].kind.read(value)
+    except (ValueError, OverflowError, TypeError) as error:
+        raise CryosegError(f"{path}: {name}: {shown(value)} {error}") from None
+    if isinstance(checked, float) and math.isnan(checked):
+        raise CryosegError(f"{path}: {name} is no number: give a number")
+    return checked

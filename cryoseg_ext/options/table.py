@@ -72,7 +72,7 @@ class Option:
         """The default of its field; None where there is none."""
         part, _, name = self.field.rpartition(".")
         owner: Any = _PARTS[part] if part else JobOptions
-        found: Field[Any] = next(one for one in fields(owner) if one.name == name)
+        found: Field[Any] = next(field for field in fields(owner) if field.name == name)
         return None if found.default is MISSING else found.default
 
     @property

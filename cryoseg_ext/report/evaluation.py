@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,14 +11,12 @@ import numpy as np
 from cryoseg_ext.evaluation.calibration import Reliability
 from cryoseg_ext.evaluation.picks import FixedScores
 from cryoseg_ext.evaluation.summary import PickSummary, PixelSummary
-from cryoseg_ext.files import replacing
+from cryoseg_ext.report.pdf import new_page, write_pages
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_PAGE_INCHES = (11.7, 8.3)
-"""Width and height of a page."""
 _ROWS_PER_PAGE = 40
 _MAX_ROWS = 200
 """Largest number of micrographs in the table."""
@@ -41,28 +39,27 @@ def write_evaluation_report(
     pixels : PixelSummary or None
         Metrics of the masks, if there are any.
     """
-    from matplotlib.backends.backend_pdf import PdfPages
+    write_pages(path, "Evaluation", _pages(picks, pixels))
 
-    with replacing(path) as temporary, PdfPages(temporary, metadata={"Title": "Evaluation"}) as pages:
-        if picks:
-            pages.savefig(pick_page(picks))
-        if pixels is not None:
-            lines = pixel_lines(pixels)
-            pages.savefig(table_page("Pixels", lines[0], lines[1:], (0.2, *[0.11] * (len(lines[0]) - 1))))
-        for distance, summary in list(picks.items())[:1]:
-            rows = _rows(summary.micrographs)
-            title = f"Micrographs, the worst first, at a match distance of {distance}"
-            if len(rows) < len(summary.micrographs):
-                title += f": {len(rows)} of {len(summary.micrographs)}"
-            for start in range(0, len(rows), _ROWS_PER_PAGE):
-                pages.savefig(table_page(title, _HEAD, rows[start : start + _ROWS_PER_PAGE], _WIDTHS))
+
+def _pages(picks: Mapping[str, PickSummary], pixels: PixelSummary | None) -> Iterator[Figure]:
+    if picks:
+        yield pick_page(picks)
+    if pixels is not None:
+        lines = pixel_lines(pixels)
+        yield table_page("Pixels", lines[0], lines[1:], (0.2, *[0.11] * (len(lines[0]) - 1)))
+    for distance, summary in list(picks.items())[:1]:
+        rows = _rows(summary.micrographs)
+        title = f"Micrographs, the worst first, at a match distance of {distance}"
+        if len(rows) < len(summary.micrographs):
+            title += f": {len(rows)} of {len(summary.micrographs)}"
+        for start in range(0, len(rows), _ROWS_PER_PAGE):
+            yield table_page(title, _HEAD, rows[start : start + _ROWS_PER_PAGE], _WIDTHS)
 
 
 def pick_page(picks: Mapping[str, PickSummary]) -> Figure:
     """Draw precision against recall, the calibration, and the counts of the micrographs."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=_PAGE_INCHES)
+    figure = new_page()
     figure.suptitle("\n".join(_headline(*item) for item in picks.items()), fontsize=10)
     curves, calibration, counts = figure.subplots(
         1, 3, gridspec_kw={"top": 0.84, "bottom": 0.12, "left": 0.07, "right": 0.97, "wspace": 0.3}
@@ -97,9 +94,7 @@ def table_page(
     widths : Sequence[float]
         Widths of the columns, as fractions of the table's width.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=_PAGE_INCHES)
+    figure = new_page()
     ax = figure.add_axes((0.04, 0.03, 0.92, 0.9))
     ax.set_axis_off()
     ax.set_title(title, loc="left", fontsize=9)

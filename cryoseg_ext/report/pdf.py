@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cryoseg_ext.evaluation.pixels import outline
 from cryoseg_ext.files import replacing
 from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.picks import Picks
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _PAGE_INCHES = (11.7, 8.3)
-_OVERLAYS_PER_PAGE = 2
 _MOST_OVERLAYS = 12
 _SKIPPED_SHOWN = 18
 _PICK_COLOUR = "#ffd92f"
@@ -107,19 +108,45 @@ class Report:
 
 def write_report(path: Path, report: Report) -> None:
     """Write the report as a PDF: a page of numbers and histograms, then the overlays."""
+    # An even sample: each one adds a quarter of a megabyte.
+    overlays = report.overlays[:: max(1, -(-len(report.overlays) // _MOST_OVERLAYS))]
+    write_pages(path, report.title, chain([summary_page(report)], overlay_pages(overlays)))
+
+
+def write_pages(
+    path: Path, title: str, pages: Iterable[Figure], show: Callable[[Figure], None] = lambda _page: None
+) -> None:
+    """Write a PDF.
+
+    Parameters
+    ----------
+    path : Path
+        Path of the PDF to write.
+    title : str
+        Title in its metadata.
+    pages : Iterable[Figure]
+        Its pages.
+    show : callable
+        Called with each page as well.
+    """
     from matplotlib.backends.backend_pdf import PdfPages
 
-    with replacing(path) as temporary, PdfPages(temporary, metadata={"Title": report.title}) as pages:
-        pages.savefig(summary_page(report))
-        # An even sample: each one adds a quarter of a megabyte.
-        overlays = report.overlays[:: max(1, -(-len(report.overlays) // _MOST_OVERLAYS))]
-        for start in range(0, len(overlays), _OVERLAYS_PER_PAGE):
-            pages.savefig(overlay_page(overlays[start : start + _OVERLAYS_PER_PAGE]))
+    with replacing(path) as temporary, PdfPages(temporary, metadata={"Title": title}) as pdf:
+        for page in pages:
+            pdf.savefig(page)
+            show(page)
+
+
+def new_page() -> Figure:
+    """Return an empty page."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=_PAGE_INCHES)
 
 
 def summary_page(report: Report) -> Figure:
     """Draw the histograms of picks per micrograph and of scores, and list what was skipped."""
-    figure = _page()
+    figure = new_page()
     per_micrograph = [len(picks.above(report.threshold)) for picks in report.candidates]
     figure.suptitle(
         f"{report.title}\n{sum(per_micrograph)} picks on {len(per_micrograph)} micrographs "
@@ -140,17 +167,17 @@ def summary_page(report: Report) -> Figure:
     return figure
 
 
-def overlay_page(overlays: Sequence[Overlay]) -> Figure:
-    """Draw the picks and mask outlines of a few micrographs side by side."""
-    figure = _page()
-    axes = figure.subplots(
-        1, _OVERLAYS_PER_PAGE, squeeze=False, gridspec_kw={"left": 0.05, "right": 0.98, "wspace": 0.1}
-    )[0]
-    for overlay, ax in zip(overlays, axes, strict=False):
-        draw_overlay(ax, overlay)
-    for ax in axes[len(overlays) :]:
-        ax.set_axis_off()
-    return figure
+def overlay_pages(overlays: Sequence[Overlay]) -> Iterator[Figure]:
+    """Draw the picks and mask outlines of the micrographs, two side by side on each page."""
+    for start in range(0, len(overlays), 2):
+        figure = new_page()
+        axes = figure.subplots(1, 2, gridspec_kw={"left": 0.05, "right": 0.98, "wspace": 0.1})
+        for overlay, ax in zip_longest(overlays[start : start + 2], axes):
+            if overlay:
+                draw_overlay(ax, overlay)
+            else:
+                ax.set_axis_off()
+        yield figure
 
 
 def draw_overlay(ax: Axes, overlay: Overlay) -> None:
@@ -186,20 +213,6 @@ def draw_overlay(ax: Axes, overlay: Overlay) -> None:
         legend += ", contaminated (red)"
     ax.set_title(f"{_shortened(overlay.name, 70)}\n{legend}", fontsize=7)
     ax.tick_params(labelsize=6)
-
-
-def outline(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the pixels of a ``(y, x)`` mask that have a neighbour outside it."""
-    from scipy.ndimage import binary_erosion
-
-    inner: NDArray[np.bool_] = binary_erosion(mask, border_value=1)
-    return mask & ~inner
-
-
-def _page() -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=_PAGE_INCHES)
 
 
 def _list_skipped(ax: Axes, skipped: Sequence[str]) -> None:

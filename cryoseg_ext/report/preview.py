@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +18,8 @@ MAX_SIDE_PX = 600
 N_PREVIEWS = 24
 GREY_LEVELS = 32
 _CONTRAST_SIGMA = 4.0
+_MAX_BYTES = 1 << 22
+"""More than any preview unpacks to."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +66,11 @@ def make_preview(
     from scipy.ndimage import gaussian_filter, zoom
 
     factor = min(1.0, MAX_SIDE_PX / max(image.shape))
-    smooth = zoom(
-        gaussian_filter(image, max(1.0, 0.5 / factor)), factor, order=1, grid_mode=True, mode="nearest"
-    )
+    shrink = partial(zoom, zoom=factor, order=1, grid_mode=True, mode="nearest")
+    smooth = shrink(gaussian_filter(image, max(1.0, 0.5 / factor)))
     small_mask, small_dirt = (
-        np.zeros(smooth.shape, np.bool_)
-        if one is None
-        else zoom(one.astype(np.float32), factor, order=1, grid_mode=True, mode="nearest") >= 0.5
-        for one in (mask, contaminated)
+        np.zeros(smooth.shape, np.bool_) if area is None else shrink(area.astype(np.float32)) >= 0.5
+        for area in (mask, contaminated)
     )
     middle = np.median(smooth)
     spread = max(1.4826 * float(np.median(np.abs(smooth - middle))), 1e-6)
@@ -91,16 +93,26 @@ def save_preview(path: Path, preview: Preview) -> None:
 
 
 def load_preview(path: Path) -> Preview | None:
-    """Read a preview; None when there is none or it cannot be read."""
+    """Read a preview; None when there is none or it is damaged, which an existing file tells apart."""
     try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > _MAX_BYTES:
+                return None
         with np.load(path) as arrays:
-            image, (ny, nx) = arrays["image"], arrays["source_shape"].tolist()
-            mask, contaminated = (
-                np.unpackbits(arrays[name], count=image.size).reshape(image.shape).astype(bool)
-                for name in ("mask", "contaminated")
-            )
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+            return _preview_of(arrays)
+    except Exception:
+        # Damage reaches zipfile, zlib and NumPy's parser of headers, and each raises what it likes.
         return None
+
+
+def _preview_of(arrays: Mapping[str, NDArray[Any]]) -> Preview:
+    image, (ny, nx) = arrays["image"], map(int, arrays["source_shape"])
+    if image.ndim != 2 or image.dtype != np.uint8 or image.max() >= GREY_LEVELS or min(ny, nx) < 1:
+        raise ValueError("no preview")
+    mask, contaminated = (
+        np.unpackbits(arrays[name], count=image.size).reshape(image.shape).astype(bool)
+        for name in ("mask", "contaminated")
+    )
     return Preview(image, mask, contaminated, (ny, nx))
 
 

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cryoseg_ext.evaluation.pixels import outline
 from cryoseg_ext.files import replace_text
 from cryoseg_ext.image.areas import MicrographQuality
 from cryoseg_ext.picks import Picks
-from cryoseg_ext.report.pdf import CONTAMINATED_COLOUR, MASK_COLOUR, Overlay, Report, outline
+from cryoseg_ext.report.pdf import CONTAMINATED_COLOUR, MASK_COLOUR, Overlay, Report
 from cryoseg_ext.report.preview import GREY_LEVELS
 
 # One step of the page's threshold slider; counts per step are a tenth of the scores themselves.

@@ -8,11 +8,13 @@ import numpy as np
 
 GAIN_FREQUENCIES = (0.5, 1.0, 2.0, 4.0, 8.0, 12.0)
 """Frequencies at which `Conditions.spectral_gain` is given, in cycles per particle diameter."""
+TYPICAL_DOSE_E_A2 = 40.0
+"""Dose of a usual session in e/Å^2."""
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """Preparation, imaging and processing of one micrograph.
+    """Preparation, imaging and processing of one micrograph; by default those of a usual session.
 
     Parameters
     ----------
@@ -84,39 +86,39 @@ class Conditions:
         no clipping.
     """
 
-    defocus_um: float
-    astigmatism_um: float
-    astigmatism_angle_deg: float
-    voltage_kV: float
-    spherical_aberration_mm: float
-    amplitude_contrast: float
-    phase_shift_deg: float
-    b_factor_A2: float
-    weighted_dose_e_A2: float | None
-    drift_A: float
-    snr: float
-    dose_e_A2: float | None
-    detector_blur_px: float
-    ice_noise: float
-    noise_length_A: float
-    ice_gradient: float
-    ripple: float
-    ripple_length: float
-    noise_gradient: float
-    thickness_gradient: float
-    contrast_spread: float
-    coverage: float
-    spacing: float
-    clustering: float
-    preferred_view: bool
-    contaminated: bool
-    particles_on_film: bool
-    low_pass: float | None
-    high_pass: float | None
-    local_contrast: float | None
-    spectral_gain: tuple[float, ...] | None
-    skew: float
-    clip: float | None
+    defocus_um: float = 1.8
+    astigmatism_um: float = 0.05
+    astigmatism_angle_deg: float = 30.0
+    voltage_kV: float = 300.0
+    spherical_aberration_mm: float = 2.7
+    amplitude_contrast: float = 0.1
+    phase_shift_deg: float = 0.0
+    b_factor_A2: float = 150.0
+    weighted_dose_e_A2: float | None = None
+    drift_A: float = 0.0
+    snr: float = 0.7
+    dose_e_A2: float | None = TYPICAL_DOSE_E_A2
+    detector_blur_px: float = 0.4
+    ice_noise: float = 0.3
+    noise_length_A: float = 10.0
+    ice_gradient: float = 0.5
+    ripple: float = 0.0
+    ripple_length: float = 1.0
+    noise_gradient: float = 0.0
+    thickness_gradient: float = 0.1
+    contrast_spread: float = 0.1
+    coverage: float = 0.25
+    spacing: float = 1.0
+    clustering: float = 0.3
+    preferred_view: bool = False
+    contaminated: bool = True
+    particles_on_film: bool = False
+    low_pass: float | None = None
+    high_pass: float | None = None
+    local_contrast: float | None = None
+    spectral_gain: tuple[float, ...] | None = None
+    skew: float = 0.0
+    clip: float | None = None
 
 
 def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
@@ -18,13 +19,12 @@ from cryoseg_ext.arrays import Image, Mask
 from cryoseg_ext.simulation.placement import blur, draw_orientations, project, smooth_field, typical_density
 from cryoseg_ext.simulation.specimens import Specimen
 
+Drawing = tuple[Image, Image]
+"""Projected density, and the density that a particle needs to show through it."""
+
 
 def _ragged_disc(
-    rng: np.random.Generator,
-    shape: tuple[int, int],
-    radius_px: float,
-    raggedness: float,
-    blur_px: float = 0.0,
+    rng: Generator, shape: tuple[int, int], radius_px: float, raggedness: float, blur_px: float = 0.0
 ) -> Image:
     """Return 1 inside and 0 outside a blurred outline of random harmonics at a random position."""
     y0, x0 = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
@@ -45,9 +45,7 @@ def _above(density: Image, threshold: float) -> Image:
     return np.where(density > threshold, density, np.float32(0))
 
 
-def _ice_crystals(
-    rng: np.random.Generator, shape: tuple[int, int], diameter_px: float
-) -> tuple[Image, Image]:
+def _ice_crystals(rng: Generator, shape: tuple[int, int], diameter_px: float) -> Drawing:
     density = np.zeros(shape, np.float32)
     for _ in range(int(rng.integers(1, 5))):
         radius = diameter_px * np.exp(rng.uniform(np.log(0.3), np.log(2.5)))
@@ -56,7 +54,7 @@ def _ice_crystals(
     return density, _above(density, 0.5)
 
 
-def _gold(rng: np.random.Generator, shape: tuple[int, int], diameter_px: float) -> tuple[Image, Image]:
+def _gold(rng: Generator, shape: tuple[int, int], diameter_px: float) -> Drawing:
     density = np.zeros(shape, np.float32)
     radius = diameter_px * rng.uniform(0.15, 0.6)
     for _ in range(int(rng.integers(1, 4))):
@@ -64,7 +62,7 @@ def _gold(rng: np.random.Generator, shape: tuple[int, int], diameter_px: float) 
     return density, _above(density, 0.5)
 
 
-def _streaks(rng: np.random.Generator, shape: tuple[int, int], diameter_px: float) -> tuple[Image, Image]:
+def _streaks(rng: Generator, shape: tuple[int, int], diameter_px: float) -> Drawing:
     """Draw one long straight feature, such as a fibre, a crack or the edge of a film."""
     angle, width = rng.uniform(0, np.pi), diameter_px * rng.uniform(0.1, 0.5)
     y, x = np.ogrid[: shape[0], : shape[1]]
@@ -73,7 +71,7 @@ def _streaks(rng: np.random.Generator, shape: tuple[int, int], diameter_px: floa
     return density, density
 
 
-def _haze(rng: np.random.Generator, shape: tuple[int, int], diameter_px: float) -> tuple[Image, Image]:
+def _haze(rng: Generator, shape: tuple[int, int], diameter_px: float) -> Drawing:
     """Draw mottled patches of crystalline or dirty ice, which have no sharp outline."""
     patch = np.clip(smooth_field(rng, shape, diameter_px * rng.uniform(1, 4)) - rng.uniform(0, 1.5), 0, 1)
     mottle = smooth_field(rng, shape, diameter_px * rng.uniform(0.05, 0.2))
@@ -87,17 +85,13 @@ def _piece(specimen: Specimen, kept: NDArray[Any]) -> Specimen:
     return replace(specimen, positions=positions - positions.mean(axis=0), weights=specimen.weights[kept])
 
 
-def _scatter(
-    rng: np.random.Generator, piece: Specimen, n: int, shape: tuple[int, int], diameter_px: float
-) -> Image:
+def _scatter(rng: Generator, piece: Specimen, n: int, shape: tuple[int, int], diameter_px: float) -> Image:
     """Return the projected density of `n` pieces in random poses."""
     centres = rng.uniform(size=(n, 2)) * np.array(shape[::-1])
     return project(piece, draw_orientations(rng, n, False), centres, shape, diameter_px)
 
 
-def _fragments(
-    rng: np.random.Generator, shape: tuple[int, int], diameter_px: float, specimen: Specimen
-) -> tuple[Image, Image]:
+def _fragments(rng: Generator, shape: tuple[int, int], diameter_px: float, specimen: Specimen) -> Drawing:
     """Draw broken particles: at most two fifths of the mass, cut off by a plane."""
     along = specimen.positions @ draw_orientations(rng, 1, False).as_matrix()[0, 0]
     piece = _piece(specimen, along > np.quantile(along, rng.uniform(0.6, 0.85)))
@@ -105,9 +99,7 @@ def _fragments(
     return density, _above(density, 0.3 * float(density.max()))
 
 
-def _debris(
-    rng: np.random.Generator, shape: tuple[int, int], diameter_px: float, specimen: Specimen
-) -> tuple[Image, Image]:
+def _debris(rng: Generator, shape: tuple[int, int], diameter_px: float, specimen: Specimen) -> Drawing:
     """Draw small pieces all over the field, each at most a tenth of the mass and too faint to outline."""
     n_beads = max(int(len(specimen.positions) * rng.uniform(0.02, 0.1)), 4)
     first = specimen.positions[int(rng.integers(len(specimen.positions)))]
@@ -116,9 +108,7 @@ def _debris(
     return _scatter(rng, piece, n, shape, diameter_px), np.zeros(shape, np.float32)
 
 
-def _unfolded(
-    rng: np.random.Generator, shape: tuple[int, int], diameter_px: float, specimen: Specimen
-) -> tuple[Image, Image]:
+def _unfolded(rng: Generator, shape: tuple[int, int], diameter_px: float, specimen: Specimen) -> Drawing:
     """Draw molecules unfolded at the air-water interface: as large as particles, fainter, without detail."""
     n = int(rng.uniform(0.03, 0.4) * shape[0] * shape[1] / diameter_px**2)
     centres = rng.uniform(size=(n, 2)) * np.array(shape[::-1])
@@ -127,9 +117,7 @@ def _unfolded(
     return blur(density, rng.uniform(0.1, 0.25) * diameter_px), np.zeros(shape, np.float32)
 
 
-def _aggregates(
-    rng: np.random.Generator, shape: tuple[int, int], diameter_px: float, specimen: Specimen
-) -> tuple[Image, Image]:
+def _aggregates(rng: Generator, shape: tuple[int, int], diameter_px: float, specimen: Specimen) -> Drawing:
     """Draw clumps of particles on top of each other, too close to distinguish."""
     parts = []
     for _ in range(int(rng.integers(1, 4))):
@@ -145,7 +133,7 @@ def _aggregates(
 
 
 def draw_contaminants(
-    rng: np.random.Generator, particles: Image, outline: Mask, diameter_px: float, specimen: Specimen
+    rng: Generator, particles: Image, outline: Mask, diameter_px: float, specimen: Specimen
 ) -> tuple[Image, Mask]:
     """Return the projected density of random contaminants, and their positions.
 

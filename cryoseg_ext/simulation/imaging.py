@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.random import Generator
 from scipy.fft import irfft2, rfft2
 from torch_ctf import calculate_ctf_2d
 
@@ -45,7 +46,7 @@ class Scale:
 
 
 def form_image(
-    rng: np.random.Generator,
+    rng: Generator,
     density: Image,
     particles: Mask,
     scale: Scale,
@@ -92,12 +93,7 @@ def form_image(
 
 
 def _noise(
-    rng: np.random.Generator,
-    shape: tuple[int, int],
-    k2: Image,
-    transfer: Image,
-    scale: Scale,
-    conditions: Conditions,
+    rng: Generator, shape: tuple[int, int], k2: Image, transfer: Image, scale: Scale, conditions: Conditions
 ) -> Image:
     """Return the noise, part of which `transfer` modulates, and the uneven background."""
     spectrum = 1 / (1 + conditions.noise_length_A**2 * k2)
@@ -116,9 +112,7 @@ def _noise(
     return (noise + background).astype(np.float32)
 
 
-def _drift(
-    rng: np.random.Generator, shape: tuple[int, int], pixel_size_A: float, conditions: Conditions
-) -> Image:
+def _drift(rng: Generator, shape: tuple[int, int], pixel_size_A: float, conditions: Conditions) -> Image:
     """Return the envelope of a Gaussian blur along a random direction."""
     direction = rng.uniform(0, np.pi)
     ky, kx = np.fft.fftfreq(shape[0], pixel_size_A), np.fft.rfftfreq(shape[1], pixel_size_A)

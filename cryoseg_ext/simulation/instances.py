@@ -59,9 +59,8 @@ def instance_map(particles: PlacedParticles, is_particle: Mask) -> NDArray[np.in
     """
     height, width = is_particle.shape
     highest, owner = np.zeros((height, width), np.float32), np.zeros((height, width), np.int32)
-    specimen = replace(
-        particles.specimen, bead_sigma=float(np.hypot(particles.specimen.bead_sigma, OUTLINE_BLUR))
-    )
+    bead_sigma = float(np.hypot(particles.specimen.bead_sigma, OUTLINE_BLUR))
+    specimen = replace(particles.specimen, bead_sigma=bead_sigma)
     radius = np.linalg.norm(specimen.positions, axis=1).max() + 3 * specimen.bead_sigma
     half = int(np.ceil(radius * particles.diameter_px)) + 1
     size = next_fast_len(2 * half + 1, real=True)

@@ -6,24 +6,19 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from cryoseg_ext.arrays import FloatArray, Image, Mask
 from cryoseg_ext.network.classes import BACKGROUND, CONTAMINANT, PARTICLE
-from cryoseg_ext.simulation.conditions import Conditions
+from cryoseg_ext.simulation import dose
+from cryoseg_ext.simulation.conditions import TYPICAL_DOSE_E_A2, Conditions
 from cryoseg_ext.simulation.contaminants import draw_contaminants
-from cryoseg_ext.simulation.dose import (
-    POTENTIAL_V,
-    mean_over_noise,
-    protein_A_per_density,
-    signal_per_protein_A,
-)
 from cryoseg_ext.simulation.film import Film, draw_film, draw_potential
 from cryoseg_ext.simulation.imaging import Scale, form_image, process_file
 from cryoseg_ext.simulation.instances import PlacedParticles, instance_map
 from cryoseg_ext.simulation.placement import draw_orientations, pad_field, place_centres, project, silhouette
-from cryoseg_ext.simulation.presets import TYPICAL_DOSE_E_A2
 from cryoseg_ext.simulation.specimens import Specimen
 
 FILM_SHARE = 0.2
@@ -73,7 +68,7 @@ class SimulatedMicrograph:
 
 
 def simulate_micrograph(
-    rng: np.random.Generator,
+    rng: Generator,
     shape: tuple[int, int],
     pixel_size_A: float,
     specimen: Specimen,
@@ -101,7 +96,7 @@ def simulate_micrograph(
 
 
 def simulate_at(
-    rng: np.random.Generator,
+    rng: Generator,
     shape: tuple[int, int],
     scale: Scale,
     specimen: Specimen,
@@ -156,7 +151,7 @@ def simulate_at(
 
 
 def _add_contaminants(
-    rng: np.random.Generator,
+    rng: Generator,
     particles: Image,
     film: Film | None,
     specimen: Specimen,
@@ -175,18 +170,13 @@ def _add_contaminants(
         y, x = np.ogrid[: density.shape[0], : density.shape[1]]
         beyond_px = film.beyond_px(x, y)
         potential = draw_potential(rng, beyond_px, scale.pixel_size_A)
-        density += potential / np.float32(POTENTIAL_V * _protein_A(specimen, scale))
+        density += potential / np.float32(dose.POTENTIAL_V * _protein_A(specimen, scale))
         labels[beyond_px > 0] = CONTAMINANT
     return density, labels
 
 
 def _expose(
-    rng: np.random.Generator,
-    density: Image,
-    particles: Mask,
-    specimen: Specimen,
-    scale: Scale,
-    conditions: Conditions,
+    rng: Generator, density: Image, particles: Mask, specimen: Specimen, scale: Scale, conditions: Conditions
 ) -> tuple[Image, Image, Conditions]:
     """Return the image with and without noise, and the conditions with the ratio that a dose results in."""
     signal_at_dose = _signal_at_dose(conditions, particles, specimen, scale)
@@ -206,9 +196,9 @@ def _signal_at_dose(
         dose_e_A2 = TYPICAL_DOSE_E_A2  # Without particles there is no signal to set a ratio by.
     if dose_e_A2 is None:
         return None
-    mean = mean_over_noise(dose_e_A2, conditions.ice_noise, scale.snr_pixel_A)
-    return mean * _protein_A(specimen, scale) * signal_per_protein_A(conditions.voltage_kV)
+    mean = dose.mean_over_noise(dose_e_A2, conditions.ice_noise, scale.snr_pixel_A)
+    return mean * _protein_A(specimen, scale) * dose.signal_per_protein_A(conditions.voltage_kV)
 
 
 def _protein_A(specimen: Specimen, scale: Scale) -> float:
-    return protein_A_per_density(specimen, scale.diameter_A, scale.pixel_size_A)
+    return dose.protein_A_per_density(specimen, scale.diameter_A, scale.pixel_size_A)

@@ -11,19 +11,14 @@ from typing import Any
 import numpy as np
 
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.simulation.conditions import draw_conditions
+from cryoseg_ext.simulation.conditions import TYPICAL_DOSE_E_A2, draw_conditions
 from cryoseg_ext.simulation.defects import Defects, with_defects
 from cryoseg_ext.simulation.dose import mean_over_noise
 from cryoseg_ext.simulation.imaging import Scale
 from cryoseg_ext.simulation.micrograph import SimulatedMicrograph, simulate_at
 from cryoseg_ext.simulation.paper import PAPER_PARTICLES, simulate_paper_micrograph
 from cryoseg_ext.simulation.placement import draw_centres
-from cryoseg_ext.simulation.presets import (
-    TYPICAL,
-    TYPICAL_DEFOCUS_UM,
-    TYPICAL_DOSE_E_A2,
-    draw_micrograph_conditions,
-)
+from cryoseg_ext.simulation.presets import TYPICAL, TYPICAL_DEFOCUS_UM, draw_micrograph_conditions
 from cryoseg_ext.simulation.specimens import FAMILIES, Specimen, draw_specimen
 
 # The first number after the seed keeps the random numbers of micrographs, session and detector apart.

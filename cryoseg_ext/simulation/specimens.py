@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.random import Generator
 from scipy.spatial.transform import Rotation
 
 from cryoseg_ext.arrays import FloatArray
@@ -40,25 +41,25 @@ class Specimen:
     family: str
 
 
-def _in_ball(rng: np.random.Generator, n: int) -> FloatArray:
+def _in_ball(rng: Generator, n: int) -> FloatArray:
     """Return ``(n, 3)`` points uniform in the unit ball."""
     direction = rng.normal(size=(n, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     return direction * rng.uniform(size=(n, 1)) ** (1 / 3)
 
 
-def _n_beads(rng: np.random.Generator) -> int:
+def _n_beads(rng: Generator) -> int:
     """Return a random number of beads: few make a rough density, many a smooth one."""
     return int(rng.integers(300, 1500))
 
 
-def _domain(rng: np.random.Generator, n: int, elongation: float = 1.8) -> FloatArray:
+def _domain(rng: Generator, n: int, elongation: float = 1.8) -> FloatArray:
     """Return ``(n, 3)`` points in a randomly turned ellipsoid of unit mean radius."""
     radii = np.exp(rng.uniform(-np.log(elongation), np.log(elongation), size=3) / 2)
     return Rotation.random(rng=rng).apply(_in_ball(rng, n) * radii)
 
 
-def _domain_chain(rng: np.random.Generator, n_domains: int, n_beads: int, straightness: float) -> FloatArray:
+def _domain_chain(rng: Generator, n_domains: int, n_beads: int, straightness: float) -> FloatArray:
     """Return beads of touching domains, each attached to the previous one.
 
     `straightness`, in [0, 1], is the share of the previous direction that each step keeps.
@@ -80,21 +81,21 @@ def _cyclic(asymmetric_unit: FloatArray, order: int) -> FloatArray:
     return np.concatenate([turn.apply(asymmetric_unit) for turn in turns])
 
 
-def _globular(rng: np.random.Generator) -> FloatArray:
+def _globular(rng: Generator) -> FloatArray:
     return _domain_chain(rng, int(rng.integers(1, 6)), _n_beads(rng), straightness=rng.uniform(0, 0.5))
 
 
-def _ellipsoid(rng: np.random.Generator) -> FloatArray:
+def _ellipsoid(rng: Generator) -> FloatArray:
     ball = _in_ball(rng, _n_beads(rng))
     return ball * np.array([1.0, rng.uniform(0.35, 1), rng.uniform(0.35, 1)])
 
 
-def _rod(rng: np.random.Generator) -> FloatArray:
+def _rod(rng: Generator) -> FloatArray:
     """Return an elongated multi-domain protein, up to five times longer than wide."""
     return _domain_chain(rng, int(rng.integers(3, 6)), _n_beads(rng), straightness=rng.uniform(0.7, 0.95))
 
 
-def _filament(rng: np.random.Generator) -> FloatArray:
+def _filament(rng: Generator) -> FloatArray:
     """Return a short, straight piece of a helix, three to eight times longer than wide."""
     n, starts = int(rng.integers(8, 25)), int(rng.integers(1, 4))
     unit = _domain(rng, max(_n_beads(rng) // (n * starts), 8)) + np.array([rng.uniform(0.2, 1.5), 0.0, 0.0])
@@ -107,13 +108,13 @@ def _filament(rng: np.random.Generator) -> FloatArray:
 _POINT_GROUPS = (*(f"C{n}" for n in range(2, 8)), *(f"D{n}" for n in range(2, 8)), "T", "O", "I")
 
 
-def _symmetric(rng: np.random.Generator) -> FloatArray:
+def _symmetric(rng: Generator) -> FloatArray:
     group = Rotation.create_group(str(rng.choice(_POINT_GROUPS)))
     beads = max(_n_beads(rng) // len(group), 8)
     return _assemble(rng, _domain_chain(rng, int(rng.integers(1, 4)), beads, straightness=0.3), group)
 
 
-def _assemble(rng: np.random.Generator, unit: FloatArray, group: Rotation) -> FloatArray:
+def _assemble(rng: Generator, unit: FloatArray, group: Rotation) -> FloatArray:
     """Return copies of `unit`, of about unit radius, under `group`, moved out until they about touch."""
     direction = _in_ball(rng, 1)[0]
     direction /= np.linalg.norm(direction)
@@ -123,7 +124,7 @@ def _assemble(rng: np.random.Generator, unit: FloatArray, group: Rotation) -> Fl
     return np.concatenate([turn.apply(unit + offset * direction) for turn in group])
 
 
-def _shell(rng: np.random.Generator) -> FloatArray:
+def _shell(rng: Generator) -> FloatArray:
     """Return a hollow cage or capsid: a smooth or lumpy wall, sometimes with a filled interior."""
     n_beads = int(rng.integers(600, 1800))
     wall = rng.uniform(0.12, 0.5)
@@ -146,7 +147,7 @@ def _fibonacci_sphere(n: int) -> FloatArray:
     return np.stack([np.cos(azimuth) * np.sin(polar), np.sin(azimuth) * np.sin(polar), np.cos(polar)], axis=1)
 
 
-def _barrel(rng: np.random.Generator) -> FloatArray:
+def _barrel(rng: Generator) -> FloatArray:
     """Return stacked rings of subunits with an open or plugged channel."""
     order, rings = int(rng.integers(5, 13)), int(rng.integers(1, 5))
     radius = rng.uniform(0.9, 1.3) / np.sin(np.pi / order)
@@ -160,7 +161,7 @@ def _barrel(rng: np.random.Generator) -> FloatArray:
     return np.concatenate(stack)
 
 
-def _membrane(rng: np.random.Generator) -> FloatArray:
+def _membrane(rng: Generator) -> FloatArray:
     """Return a protein through a detergent belt, with soluble domains on one or both sides."""
     n_beads = _n_beads(rng)
     belt = _in_ball(rng, n_beads // 2) * np.array([1.0, 1.0, rng.uniform(0.35, 0.6)])
@@ -175,7 +176,7 @@ def _membrane(rng: np.random.Generator) -> FloatArray:
     return np.concatenate(parts)
 
 
-FAMILIES: dict[str, tuple[float, Callable[[np.random.Generator], FloatArray]]] = {
+FAMILIES: dict[str, tuple[float, Callable[[Generator], FloatArray]]] = {
     "globular": (0.15, _globular),
     "ellipsoid": (0.10, _ellipsoid),
     "rod": (0.10, _rod),
@@ -191,9 +192,7 @@ LIBRARY_SHARE = 0.4
 """Probability of a specimen from the library, where one is given."""
 
 
-def draw_specimen(
-    rng: np.random.Generator, family: str | None = None, library: Sequence[Specimen] = ()
-) -> Specimen:
+def draw_specimen(rng: Generator, family: str | None = None, library: Sequence[Specimen] = ()) -> Specimen:
     """Return a random specimen.
 
     Parameters
@@ -215,7 +214,7 @@ def draw_specimen(
     return _centred(points, weights, rng.uniform(0.02, 0.06), name)
 
 
-def _vary(rng: np.random.Generator, structure: Specimen) -> Specimen:
+def _vary(rng: Generator, structure: Specimen) -> Specimen:
     """Return a structure as it is, stretched along its own axes, or as the subunit of an assembly."""
     points, weights, sigma = structure.positions, structure.weights, structure.bead_sigma
     kind = rng.uniform()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
 from cryoseg_ext.arrays import FloatArray
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.image.volume import read_map
 from cryoseg_ext.simulation.specimens import Specimen
 
 _MODEL_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif", ".pdb.gz", ".ent.gz", ".cif.gz", ".mmcif.gz")
@@ -29,14 +31,28 @@ def structure_files(folder: Path, leave_out: Sequence[str] = ()) -> list[Path]:
     Raises
     ------
     CryosegError
-        If no file is left.
+        If no file is left, or a package that reads them is not installed.
     """
     suffixes = _MODEL_SUFFIXES + _MAP_SUFFIXES
     files = [path for path in sorted(folder.glob("*")) if path.name.lower().endswith(suffixes)]
     kept = [path for path in files if not path.name.startswith(tuple(leave_out))]
     if not kept:
         raise CryosegError(f"{folder}: no atomic model or map (PDB, mmCIF, MRC) to use: check the folder")
+    check_packages(kept)
     return kept
+
+
+def check_packages(files: Iterable[Path]) -> None:
+    """Check, before the work begins, that the package that reads atomic models is there if one is needed.
+
+    Raises
+    ------
+    CryosegError
+        If it is not installed.
+    """
+    for path in files:
+        if path.name.lower().endswith(_MODEL_SUFFIXES):
+            _gemmi(path)
 
 
 @lru_cache(maxsize=128)
@@ -72,8 +88,7 @@ def specimen_from_file(path: Path, beads_across: int = 40) -> tuple[Specimen, fl
 
 def _read_atoms(path: Path) -> tuple[FloatArray, FloatArray]:
     """Return positions (x, y, z) in Å and atomic numbers of the heavy atoms of the first assembly."""
-    import gemmi
-
+    gemmi = _gemmi(path)
     try:
         structure = gemmi.read_structure(str(path))
     except (OSError, RuntimeError, ValueError) as error:
@@ -96,24 +111,26 @@ def _read_atoms(path: Path) -> tuple[FloatArray, FloatArray]:
     return table[:, :3], table[:, 3]
 
 
+def _gemmi(path: Path) -> ModuleType:
+    try:
+        import gemmi
+    except ModuleNotFoundError as error:
+        raise CryosegError(
+            f"{path}: an atomic model is read with the package gemmi, which is not installed: pip install "
+            "'.[simulation]' -c constraints.txt, or give a map (MRC)"
+        ) from error
+    return gemmi
+
+
 def _read_voxels(path: Path) -> tuple[FloatArray, FloatArray]:
     """Return positions (x, y, z) in Å and excess densities of the voxels above the solvent."""
-    import mrcfile
-
-    try:
-        with mrcfile.open(path, permissive=True) as handle:
-            data: FloatArray | None = None if handle.data is None else handle.data.astype(np.float64)
-            voxel_A = np.array([handle.voxel_size[axis] for axis in "xyz"], np.float64)
-    except (OSError, ValueError, EOFError) as error:
-        raise CryosegError(f"{path}: cannot be read as an MRC map: {error}") from error
-    if data is None or data.ndim != 3:
-        raise CryosegError(f"{path}: is not a three-dimensional map: give the map of a reconstruction")
-    if not (voxel_A > 0).all():
-        raise CryosegError(f"{path}: has no pixel size in its header: set it (relion_image_handler --angpix)")
+    density, sizes_A = read_map(path)
+    data: FloatArray = density.astype(np.float64)
     z, y, x = np.nonzero(data > data.mean() + 2 * data.std())
     if not len(x):
         raise CryosegError(f"{path}: is flat: give the map of a reconstruction")
-    return np.stack([x, y, z], axis=1) * voxel_A, data[z, y, x] - data.mean()
+    positions_A: FloatArray = np.stack([x, y, z], axis=1) * np.array(sizes_A)
+    return positions_A, data[z, y, x] - data.mean()
 
 
 def pool(

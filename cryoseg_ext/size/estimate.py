@@ -66,6 +66,8 @@ class Measurement:
     profile : NDArray[np.float32]
         ``(n, ring)`` mean grey values at 0, 1, 2, ... rings from the particles' centres; background is 0 and
         protein dark.
+    n_expected : float
+        Expected number of particles, those that touch others or the edge too.
     """
 
     stated_A: float
@@ -73,6 +75,7 @@ class Measurement:
     width_A: FloatArray
     score: FloatArray
     profile: Image
+    n_expected: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,8 @@ class DiameterEstimate:
         Numbers of measured particles and micrographs.
     mean_score : float
         Mean calibrated probability that the measured objects are particles.
+    contrast : str
+        What to do about the contrast of protein if it seems to be the other one; empty if not.
     """
 
     diameter_A: float
@@ -97,12 +102,13 @@ class DiameterEstimate:
     n_particles: int
     n_micrographs: int
     mean_score: float
+    contrast: str = ""
 
     @property
     def sure(self) -> bool:
-        """Whether the interval is narrow and the mean score is high."""
+        """Whether the contrast seems right, the interval is narrow and the mean score is high."""
         wide = max(self.high_A / self.diameter_A, self.diameter_A / self.low_A) > 1 + SURE_WITHIN
-        return not wide and self.mean_score >= SURE_SCORE
+        return not self.contrast and not wide and self.mean_score >= SURE_SCORE
 
     def __str__(self) -> str:
         """Return the estimate as a line for the user."""
@@ -110,7 +116,8 @@ class DiameterEstimate:
             f"Particle diameter: {self.diameter_A:.0f} Å (between {self.low_A:.0f} and {self.high_A:.0f} Å; "
             f"{self.n_micrographs} micrographs, {self.n_particles} particles)"
         )
-        return line if self.sure else f"{line}; this is UNSURE: check the picks, or give --particle_diameter"
+        doubt = self.contrast or "check the picks, or give --particle_diameter"
+        return line if self.sure else f"{line}; this is UNSURE: {doubt}"
 
 
 def estimate_diameter(measured: Sequence[Sequence[Measurement]]) -> DiameterEstimate:

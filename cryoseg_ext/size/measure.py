@@ -16,6 +16,7 @@ from cryoseg_ext.image.scale import MIN_DIAMETER_PX, WORKING_DIAMETER_PX
 from cryoseg_ext.model.checkpoint import Model
 from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.pipeline import PickedMicrograph, pick_repaired
+from cryoseg_ext.size.contrast import expected_number
 from cryoseg_ext.size.estimate import RINGS_PER_DIAMETER, Measurement
 
 LADDER_A = tuple(48 * 1.25**step for step in range(12))
@@ -109,7 +110,8 @@ def _isolated(picked: PickedMicrograph, stated_A: float) -> Measurement:
         N_RINGS,
         ring_px=WORKING_DIAMETER_PX / RINGS_PER_DIAMETER,
     )
-    return Measurement(stated_A, extent_A, width_A, picks.score[kept], profile)
+    n_expected = expected_number(picks.score)
+    return Measurement(stated_A, extent_A, width_A, picks.score[kept], profile, n_expected)
 
 
 def _longest_px(mask: Mask) -> float:

@@ -56,13 +56,8 @@ def calibrate(model: Model, field_px: int, seed: int) -> Model:
     calibration = fit_scores(
         [label_candidates(candidates, centres_px, radius_px) for _, candidates, centres_px in fields]
     )
-    scores = score_picks(
-        (
-            (centres_px, extract_picks(candidates, working, calibration))
-            for working, candidates, centres_px in fields
-        ),
-        radius_px,
-    )
+    picks = [extract_picks(candidates, working, calibration) for working, candidates, _ in fields]
+    scores = score_picks(zip((centres_px for *_, centres_px in fields), picks, strict=True), radius_px)
     return replace(model, calibration=calibration, threshold=round(scores.best_threshold, 2))
 
 
@@ -97,13 +92,11 @@ def fit_consensus(micrographs: Sequence[tuple[FloatArray, Image]], correct: Mask
     tables = (tuple(map(tuple, table.astype(float).tolist())) for table in (mean, spread))
     consensus = Consensus(1.0, 0.0, ((0.0,) * 3,) * all_profiles.shape[1], *tables)
     for _ in range(_CONSENSUS_ROUNDS):
-        terms = np.concatenate(
-            [
-                consensus.similarity(expit(consensus(log_odds, profiles)), profiles)
-                for log_odds, profiles in micrographs
-            ]
-        )
-        design = np.column_stack([unary, terms])
+        terms = [
+            consensus.similarity(expit(consensus(log_odds, profiles)), profiles)
+            for log_odds, profiles in micrographs
+        ]
+        design = np.column_stack([unary, np.concatenate(terms)])
         scales = design.std(axis=0) + 1e-6
         prior = Calibration(0.0, (scales[0], *np.zeros(len(scales) - 1)))
         fit = fit_calibration(design / scales, correct, prior=prior, ridge=_CONSENSUS_RIDGE * len(correct))

@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 from cryoseg_ext.arrays import FloatArray, Image, Mask
 from cryoseg_ext.image.scale import CLIP_SIGMA
 from cryoseg_ext.network.classes import UNKNOWN
+from cryoseg_ext.options.training import FineTuningOptions
 from cryoseg_ext.training.dataset import SimulatedFields, centre_map
 from cryoseg_ext.training.micrographs import LabelledMicrograph
 from cryoseg_ext.training.targets import TrainingExample
@@ -34,41 +35,26 @@ class MixedFields(Dataset[Sample]):
     ----------
     examples : Sequence[TrainingExample]
         Micrographs to cut from, each as often as the others.
+    options : FineTuningOptions
+        The recipe: batch, share of the simulated fields, size of an item and random seed.
     n : int
         Number of items.
-    batch : int
-        Items of a batch.
-    n_simulated : int
-        Items of each batch that are simulated.
-    field_px : int
-        Width and height of an item in working pixels.
-    seed : int
-        Random seed.
     """
 
-    def __init__(
-        self,
-        examples: Sequence[TrainingExample],
-        *,
-        n: int,
-        batch: int,
-        n_simulated: int,
-        field_px: int,
-        seed: int,
-    ) -> None:
-        self.examples, self.n, self.batch, self.n_simulated = examples, n, batch, n_simulated
-        self.field_px, self.seed = field_px, seed
-        self.simulated = SimulatedFields(n, field_px, seed)
+    def __init__(self, examples: Sequence[TrainingExample], options: FineTuningOptions, n: int) -> None:
+        self.examples, self.options, self.n = examples, options, n
+        self.simulated = SimulatedFields(n, options.field_px, options.seed)
 
     def __len__(self) -> int:
         return self.n
 
     def __getitem__(self, index: int) -> Sample:
         """Return image ``(1, y, x)``, labels ``(y, x)`` and centre map ``(y, x)``; see `training_loss`."""
-        if index % self.batch < self.n_simulated:
+        options = self.options
+        if index % options.batch < int(options.simulated_share * options.batch):
             return self.simulated[index]
-        rng = np.random.default_rng([self.seed, index])
-        return cut(rng, self.examples[int(rng.integers(len(self.examples)))], self.field_px)
+        rng = np.random.default_rng([options.seed, index])
+        return cut(rng, self.examples[int(rng.integers(len(self.examples)))], options.field_px)
 
 
 @dataclass(frozen=True)
@@ -97,8 +83,7 @@ class Placement:
 
     def into_crop(self, xy_px: FloatArray) -> FloatArray:
         """Return where points ``(n, 2)`` (x, y) of the micrograph lie in the crop, as (x, y)."""
-        inside: FloatArray = (xy_px[:, ::-1] - self.offset) @ np.linalg.inv(self.matrix).T
-        return inside[:, ::-1]
+        return ((xy_px[:, ::-1] - self.offset) @ np.linalg.inv(self.matrix).T)[:, ::-1]
 
 
 def cut(rng: np.random.Generator, example: TrainingExample, field_px: int) -> Sample:

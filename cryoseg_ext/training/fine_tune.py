@@ -20,11 +20,12 @@ from cryoseg_ext.options.training import MODEL_FILE, FineTuningOptions
 from cryoseg_ext.training.blend import blend
 from cryoseg_ext.training.crops import MixedFields
 from cryoseg_ext.training.distributed import process_group
-from cryoseg_ext.training.history import Callbacks, Epoch
+from cryoseg_ext.training.history import Callbacks
 from cryoseg_ext.training.loop import TrainingRun, Validation, optimise
 from cryoseg_ext.training.micrographs import LabelledMicrograph, fingerprint
 from cryoseg_ext.training.options import check_options
 from cryoseg_ext.training.recalibrate import recalibrate
+from cryoseg_ext.training.report import write_training_report
 from cryoseg_ext.training.targets import TrainingExample, make_examples, predict
 from cryoseg_ext.training.validate import score_candidates, score_pixels
 
@@ -80,7 +81,7 @@ def fine_tune(
             write_split(out / SPLIT, training, held_out)
         validation = Validation(partial(_scores, model, held_out), _metrics(micrographs))
         run = TrainingRun(out, fingerprint(micrographs), processes, workers, callbacks)
-        fields = _fields(training, options, n_processes=processes.size)
+        fields = MixedFields(training, options, options.steps * options.batch * processes.size)
         history = optimise(model.network, fields, options, run, validation)
         if processes.is_main:
             callbacks.message("choosing between the network before and after, and calibrating the score")
@@ -94,7 +95,8 @@ def fine_tune(
                 first = teacher.network.state_dict()
                 training_record["blend"] = blend(model.network, first, validation, n_particles)
             model = _calibrated(replace(model, training=training_record), training, held_out)
-            _write_results(model, held_out, history, run)
+            save_model(model, out / MODEL_FILE)
+            write_training_report(out / "report.pdf", model, held_out, history, callbacks.page)
         return out / MODEL_FILE
 
 
@@ -147,19 +149,6 @@ def _first_model(teacher: Model, options: FineTuningOptions) -> Model:
     return replace(teacher, network=network, architecture=architecture, training={}, fingerprint="")
 
 
-def _fields(
-    training: Sequence[TrainingExample], options: FineTuningOptions, *, n_processes: int
-) -> MixedFields:
-    return MixedFields(
-        training,
-        n=options.steps * options.batch * n_processes,
-        batch=options.batch,
-        n_simulated=int(options.simulated_share * options.batch),
-        field_px=options.field_px,
-        seed=options.seed,
-    )
-
-
 def _metrics(micrographs: Sequence[LabelledMicrograph]) -> tuple[str, ...]:
     # Masks are given for their outlines; with picks alone the outlines are the teacher's.
     has_masks = all(micrograph.classes is not None for micrograph in micrographs)
@@ -187,12 +176,3 @@ def _calibrated(
     )
     calibration, threshold = recalibrate(trained, held_out, model.calibration, model.threshold)
     return replace(model, calibration=calibration, threshold=threshold)
-
-
-def _write_results(
-    model: Model, validation: Sequence[TrainingExample], history: Sequence[Epoch], run: TrainingRun
-) -> None:
-    from cryoseg_ext.training.report import write_training_report
-
-    save_model(model, run.out / MODEL_FILE)
-    write_training_report(run.out / "report.pdf", model, validation, history, run.callbacks.page)

@@ -13,15 +13,17 @@ from torch_fourier_rescale import fourier_rescale_2d
 
 from cryoseg_ext.arrays import Image
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.formats.convert import bring_picks
 from cryoseg_ext.formats.masks import MaskFiles, read_labels_star
-from cryoseg_ext.formats.micrographs import ListedMicrograph, read_micrographs
+from cryoseg_ext.formats.micrographs import ListedMicrograph, MicrographList, read_micrographs
 from cryoseg_ext.formats.names import match_names
-from cryoseg_ext.formats.reading import read_picks
+from cryoseg_ext.formats.reading import read_located_picks
 from cryoseg_ext.image.reading import read_micrograph
 from cryoseg_ext.image.scale import WORKING_DIAMETER_PX, to_working_scale
 from cryoseg_ext.job.batch import prepare
 from cryoseg_ext.picks import Picks, instance_centres
 from cryoseg_ext.training.micrographs import LabelledMicrograph, working_xy_px
+from cryoseg_ext.words import note
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class TrainingFiles:
     in_mics : Sequence of str
         Micrographs: what `cryoseg_ext.formats.micrographs.read_micrographs` takes.
     in_coords : Path, optional
-        Picks on them: what `cryoseg_ext.formats.reading.read_picks` takes.
+        Picks of them: what `cryoseg_ext.formats.reading.read_picks` takes.
     in_labels : Path, optional
         Masks of them, in place of picks: ``labels.star`` of ``cryoseg labels``.
     pixel_size_A : float, optional
@@ -81,23 +83,39 @@ def read_training_set(
     for sentence in listed.problems.values():
         skipped(sentence)
     labels = (
-        find_picks(files.in_coords, listed.micrographs)
+        find_picks(files.in_coords, listed, skipped)
         if files.in_coords
         else find_masks(Path(files.in_labels or ""), listed.micrographs)
     )
     return read_labelled(listed.micrographs, labels, particle_diameter_A, skipped, invert=invert)
 
 
-def find_picks(in_coords: Path, micrographs: Sequence[ListedMicrograph]) -> dict[str, Picks]:
-    """Return the picks in a file or folder by the name of their micrograph in the list.
+def find_picks(in_coords: Path, listed: MicrographList, skipped: Callable[[str], None]) -> dict[str, Picks]:
+    """Return the picks in a file or folder, in pixels of the listed micrographs, by the name of these.
+
+    Parameters
+    ----------
+    in_coords : Path
+        What `cryoseg_ext.formats.reading.read_located_picks` reads.
+    listed : MicrographList
+        The micrographs.
+    skipped : callable
+        Called with one sentence for each micrograph whose picks do not fit it.
 
     Raises
     ------
     CryosegError
-        If it cannot be read or has no picks of these micrographs.
+        If it cannot be read, has no picks of these micrographs, or its picks are on another scale that is
+        not known.
     """
-    picks = read_picks(in_coords)
-    return {found: picks[name] for name, found in _matched(in_coords, list(picks), micrographs).items()}
+    located = read_located_picks(in_coords)
+    matched = _matched(in_coords, list(located), listed.micrographs)
+    brought = bring_picks({name: located[name] for name in matched}, listed, None, flip_y=False)
+    for sentence in brought.remarks:
+        note(sentence)
+    for sentence in brought.skipped:
+        skipped(sentence)
+    return dict(brought.picks)
 
 
 def find_masks(in_labels: Path, micrographs: Sequence[ListedMicrograph]) -> dict[str, MaskFiles]:

@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import Dataset, Subset
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replacing
 from cryoseg_ext.options.training import TrainingOptions
 from cryoseg_ext.training.distributed import ProcessGroup, has_bfloat16
 from cryoseg_ext.training.history import Callbacks, Epoch, write_log
+from cryoseg_ext.training.loading import load_batches
 from cryoseg_ext.training.losses import ClassLoss, parse_loss, training_loss
 from cryoseg_ext.training.replay import shown_again
 
@@ -123,18 +123,27 @@ def optimise(
     Raises
     ------
     CryosegError
-        If the checkpoint is of another recipe or other data, or cannot be read.
+        If the checkpoint is of another recipe or other data; a damaged one counts as absent.
     """
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a third faster on CPUs
     average = AveragedModel(network, multi_avg_fn=moving_average(options.average_decay), use_buffers=True)
     optimiser = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, weight_decay=1e-4)
     schedule = _schedule(optimiser, options.steps)
-    state = {"network": network, "average": average, "optimiser": optimiser, "schedule": schedule}
+    state: dict[str, Any] = {
+        "network": network,
+        "average": average,
+        "optimiser": optimiser,
+        "schedule": schedule,
+    }
     processes = run.processes
     recipe = asdict(options) | {"data": run.data, "processes": processes.size}
     progress = _Progress(validation.metrics if validation else ())
-    _restore(run.out / CHECKPOINT, recipe, state, progress, processes.device)
     callbacks = run.callbacks if processes.is_main else Callbacks()
+    if saved := _saved(run.out / CHECKPOINT, recipe, processes.device, callbacks.message):
+        for name, part in state.items():
+            part.load_state_dict(saved[name])
+        progress.history = [Epoch(**epoch) for epoch in saved["history"]]
+        progress.best = saved["best"]
 
     def end_epoch(epoch: Epoch) -> None:
         if validation is None or not processes.is_main:
@@ -197,7 +206,7 @@ def _batches(
         for later in range(step // times, -(-options.steps // times))
         for position in range(options.batch)
     ]
-    new = iter(DataLoader(Subset(fields, indices), batch_size=options.batch, num_workers=run.workers))
+    new = load_batches(Subset(fields, indices), options.batch, run.workers)
     return new if times == 1 else shown_again(new, times, processes.device, options.seed + step)
 
 
@@ -242,22 +251,23 @@ def _save(path: Path, recipe: dict[str, Any], state: dict[str, Any], progress: _
         torch.save({"recipe": recipe, "history": history, "best": progress.best} | parts, temporary)
 
 
-def _restore(
-    path: Path, recipe: dict[str, Any], state: dict[str, Any], progress: _Progress, device: str
-) -> None:
-    """Load a checkpoint, where there is one, into `state` and `progress`."""
+def _saved(
+    path: Path, recipe: dict[str, Any], device: str, say: Callable[[str], None]
+) -> dict[str, Any] | None:
+    """Return a checkpoint of the same recipe, or None where there is none or a damaged one."""
     if not path.is_file():
-        return
+        return None
     try:
         saved = torch.load(path, map_location=device, weights_only=True)
-    except (OSError, EOFError, RuntimeError, UnpicklingError) as error:
-        raise CryosegError(
-            f"{path}: the checkpoint cannot be read: remove it, or train in another folder"
-        ) from error
-    if saved.get("recipe") != recipe:
+        same = saved["recipe"] == recipe
+    except OSError as error:
+        raise CryosegError(f"{path}: {error.strerror or error}: make it readable, or remove it") from error
+    # A damaged file can raise any exception.
+    except Exception:
+        say(f"{path}: the checkpoint is damaged, so the training starts anew")
+        return None
+    if not same:
         raise CryosegError(
             f"{path}: a checkpoint of other settings or other data: give those, or train in another folder"
         )
-    for name, part in state.items():
-        part.load_state_dict(saved[name])
-    progress.history, progress.best = [Epoch(**epoch) for epoch in saved["history"]], saved["best"]
+    return dict(saved)

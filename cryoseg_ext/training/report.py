@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryoseg_ext.evaluation.picks import draw_curve, rank_picks
 from cryoseg_ext.extract.selection import extract_picks
-from cryoseg_ext.files import replacing
 from cryoseg_ext.model.checkpoint import Model
 from cryoseg_ext.report import make_preview
-from cryoseg_ext.report.pdf import Overlay, overlay_page
+from cryoseg_ext.report.pdf import Overlay, new_page, overlay_pages, write_pages
 from cryoseg_ext.training.history import Epoch
 from cryoseg_ext.training.targets import Prediction, TrainingExample, predict
 from cryoseg_ext.training.validate import SCORED_RADIUS_PX, known_candidates, score_candidates
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_PAGE_INCHES = (11.7, 8.3)
 _MAX_OVERLAYS = 12
 
 
@@ -46,16 +44,11 @@ def write_training_report(
     show : callable
         Called with each page as well.
     """
-    from matplotlib.backends.backend_pdf import PdfPages
-
     predictions = [predict(example.micrograph.working, model) for example in validation]
     shown = list(zip(validation, predictions, strict=True))[:_MAX_OVERLAYS]
     overlays = [_overlay(example, prediction, model) for example, prediction in shown]
-    with replacing(path) as temporary, PdfPages(temporary, metadata={"Title": "Training"}) as pages:
-        parts = [overlays[start : start + 2] for start in range(0, len(overlays), 2)]
-        for page in (curves_page(model, validation, predictions, history), *map(overlay_page, parts)):
-            pages.savefig(page)
-            show(page)
+    curves = curves_page(model, validation, predictions, history)
+    write_pages(path, "Training", chain([curves], overlay_pages(overlays)), show)
 
 
 def curves_page(
@@ -77,9 +70,7 @@ def curves_page(
     history : Sequence[Epoch]
         The log of the training.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=_PAGE_INCHES)
+    figure = new_page()
     scores = score_candidates(validation, predictions, model.threshold)
     figure.suptitle(
         f"{len(validation)} validation micrographs with {scores.n_truth} labelled particles: average "
@@ -97,17 +88,11 @@ def curves_page(
         progress.plot([epoch.step for epoch in history], values, marker=".", label=name.replace("_", " "))
     progress.set(xlabel="step", ylabel="validation score")
     progress.legend(frameon=False)
-    _draw_precision(precision, validation, predictions)
-    return figure
-
-
-def _draw_precision(
-    ax: Axes, validation: Sequence[TrainingExample], predictions: Sequence[Prediction]
-) -> None:
     curve = draw_curve(rank_picks(known_candidates(validation, predictions), SCORED_RADIUS_PX))
     if curve:
-        ax.plot(curve.recall, curve.precision, color="0.3")
-    ax.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
+        precision.plot(curve.recall, curve.precision, color="0.3")
+    precision.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
+    return figure
 
 
 def _overlay(example: TrainingExample, prediction: Prediction, model: Model) -> Overlay:

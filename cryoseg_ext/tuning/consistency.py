@@ -30,11 +30,6 @@ def noise_halves(repaired: RepairedMicrograph) -> tuple[RepairedMicrograph, Repa
     return RepairedMicrograph(falling, all_valid), RepairedMicrograph(rising, all_valid)
 
 
-def expected_particles(score: FloatArray) -> float:
-    """Return the expected number of particles if every score is a true probability."""
-    return float(score.sum())
-
-
 def agreement(first: Sequence[Picks], second: Sequence[Picks], radius_px: float, n_picks: int) -> FloatArray:
     """Return, for each setting, the share of the `n_picks` best picks of one half that the other has too.
 
@@ -65,7 +60,7 @@ def expected_f1(score: FloatArray) -> FloatArray:
         ``(n,)`` scores of all candidates of all micrographs.
     """
     above = score >= THRESHOLDS[:, None]
-    return 2 * (above @ score) / np.maximum(above.sum(axis=1) + expected_particles(score), 1e-9)
+    return 2 * (above @ score) / np.maximum(above.sum(axis=1) + float(score.sum()), 1e-9)
 
 
 def surest_agreement(agreements: FloatArray, default: int, n_changes: Sequence[int]) -> int:

@@ -15,19 +15,8 @@ from cryoseg_ext.model.checkpoint import Model
 from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.tuning.choose import THRESHOLDS, Counts, choose, count_micrograph
-from cryoseg_ext.tuning.consistency import (
-    agreement,
-    expected_f1,
-    expected_particles,
-    noise_halves,
-    surest_agreement,
-)
-from cryoseg_ext.tuning.effects import (
-    Effect,
-    effects_on_agreement,
-    effects_with_truth,
-    nearest_threshold,
-)
+from cryoseg_ext.tuning.consistency import agreement, expected_f1, noise_halves, surest_agreement
+from cryoseg_ext.tuning.effects import Effect, effects_on_agreement, effects_with_truth, nearest_threshold
 from cryoseg_ext.tuning.grid import Grid, Setting, grid_of, pick_grid
 
 Rectangle = tuple[float, float, float, float]
@@ -188,7 +177,8 @@ def _scores(sample: Sample, trial: Trial, setting: Setting) -> FloatArray:
 
 
 def _agreements(sample: Sample, trial: Trial, grid: Grid) -> FloatArray:
-    n_picks = round(expected_particles(_scores(sample, trial, grid.default)))
+    # A score is a probability, so the sum of the scores is the expected number of particles.
+    n_picks = round(float(_scores(sample, trial, grid.default).sum()))
     pixel_size_A = 2 * sample.micrograph.pixel_size_A
     first, second = (
         [

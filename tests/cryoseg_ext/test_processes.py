@@ -1,10 +1,16 @@
 """How a process computes."""
 
+import os
 import platform
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
+
+from cryoseg_ext.processes import at_most_cores
 
 _SECOND_ARRAY = """
 from resource import RUSAGE_SELF, getrusage
@@ -23,3 +29,47 @@ def test_the_memory_of_a_large_array_is_used_again() -> None:
     run = subprocess.run([sys.executable, "-c", _SECOND_ARRAY], check=True, capture_output=True, text=True)
     # The array has 20,000 pages.
     assert int(run.stdout) < 200
+
+
+_WORKERS = """
+import os, sys, time
+from cryoseg_ext.processes import in_processes
+def work(item):
+    os.write(1, b"%d\\n" % os.getpid())
+    time.sleep(30)
+if __name__ == "__main__":
+    list(in_processes(work, [1, 2, 3], 2))
+"""
+
+
+@pytest.mark.skipif(at_most_cores(2) < 2, reason="one processor has no workers")
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_workers_end_with_their_parent(tmp_path: Path, ending: signal.Signals) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(_WORKERS)
+    with subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        workers = [int(parent.stdout.readline()) for _ in range(2)]
+        parent.send_signal(ending)
+        parent.wait()
+        deadline_s = time.monotonic() + 5
+        while any(_runs(worker) for worker in workers):
+            assert time.monotonic() < deadline_s
+            time.sleep(0.05)
+
+
+def _runs(process: int) -> bool:
+    try:
+        # One that has ended may wait for somebody who asks for its exit code.
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_no_more_threads_are_used_than_there_are_processors() -> None:
+    told: list[str] = []
+    cores = len(os.sched_getaffinity(0))
+    assert at_most_cores(cores, told.append) == cores
+    assert told == []
+    assert at_most_cores(cores + 7, told.append) == cores
+    assert told == [f"--j {cores + 7} is more than the processors that this job has: using {cores}"]

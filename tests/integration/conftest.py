@@ -1,4 +1,4 @@
-"""A small simulated RELION 3.1 project, and the real programs run in it as a user would."""
+"""A small simulated RELION project, and the real programs of 3.1, 4 or 5 run in it as a user would."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ import starfile
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from relion_wrapper.nodes import RelionVersion
+from tests.integration.pipeline import job_star, nodes_of, relion_version, statuses_of
+
 PIXEL_SIZE_A = 4.5
 PARTICLE_DIAMETER_A = 180
 MICROGRAPHS_STAR = "CtfFind/job003/micrographs_ctf.star"
 
 # Fields that are not square, so that x and y cannot be swapped unnoticed.
 FIELD_SHAPES = ((512, 512), (480, 560), (560, 480))
-
-EXTERNAL, EXTRACT, SELECT = 99, 5, 7
-STATUS_NAMES = {0: "Running", 1: "Scheduled", 2: "Succeeded", 3: "Failed", 4: "Aborted"}
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,9 @@ class RelionProject:
         assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 
-    def add_job(self, job_type: int, options: Mapping[str, str | int]) -> str:
-        """Schedule a job of RELION 3.1's numbered type and return its name, such as ``External/job004/``."""
-        rows = "".join(f"{name} {value if value != '' else chr(34) * 2}\n" for name, value in options.items())
-        (self.folder / "new_job.star").write_text(
-            f"data_job\n\n_rlnJobType {job_type}\n_rlnJobIsContinue 0\n\n"
-            f"data_joboptions_values\n\nloop_\n_rlnJobOptionVariable #1\n_rlnJobOptionValue #2\n{rows}"
-        )
+    def add_job(self, job_type: str, options: Mapping[str, str | int]) -> str:
+        """Schedule a job of a type, as RELION 4 and 5 name it; return its name, as ``External/job004/``."""
+        (self.folder / "new_job.star").write_text(job_star(relion_version(), job_type, options))
         before = set(self.statuses())
         self.run("relion_pipeliner", "--addJobFromStar", "new_job.star")
         (name,) = set(self.statuses()) - before
@@ -76,7 +72,7 @@ class RelionProject:
             "nr_threads": 2,
             "do_queue": "No",
         }
-        return self.add_job(EXTERNAL, defaults | options)
+        return self.add_job("relion.external", defaults | options)
 
     def run_job(self, name: str) -> str:
         """Run a scheduled job, or continue one that has run, and return its status by name."""
@@ -85,25 +81,26 @@ class RelionProject:
 
     def extract(self, picking_job: str, micrographs_star: str, box_px: int) -> str:
         """Run RELION's Extract on the picks, with untouched pixels, and return the job's name."""
-        name = self.add_job(
-            EXTRACT,
-            {
-                "star_mics": micrographs_star,
-                "coords_suffix": f"{picking_job}coords_suffix_autopick.star",
-                "extract_size": box_px,
-                "do_invert": "No",
-                "do_norm": "No",
-                "do_queue": "No",
-                "nr_mpi": 1,
-            },
-        )
+        options: dict[str, str | int] = {
+            "star_mics": micrographs_star,
+            "coords_suffix": f"{picking_job}coords_suffix_autopick.star",
+            "extract_size": box_px,
+            "do_invert": "No",
+            "do_norm": "No",
+            "do_queue": "No",
+            "nr_mpi": 1,
+        }
+        if relion_version() is not RelionVersion.V3_1:
+            # Half precision, their default, rounds the pixels.
+            options |= {"coords_suffix": f"{picking_job}autopick.star", "do_float16": "No"}
+        name = self.add_job("relion.extract", options)
         assert self.run_job(name) == "Succeeded", (self.folder / name / "run.err").read_text()
         return name
 
     def select(self, micrographs_star: str, label: str, lowest: int) -> str:
         """Run RELION's Subset selection by a column of a micrographs STAR file and return the job's name."""
         name = self.add_job(
-            SELECT,
+            "relion.select.onvalue",
             {
                 "fn_mic": micrographs_star,
                 "do_select_values": "Yes",
@@ -118,16 +115,11 @@ class RelionProject:
 
     def statuses(self) -> dict[str, str]:
         """Return the status of each job as RELION recorded it."""
-        tables = starfile.read(self.folder / "default_pipeline.star", always_dict=True)
-        if "pipeline_processes" not in tables:
-            return {}
-        processes = tables["pipeline_processes"]
-        return {
-            str(name): STATUS_NAMES[int(code)]
-            for name, code in zip(
-                processes["rlnPipeLineProcessName"], processes["rlnPipeLineProcessStatus"], strict=True
-            )
-        }
+        return statuses_of(self.folder / "default_pipeline.star")
+
+    def nodes(self) -> dict[str, str | int]:
+        """Return the type of each node of the pipeline."""
+        return nodes_of(self.folder / "default_pipeline.star")
 
     def picks_px(self, job: str) -> dict[str, NDArray[np.float64]]:
         """Return the ``(n, 2)`` picked (x, y) of each micrograph in the job's ``autopick.star``."""

@@ -1,4 +1,4 @@
-"""RELION 3.1's own programs run our External job and take its picks."""
+"""RELION's own programs, of 3.1, 4 or 5, run our External job and take its picks."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ import pytest
 import starfile
 from scipy.spatial.distance import cdist
 
+from relion_wrapper.nodes import RelionVersion
+from tests.integration.pipeline import relion_version
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -19,6 +22,17 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.relion
 
+NODE_TYPES: dict[RelionVersion, dict[str, str | int]] = {
+    RelionVersion.V3_1: {"coords_suffix_autopick.star": 2, "logfile.pdf": 13},
+    RelionVersion.V4_0: {
+        "autopick.star": "MicrographsCoords.star.relion.autopick",
+        "logfile.pdf": "LogFile.pdf.relion.autopick",
+    },
+    RelionVersion.V5_0: {
+        "autopick.star": "MicrographCoordsGroup.star.relion.autopick",
+        "logfile.pdf": "LogFile.pdf.relion.autopick",
+    },
+}
 BOX_PX = 64
 DIAMETER_PX = 40
 QUALITY_LABELS = (
@@ -35,10 +49,8 @@ def test_external_job_succeeds_and_its_outputs_are_nodes_of_the_pipeline(
 ) -> None:
     project, job = picked_project
     assert project.statuses()[job] == "Succeeded"
-    nodes = starfile.read(project.folder / "default_pipeline.star", always_dict=True)["pipeline_nodes"]
-    types = dict(zip(nodes["rlnPipeLineNodeName"], nodes["rlnPipeLineNodeType"], strict=True))
-    assert types[f"{job}coords_suffix_autopick.star"] == 2
-    assert types[f"{job}logfile.pdf"] == 13
+    types = project.nodes()
+    assert types.items() >= {job + name: kind for name, kind in NODE_TYPES[relion_version()].items()}.items()
     assert all((project.folder / name).is_file() for name in types)
     assert [path.name for path in (project.folder / job).glob("RELION_JOB_*")] == ["RELION_JOB_EXIT_SUCCESS"]
 

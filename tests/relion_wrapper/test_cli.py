@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -230,7 +231,11 @@ def test_a_micrograph_that_the_engine_refuses_is_named(
     [
         (["--particle_diameter", "big"], "big"),
         (["--in_mics", "nothing.star"], "nothing.star"),
-        (["--in_mics", "MotionCorr/job001/Movies"], "MotionCorr/job001/Movies is no STAR file"),
+        (["--in_mics", "model.safetensors"], "model.safetensors is no STAR file"),
+        (
+            ["--in_mics", "MotionCorr/job001/Movies"],
+            "MotionCorr/job001/Movies is a folder: give the micrographs",
+        ),
         (["--model", "nothing.safetensors"], "nothing.safetensors"),
     ],
 )
@@ -289,3 +294,41 @@ def test_without_a_job_folder_the_command_only_tells(capsys: pytest.CaptureFixtu
         main(["--in_mics", "micrographs.star"])
     assert end.value.code == 1
     assert "--o is missing" in capsys.readouterr().err
+
+
+def test_a_job_whose_folder_was_removed_ends_in_failure_and_continue_makes_the_rest(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from cryoseg_ext import pipeline
+
+    segment = pipeline.pick_repaired
+
+    def remove(*arguments: object) -> object:
+        if len(project.picked) == 1:
+            shutil.rmtree(project.job)
+        return segment(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pipeline, "pick_repaired", remove)
+    assert project.run() == 1
+    assert project.exit_files() == ["EXIT_FAILURE"]
+    assert "mic.0_candidates.star is not there any more" in capsys.readouterr().err
+    monkeypatch.setattr(pipeline, "pick_repaired", segment)
+    assert project.run() == 0
+    assert (len(project.picked), project.exit_files()) == (1, ["EXIT_SUCCESS"])
+
+
+def test_continue_does_not_list_what_is_gone_and_keeps_its_result(project: Project) -> None:
+    project.run()
+    (project.folder / project.names[1]).rename("elsewhere.mrc")
+    assert project.run("--threshold", "0.02") == 0
+    assert _names(project.job / "autopick.star", "coordinate_files") == [project.names[0], project.names[2]]
+    assert (project.job / "Movies/mic.1_candidates.star").exists()
+    Path("elsewhere.mrc").rename(project.folder / project.names[1])
+    assert project.run("--threshold", "0.02") == 0
+    assert project.picked == []
+    assert _names(project.job / "autopick.star", "coordinate_files") == project.names
+
+
+def test_more_threads_than_processors_are_told(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert project.run("--j", "999") == 0
+    assert "--j 999 is more than the processors" in capsys.readouterr().err

@@ -25,7 +25,8 @@ import numpy as np
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replace_text
 from cryoseg_ext.formats.picks.format import FileOptions, LocatedByName, PickFormat, box_size_px
-from cryoseg_ext.formats.star import loop_lines, read_tables
+from cryoseg_ext.formats.star import loop_lines
+from cryoseg_ext.formats.star_reading import read_tables
 from cryoseg_ext.formats.table import Column, LocatedPicks, known_numbers, make_picks, number_columns
 from cryoseg_ext.formats.tubes import along_tubes, axis_deg, wrapped_deg
 from cryoseg_ext.picks import Picks

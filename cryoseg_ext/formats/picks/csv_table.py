@@ -1,23 +1,37 @@
-"""Picks in CSV files, one for each micrograph.
+"""Picks in CSV files, one for each micrograph, or of many with a column ``micrograph``.
 
-The columns are named as in `Picks`, x and y without a unit. x and y count from 0, in pixels of the micrograph
-as stored, and y grows with the stored row. Nothing is flipped or rounded to whole pixels.
+The other columns are named as in `Picks`, x and y without a unit. x and y count from 0, in pixels of the
+micrograph as stored, and y grows with the stored row. Nothing is flipped or rounded to whole pixels.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replace_text
+from cryoseg_ext.formats.delimited import read_delimited
+from cryoseg_ext.formats.lines import problems_of
 from cryoseg_ext.formats.picks.format import FileOptions, LocatedByName, PickFormat
-from cryoseg_ext.formats.table import Column, LocatedPicks, known_numbers, make_picks, number_columns
+from cryoseg_ext.formats.table import (
+    NO_PICKS,
+    Column,
+    LocatedPicks,
+    finite_rows,
+    known_numbers,
+    make_picks,
+    number_columns,
+    split_rows,
+    with_remarks,
+)
 from cryoseg_ext.picks import Picks
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_NAMES = ("micrograph", "micrograph_name", "rlnMicrographName")
 # Digits of each column of `Picks` after x, y and score.
 _DIGITS = {"diameter_A": 1, "psi_deg": 2, "tube_id": 0, "track_length_A": 2}
 
@@ -36,51 +50,36 @@ def write_coordinates_csv(path: Path, picks: Picks) -> None:
 
 
 def read_coordinates_csv(path: Path) -> LocatedByName:
-    """Read the picks of the micrograph that is called as the file.
+    """Read the picks in a file: of the micrograph that is called as the file, or of those in a column.
 
-    Where the first line is numbers already, the columns are x, y and perhaps score.
+    Where the first line is numbers already, the columns are x, y and perhaps score. A column ``micrograph``
+    names the micrograph of each pick.
 
     Raises
     ------
     CryosegError
         If the file cannot be read or has no columns x and y.
     """
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(path, names=_names_where_missing(path), skipinitialspace=True)
-        return {path.stem: _located(table)}
-    except pd.errors.EmptyDataError:
-        return {path.stem: LocatedPicks(make_picks([], [], None), scored=False)}
-    except KeyError:
-        raise CryosegError(
-            f"{path} has no columns x and y: its first line must name them, as in x,y,score"
-        ) from None
-    except OSError as error:
-        raise CryosegError(f"{path} cannot be read ({error.strerror}): correct its permissions") from None
-    except ValueError as error:
-        reason = " ".join(str(error).split())
-        raise CryosegError(
-            f"{path} is not a readable CSV file ({reason}): write it again as x,y,score"
-        ) from None
+    table = read_delimited(path, ",", _NAMES, ("x", "y", "score"))
+    if table is None:
+        return {path.stem: NO_PICKS}
+    if not {"x", "y"}.issubset(table):
+        raise CryosegError(f"{path} has no columns x and y: its first line must name them, as in x,y,score")
+    table = finite_rows(table, ("x", "y", "score"), path)
+    every = replace(_located(table), remarks=())
+    name_column = next((name for name in _NAMES if name in table), None)
+    if name_column is None:
+        return with_remarks({path.stem: every.in_order()}, problems_of(table))
+    names = table[name_column].fillna("").map(str).str.strip().replace("", path.stem)
+    found = zip(*split_rows(names.to_numpy(dtype=object)), strict=True)
+    return with_remarks({name: every.at(rows).in_order() for name, rows in found}, problems_of(table))
 
 
 def _located(table: pd.DataFrame) -> LocatedPicks:
     x_px, y_px = number_columns(table, ["x", "y"])
     score = number_columns(table, ["score"])[0] if "score" in table else None
     picks = make_picks(x_px, y_px, score, **{name: known_numbers(table, name) for name in _DIGITS})
-    return LocatedPicks(picks, scored=score is not None).in_order()
-
-
-def _names_where_missing(path: Path) -> list[str] | None:
-    """Return the names of the columns of a CSV file whose first line is numbers already."""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        first = file.readline().split(",")
-    try:
-        [float(word) for word in first]
-    except ValueError:
-        return None
-    return ["x", "y", "score"][: len(first)] if len(first) <= 3 else None
+    return LocatedPicks(picks, scored=score is not None)
 
 
 def _as_text(values: Column, digits: int) -> list[str]:

@@ -10,19 +10,20 @@ of Topaz) count from the bottom row of the picture, Topaz from the top row: ther
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replace_text
+from cryoseg_ext.formats.lines import shortened, text_lines
 from cryoseg_ext.formats.picks.format import FileOptions, LocatedByName, PickFormat, box_size_px
 from cryoseg_ext.formats.table import Column, LocatedPicks, make_picks
 from cryoseg_ext.picks import Picks
 
 # What EMAN writes behind the boxes at both ends of a helix.
 _HELIX_ENDS = (-1, -2)
+_LEAST_VALUES = 4
 
 
 def write_box(path: Path, picks: Picks, options: FileOptions) -> None:
@@ -55,24 +56,35 @@ def read_box(path: Path) -> LocatedByName:
     CryosegError
         If the file cannot be read or holds something else than boxes.
     """
-    try:
-        with warnings.catch_warnings():
-            # A file without boxes is as it should be on an empty micrograph.
-            warnings.simplefilter("ignore", UserWarning)
-            table = np.loadtxt(path, ndmin=2)
-    except OSError as error:
-        raise CryosegError(f"{path} cannot be read ({error.strerror}): correct its permissions") from None
-    except ValueError as error:
-        reason = " ".join(str(error).split())
-        raise CryosegError(f"{path} is no EMAN1 box file ({reason}): write it again as x y w h") from None
-    if table.size == 0:
-        table = np.zeros((0, 4))
-    if table.shape[1] < 4 or (table.shape[1] > 4 and np.isin(table[:, 4], _HELIX_ENDS).any()):
+    rows: list[list[float]] = []
+    problems: list[str] = []
+    for number, line in text_lines(path):
+        words = line.partition("#")[0].split()
+        if not words:
+            continue
+        values = _numbers(words)
+        if len(values) < _LEAST_VALUES:
+            problems.append(f"{path}, line {number} is no box x y w h: correct or remove it")
+        rows += [values[:5]] if len(values) >= _LEAST_VALUES else []
+    if any(row[4:] and row[4] in _HELIX_ENDS for row in rows):
         raise CryosegError(
             f"{path} holds filaments, not boxes x y w h: give the STAR or .cbox file with their segments"
         )
+    if problems and not rows:
+        raise CryosegError(f"{path} is no EMAN1 box file: {problems[0]}")
+    table = np.array([row[:4] for row in rows], np.float64).reshape(-1, 4)
     x_px, y_px = (_centre(table[:, axis], table[:, axis + 2]) for axis in (0, 1))
-    return {path.stem: LocatedPicks(make_picks(x_px, y_px, None), scored=False)}
+    remarks = tuple(shortened(problems))
+    return {path.stem: LocatedPicks(make_picks(x_px, y_px, None), scored=False, remarks=remarks)}
+
+
+def _numbers(words: list[str]) -> list[float]:
+    """Return words as numbers; none where one of them is no finite number."""
+    try:
+        values = [float(word) for word in words]
+    except ValueError:
+        return []
+    return values if np.isfinite(values).all() else []
 
 
 def _centre(corner: Column, size: Column) -> Column:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.formats.coordinates import (
@@ -24,16 +25,22 @@ from cryoseg_ext.formats.coordinates import (
     write_coordinates_star,
     write_particles_star,
 )
-from cryoseg_ext.formats.paths import folder_above
+from cryoseg_ext.formats.lines import problems_of
+from cryoseg_ext.formats.paths import exists, folder_above
 from cryoseg_ext.formats.picks.format import FileOptions, LocatedByName, NoPicksError, PickFormat
-from cryoseg_ext.formats.star import optics_column, read_tables
+from cryoseg_ext.formats.star import numbers, optics_column
+from cryoseg_ext.formats.star_reading import read_tables
 from cryoseg_ext.formats.table import (
+    NO_PICKS,
     Column,
     LocatedPicks,
+    finite_rows,
     known_numbers,
     make_picks,
     number_columns,
+    shift_remark,
     split_rows,
+    with_remarks,
 )
 from cryoseg_ext.picks import Picks
 
@@ -45,13 +52,19 @@ _SCORE, _PSI = "rlnAutopickFigureOfMerit", "rlnAnglePsi"
 # What RELION's manual picker writes where it has no score and no angle.
 _NOTHING = -999.0
 _PICKER_ENDS = ("_autopick", "_manualpick")
+_SHIFTS_A = ("rlnOriginXAngst", "rlnOriginYAngst")
+_SHIFTS_PX = ("rlnOriginX", "rlnOriginY")
+# What has to be a number in each row.
+_NUMBERS = (_X, _Y, _SCORE, *_SHIFTS_A, *_SHIFTS_PX)
+# A file that is longer is no empty file with some line ends.
+_LEAST_BYTES = 1024
 
 
 def read_star(path: Path) -> LocatedByName:
     """Read the picks of a STAR file: coordinates of one micrograph, a list of such files, or particles.
 
-    Shifts from a refinement are not applied. An ``rlnAnglePsi`` of 0 throughout is a dummy, and so is -999;
-    ``rlnAnglePsiPrior``, the angle of a filament, stands before it.
+    The origin shifts of refined particles are subtracted. An ``rlnAnglePsi`` of 0 throughout is a dummy, and
+    so is -999; ``rlnAnglePsiPrior``, the angle of a filament, stands before it.
 
     Raises
     ------
@@ -60,6 +73,8 @@ def read_star(path: Path) -> LocatedByName:
     """
     if path.name.startswith(SUFFIX_FILE):
         return _read_suffix_file(path)
+    if _is_empty(path):
+        return {_micrograph_of(path): NO_PICKS}
     tables = read_tables(path)
     for table in tables.values():
         if LIST_LABEL in table:
@@ -75,6 +90,8 @@ def read_star(path: Path) -> LocatedByName:
 
 def _read_in_folder(path: Path) -> LocatedByName:
     """Read the coordinate file of one micrograph."""
+    if _is_empty(path):
+        return {_micrograph_of(path): NO_PICKS}
     for table in read_tables(path).values():
         if {_X, _Y}.issubset(table) and NAME_LABEL not in table:
             return {_micrograph_of(path): _located(path, table).in_order()}
@@ -92,20 +109,41 @@ def _read_list(path: Path, table: pd.DataFrame) -> LocatedByName:
     files = [Path(file) for file in table[LIST_LABEL]]
     if not files:
         return {}
-    root = Path() if files[0].exists() else folder_above(path, files[0])
+    root = Path() if exists(files[0]) else folder_above(path, files[0])
     if root is None:
         raise CryosegError(
             f"{path} lists {files[0]}, which is in no folder above it: keep the list in its RELION project"
         )
     found: LocatedByName = {}
+    remarks = [*problems_of(table)]
     for name, file in zip(table[NAME_LABEL].map(str), files, strict=True):
-        coordinates = next((one for one in read_tables(root / file).values() if {_X, _Y}.issubset(one)), None)
-        if coordinates is None:
-            raise CryosegError(
-                f"{root / file} holds no coordinates: pick {name} again or remove it from {path}"
-            )
-        found[name] = _located(root / file, coordinates).in_order()
-    return found
+        try:
+            found[name] = _read_coordinates(root / file)
+        except CryosegError as error:  # noqa: PERF203 - a bad file must not cost the others
+            remarks.append(f"{name}, in {path}: {error}")
+    if remarks and not found:
+        raise CryosegError(remarks[0])
+    return with_remarks(found, remarks)
+
+
+def _read_coordinates(path: Path) -> LocatedPicks:
+    """Read the coordinate file of a micrograph; RELION writes an empty one where it found nothing."""
+    if _is_empty(path):
+        return NO_PICKS
+    table = next((one for one in read_tables(path).values() if {_X, _Y}.issubset(one)), None)
+    if table is None:
+        raise CryosegError(
+            f"{path} holds no coordinates: pick its micrograph again or remove it from the list"
+        )
+    return _located(path, table).in_order()
+
+
+def _is_empty(path: Path) -> bool:
+    try:
+        return path.stat().st_size < _LEAST_BYTES and not path.read_bytes().strip()
+    except (OSError, ValueError):
+        # Said in a sentence where the file is read.
+        return False
 
 
 def _read_suffix_file(path: Path) -> LocatedByName:
@@ -120,37 +158,87 @@ def _read_suffix_file(path: Path) -> LocatedByName:
             f"there are no files *{suffix}.star in the folders below {path.parent}: pick first"
         )
     found: LocatedByName = {}
+    remarks = []
     for file in files:
-        for table in read_tables(file).values():
-            if {_X, _Y}.issubset(table) and NAME_LABEL not in table:
-                name = file.relative_to(path.parent).as_posix().removesuffix(f"{suffix}.star")
-                found[name] = _located(file, table).in_order()
-    return found
+        name = file.relative_to(path.parent).as_posix().removesuffix(f"{suffix}.star")
+        try:
+            (found[name],) = _read_in_folder(file).values()
+        except NoPicksError:
+            continue
+        except CryosegError as error:
+            remarks.append(str(error))
+    if remarks and not found:
+        raise CryosegError(remarks[0])
+    return with_remarks(found, remarks)
 
 
 def _read_particles(path: Path, table: pd.DataFrame, optics: pd.DataFrame | None) -> LocatedByName:
     """Read a table with the picks of many micrographs."""
-    sizes_A = optics_column(table, optics, "rlnMicrographPixelSize")
+    table = finite_rows(table, _NUMBERS, path)
+    sizes_A, originals_A = (
+        optics_column(table, optics, label)
+        for label in ("rlnMicrographPixelSize", "rlnMicrographOriginalPixelSize")
+    )
+    images_A = _image_sizes(table, optics)
     if {"rlnDetectorPixelSize", "rlnMagnification"}.issubset(table):
-        sizes_A = (1e4 * table["rlnDetectorPixelSize"] / table["rlnMagnification"]).to_numpy(np.float64)
+        sizes_A = images_A
+    # Where neither motion correction nor Extract binned, there is one size.
+    sizes_A = np.where(np.isnan(sizes_A) & (images_A == originals_A), images_A, sizes_A)
     every = _located(path, table)
+    shift_A = _shifts(table, images_A)
+    lost = bool(np.isnan(shift_A).any())
+    shift_A = np.nan_to_num(shift_A)
+    every = replace(every, shift_A=shift_A if np.any(shift_A) else None)
     found: LocatedByName = {}
     for name, rows in zip(*split_rows(table[NAME_LABEL].to_numpy(dtype=object)), strict=True):
-        size_A = float(sizes_A[rows[0]])
-        located = every.at(rows).in_order()
-        found[name] = replace(located, pixel_size_A=size_A if 0 < size_A < float("inf") else None)
-    return found
+        located = replace(
+            every.at(rows),
+            pixel_size_A=_known_size(sizes_A[rows[0]]),
+            original_A=_known_size(originals_A[rows[0]]),
+        )
+        found[name] = located.centred(located.pixel_size_A).in_order()
+    remarks = [*every.remarks]
+    if lost:
+        remarks.append(
+            f"{path}: origin shifts in pixels of the particle images are not applied, as their pixel size "
+            "is not known: add rlnImagePixelSize"
+        )
+    if every.shift_A is not None and any(one.shift_A is None for one in found.values()):
+        remarks.append(shift_remark(path, shift_A))
+    return with_remarks({name: replace(one, remarks=()) for name, one in found.items()}, remarks)
+
+
+def _known_size(size_A: float) -> float | None:
+    return float(size_A) if 0 < size_A < float("inf") else None
+
+
+def _image_sizes(table: pd.DataFrame, optics: pd.DataFrame | None) -> Column:
+    """Return Å/px of the image of each particle, nan where it is not known."""
+    if {"rlnDetectorPixelSize", "rlnMagnification"}.issubset(table):
+        # RELION 3.0 has a single table.
+        detector_um, magnification = (
+            numbers(table["rlnDetectorPixelSize"]),
+            numbers(table["rlnMagnification"]),
+        )
+        return (1e4 * detector_um / magnification).to_numpy(np.float64)
+    return optics_column(table, optics, "rlnImagePixelSize")
+
+
+def _shifts(table: pd.DataFrame, images_A: Column) -> NDArray[np.float64]:
+    """Return ``(n, 2)`` origin shifts in Å; before RELION 3.1 they are in pixels of the particle image."""
+    if set(_SHIFTS_A).issubset(table):
+        return np.stack([numbers(table[label]) for label in _SHIFTS_A], axis=1)
+    if not set(_SHIFTS_PX).issubset(table):
+        return np.zeros((len(table), 2))
+    shift_px = np.stack([numbers(table[label]) for label in _SHIFTS_PX], axis=1)
+    return np.where(shift_px == 0, 0.0, shift_px * images_A[:, None])
 
 
 def _located(path: Path, table: pd.DataFrame) -> LocatedPicks:
     """Return the picks of a table, in its order."""
-    try:
-        x_px, y_px = number_columns(table, [_X, _Y])
-        (score,) = number_columns(table, [_SCORE]) if _SCORE in table else (np.ones(len(table)),)
-    except ValueError:
-        raise CryosegError(
-            f"{path} has a coordinate or score that is no finite number: write it again"
-        ) from None
+    table = finite_rows(table, _NUMBERS, path)
+    x_px, y_px = number_columns(table, [_X, _Y])
+    (score,) = number_columns(table, [_SCORE]) if _SCORE in table else (np.ones(len(table)),)
     known = partial(known_numbers, table)
     picks = make_picks(
         x_px,
@@ -164,7 +252,7 @@ def _located(path: Path, table: pd.DataFrame) -> LocatedPicks:
     # In pixels until RELION 3.0.
     track_px = known("rlnHelicalTrackLength")
     lengths_px = {} if track_px is None else {"track_length_A": track_px}
-    return LocatedPicks(picks, scored=_SCORE in table, lengths_px=lengths_px)
+    return LocatedPicks(picks, scored=_SCORE in table, lengths_px=lengths_px, remarks=problems_of(table))
 
 
 def _sizes(table: pd.DataFrame) -> Column | None:

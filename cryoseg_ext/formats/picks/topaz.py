@@ -16,12 +16,20 @@ from pathlib import Path
 
 import numpy as np
 
-from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replace_text
+from cryoseg_ext.formats.delimited import read_delimited
+from cryoseg_ext.formats.lines import problems_of
 from cryoseg_ext.formats.micrographs import MicrographList
 from cryoseg_ext.formats.names import distinct_names, without_extensions
 from cryoseg_ext.formats.picks.format import FileOptions, LocatedByName, NoPicksError, PickFormat
-from cryoseg_ext.formats.table import LocatedPicks, make_picks, number_columns, split_rows
+from cryoseg_ext.formats.table import (
+    LocatedPicks,
+    finite_rows,
+    make_picks,
+    number_columns,
+    split_rows,
+    with_remarks,
+)
 from cryoseg_ext.picks import Picks
 
 _NAME, _X, _Y, _SCORE = "image_name", "x_coord", "y_coord", "score"
@@ -41,27 +49,21 @@ def read_coordinates_txt(path: Path) -> LocatedByName:
     CryosegError
         If the file cannot be read or is no table of Topaz.
     """
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(path, sep="\t", dtype={_NAME: str}, keep_default_na=False)
-        x_px, y_px = number_columns(table, [_X, _Y])
-        score = number_columns(table, [_SCORE])[0] if _SCORE in table else None
-        names = table[_NAME].to_numpy(dtype=object)
-    except (KeyError, pd.errors.EmptyDataError):
+    table = read_delimited(path, "\t", (_NAME,))
+    if table is None or not {_NAME, _X, _Y}.issubset(table):
         raise NoPicksError(
             f"{path} is no table of Topaz: its first line must name image_name, x_coord and y_coord"
-        ) from None
-    except OSError as error:
-        raise CryosegError(f"{path} cannot be read ({error.strerror}): correct its permissions") from None
-    except ValueError as error:
-        reason = " ".join(str(error).split())
-        raise CryosegError(f"{path} is no readable table of Topaz ({reason}): write it again") from None
+        )
+    table = finite_rows(table, (_X, _Y, _SCORE), path)
+    x_px, y_px = number_columns(table, [_X, _Y])
+    score = number_columns(table, [_SCORE])[0] if _SCORE in table else None
+    names = table[_NAME].fillna("").to_numpy(dtype=object)
     every = LocatedPicks(make_picks(x_px, y_px, score), scored=score is not None)
     if not len(names):
         # A file of one micrograph, as far as can be seen.
         return {path.stem: every}
-    return {name: every.at(rows).in_order() for name, rows in zip(*split_rows(names), strict=True)}
+    found = {name: every.at(rows).in_order() for name, rows in zip(*split_rows(names), strict=True)}
+    return with_remarks(found, problems_of(table))
 
 
 def _rows(name: str, picks: Picks) -> Iterator[str]:

@@ -184,7 +184,13 @@ def test_a_micrograph_of_the_same_name_from_another_folder_is_picked(
 
 def test_what_was_picked_stays_when_its_file_has_gone(folder: Path) -> None:
     _pick(folder / "a.mrc", "--out", folder / "out")
-    (folder / "a.mrc").unlink()
+    kept = {path: path.read_bytes() for path in (folder / "out").glob("a*")}
+    (folder / "a.mrc").rename(folder / "elsewhere.mrc")
+    result = _pick(folder / "a.mrc", "--out", folder / "out", "--threshold", "0.05")
+    assert result.exit_code == 1
+    assert "a.mrc does not exist" in result.output
+    assert {path: path.read_bytes() for path in (folder / "out").glob("a*")} == kept
+    (folder / "elsewhere.mrc").rename(folder / "a.mrc")
     result = _pick(folder / "a.mrc", "--out", folder / "out", "--threshold", "0.05")
     assert result.exit_code == 0, result.output
     assert len((folder / "out/a.csv").read_text().splitlines()) == 3

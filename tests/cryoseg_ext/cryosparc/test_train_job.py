@@ -96,7 +96,11 @@ def test_labels_lie_on_the_copies_that_are_trained_on(tmp_path: Path) -> None:
     (image,) = images.micrographs
     assert (image.path, image.pixel_size_A) == (tmp_path / "J2/denoised0.mrc", 2 * PIXEL_SIZE_A)
     skipped: list[str] = []
-    job = SimpleNamespace(uid="J45", read_input=lambda *_: particles(2), log_skipped=skipped.extend)
+    job = SimpleNamespace(
+        uid="J45",
+        read_input=lambda _, slots: particles(2).filter_prefixes(slots),
+        log_skipped=skipped.extend,
+    )
     picks = read_particle_picks(job, images, set)  # type: ignore[arg-type]
     assert list(picks) == ["J2/imported/mic0.mrc"]
     assert [sentence.partition(":")[0] for sentence in skipped] == ["J2/imported/mic1.mrc"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import mrcfile
 import numpy as np
 import pytest
 import yaml
@@ -15,6 +16,7 @@ from cryoseg_ext.formats.groups import (
     read_results,
     write_particle_group,
 )
+from cryoseg_ext.formats.micrographs import read_micrographs
 from cryoseg_ext.formats.particles import PickedExposure, particle_dataset
 from cryoseg_ext.formats.reading import read_picks
 from cryoseg_ext.picks import Picks
@@ -122,3 +124,26 @@ def test_picked_particles_are_written_as_a_group_that_reads_back(tmp_path: Path)
     assert read_results(path, ["location"]).descr() == particles.filter_prefix("location", copy=True).descr()
     found = read_picks(path)["J2/a.mrc"]
     np.testing.assert_allclose(np.stack([found.x_px, found.y_px]), [[20, 40], [15, 30]], atol=1e-4)
+
+
+def test_the_size_of_an_exposure_is_that_of_its_file(tmp_path: Path) -> None:
+    (tmp_path / "J1").mkdir()
+    for name in "abc":
+        mrcfile.write(tmp_path / f"J1/{name}.mrc", np.zeros((20, 30), np.float32))
+    columns = {
+        "uid": np.arange(3, dtype=np.uint64),
+        "micrograph_blob/path": np.array([f"J1/{name}.mrc" for name in "abc"], object),
+        # Not known, swapped, and right.
+        "micrograph_blob/shape": np.array([(0, 0), (30, 20), (20, 30)], np.uint32),
+        "micrograph_blob/psize_A": np.ones(3, np.float32),
+    }
+    Dataset(columns).save(tmp_path / "J1/e.cs")
+    listed = read_micrographs([tmp_path / "J1/e.cs"])
+    assert {name: one.shape for name, one in listed.by_name.items()} == {
+        "J1/a.mrc": (20, 30),
+        "J1/c.mrc": (20, 30),
+    }
+    assert [one.exposure.shape for one in listed.micrographs if one.exposure] == [(20, 30)] * 2
+    (problem,) = listed.problems.values()
+    assert "b.mrc has 20 rows and 30 columns" in problem
+    assert "30 and 20 in micrograph_blob/shape" in problem

@@ -103,12 +103,15 @@ def test_without_any_pixel_size_the_header_of_each_file_counts(text: str) -> Non
     ("text", "told"),
     [
         ("", "no tables"),
-        ("data_micrographs\n\n", "not a readable STAR file"),
+        ("data_micrographs\n\n", "data_micrographs; no rlnMicrographName"),
         (
             "data_micrographs\n\nloop_\n_rlnMicrographName #1\n_rlnOpticsGroup #2\n",
             "lists no micrographs: give",
         ),
-        ("data_micrographs\n\nloop_\n_rlnMicrographName #1\n_rlnX #2\na.mrc\nb.mrc 1 2\n", "not a readable"),
+        (
+            "data_micrographs\n\nloop_\n_rlnMicrographName #1\n_rlnX #2\na.mrc\nb.mrc 1 2\n",
+            "row 1 of data_micrographs has 1 of 2",
+        ),
         ("data_movies\n\nloop_\n_rlnMicrographMovieName #1\na.tif\n", "movies: give the micrographs.star of"),
         ("data_micrographs\n\nloop_\n_rlnOpticsGroup #1\n1\n", "no rlnMicrographName"),
         ("data_global\n\nloop_\n_rlnTomoName #1\n_rlnTomoTiltSeriesStarFile #2\na b.star\n", "tomograms: "),

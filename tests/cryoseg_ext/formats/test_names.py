@@ -46,3 +46,15 @@ def test_two_names_that_fit_one_micrograph_are_told() -> None:
 
 def test_the_closest_comparison_decides() -> None:
     assert match_names(["x/a_DW.mrc"], ["a.mrc", "a_DW.mrc"]) == {"x/a_DW.mrc": "a_DW.mrc"}
+
+
+def test_the_same_names_in_several_folders_match_by_path() -> None:
+    micrographs = ["MotionCorr/job002/one/a.mrc", "MotionCorr/job002/two/a.mrc"]
+    assert match_names(["two/a", "one/a"], micrographs) == {"two/a": micrographs[1], "one/a": micrographs[0]}
+    # Another micrograph of the same name is not in the list.
+    assert match_names(["one/a.mrc", "three/a.mrc"], ["x/one/a.mrc"]) == {"one/a.mrc": "x/one/a.mrc"}
+
+
+def test_long_names_take_no_time() -> None:
+    name = "a" + ".mrc" * 10_000
+    assert match_names([name], ["b/a.mrc"]) == {name: "b/a.mrc"}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import bz2
 import gzip
-from collections.abc import Callable
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +16,10 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from numpy.typing import NDArray
 
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.image.reading import read_micrograph
-
-IMAGE = np.random.default_rng(0).integers(0, 100, (48, 31)).astype(np.float32)
-MODES = {0: np.int8, 1: np.int16, 2: np.float32, 6: np.uint16, 12: np.float16}
-
-
-def write_mrc(path: Path, data: NDArray[Any] = IMAGE, pixel_size_A: float = 1.5) -> Path:
-    with mrcfile.new(path, data) as mrc:
-        mrc.voxel_size = pixel_size_A
-    return path
-
-
-def patch(path: Path, offset: int, content: bytes) -> Path:
-    raw = bytearray(path.read_bytes())
-    raw[offset : offset + len(content)] = content
-    path.write_bytes(raw)
-    return path
+from cryoseg_ext.image.reading import read_micrograph, read_shape
+from tests.cryoseg_ext.image.files import IMAGE, MODES, claims, gzipped, patch, write_mrc
 
 
 @settings(max_examples=30, deadline=None)
@@ -135,82 +120,128 @@ def test_unsigned_bytes_of_imod_are_not_taken_for_signed_ones(tmp_path: Path) ->
     np.testing.assert_array_equal(read_micrograph(path).image, image.view(np.int8))
 
 
-def cut(path: Path, length: int) -> Path:
-    path.write_bytes(path.read_bytes()[:length])
-    return path
+@pytest.mark.parametrize(
+    ("statistics", "offset", "unsigned"),
+    [
+        ((0, 255), 128, True),
+        ((5, 250), 128, True),
+        ((0, 0), 128, True),
+        ((0, 0), 0, False),
+        ((0, 255), 0, False),
+    ],
+)
+def test_unsigned_bytes_of_others_show_in_the_statistics(
+    tmp_path: Path, statistics: tuple[float, float], offset: int, unsigned: bool
+) -> None:
+    image = np.random.default_rng(1).normal(offset, 25, (60, 70)).astype(np.int64).astype(np.int8)
+    path = write_mrc(tmp_path / "a.mrc", image)
+    assert not read_micrograph(path).notes
+    np.testing.assert_array_equal(read_micrograph(path).image, image)
+    patch(path, 76, np.array(statistics, "<f4").tobytes())
+    micrograph = read_micrograph(path)
+    np.testing.assert_array_equal(micrograph.image, image.view(np.uint8) if unsigned else image)
+    assert ["unsigned" in note for note in micrograph.notes] == [True] * unsigned
 
 
-def gzipped(path: Path) -> Path:
-    path.write_bytes(gzip.compress(path.read_bytes()))
-    return path
+@pytest.mark.parametrize("stamp", [b"\x44\x44", b"\x11\x11", b"\0\0"])
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("mode", list(MODES))
+def test_the_byte_order_is_that_of_the_header_whatever_its_stamp(
+    tmp_path: Path, stamp: bytes, order: str, mode: int
+) -> None:
+    image = IMAGE.astype(np.dtype(f"{order}{np.dtype(MODES[mode]).str[1:]}"))
+    path = patch(write_mrc(tmp_path / "a.mrc", image), 212, stamp)
+    np.testing.assert_array_equal(read_micrograph(path).image, IMAGE)
 
 
-def tiff(path: Path, data: NDArray[Any] = IMAGE, photometric: str = "minisblack") -> Path:
-    tifffile.imwrite(path, data, photometric=photometric)
-    return path
-
-
-def unknown_compression(path: Path) -> Path:
-    with tifffile.TiffFile(tiff(path), mode="r+") as file:
-        file.pages.first.tags["Compression"].overwrite(5)
-    return path
-
-
-BROKEN: dict[str, Callable[[Path], object]] = {
-    "missing.mrc": str,
-    "directory.mrc": Path.mkdir,
-    "empty.mrc": Path.touch,
-    "empty.tif": Path.touch,
-    "text.mrc": lambda path: path.write_text("not a micrograph\n" * 200),
-    "text.tif": lambda path: path.write_text("not a micrograph\n" * 200),
-    "stack.mrcs": lambda path: write_mrc(path, np.stack([IMAGE] * 3)),
-    "stack.tif": lambda path: tiff(path, np.stack([IMAGE] * 3)),
-    "colour.tif": lambda path: tiff(path, np.zeros((20, 20, 3), np.uint8), "rgb"),
-    "complex.mrc": lambda path: write_mrc(path, IMAGE.astype(np.complex64)),
-    "four_bit.mrc": lambda path: patch(write_mrc(path), 12, (101).to_bytes(4, "little")),
-    "negative.mrc": lambda path: patch(write_mrc(path), 0, (-5).to_bytes(4, "little", signed=True)),
-    "huge.mrc": lambda path: patch(write_mrc(path), 0, (2**30).to_bytes(4, "little")),
-    "cut.mrc": lambda path: cut(write_mrc(path), 3000),
-    "cut_header.mrc": lambda path: cut(write_mrc(path), 300),
-    "cut.tif": lambda path: cut(tiff(path), 3000),
-    "lzw.tif": unknown_compression,
-    "cut.mrc.gz": lambda path: cut(gzipped(write_mrc(path)), 900),
-    "damaged.mrc.gz": lambda path: patch(gzipped(write_mrc(path)), 600, bytes(200)),
-}
+@settings(max_examples=50, deadline=None)
+@given(cell_A=st.floats(1, 1e4, width=32), sampling=st.integers(1, 5000))
+def test_the_pixel_size_is_to_the_last_digit_that_of_mrcfile(
+    tmp_path_factory: pytest.TempPathFactory, cell_A: float, sampling: int
+) -> None:
+    path = write_mrc(tmp_path_factory.mktemp("mrc") / "a.mrc")
+    with mrcfile.open(path, "r+") as mrc:
+        mrc.header.mx = mrc.header.my = sampling
+        mrc.header.cella.x = mrc.header.cella.y = cell_A
+        expected = float(mrc.voxel_size.x)
+    if read := read_micrograph(path).pixel_size_A:
+        assert read == expected
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"),
+    ("voxel_size", "sampling", "told"),
     [
-        ("missing.mrc", "does not exist"),
-        ("directory.mrc", "directory"),
-        ("empty.mrc", "empty"),
-        ("empty.tif", "empty"),
-        ("text.mrc", "not an MRC file"),
-        ("text.tif", "TIFF"),
-        ("stack.mrcs", "3 sections: run motion correction"),
-        ("stack.tif", "3 sections: run motion correction"),
-        ("colour.tif", "colour"),
-        ("complex.mrc", "complex"),
-        ("four_bit.mrc", "mode 101"),
-        ("negative.mrc", "header"),
-        ("huge.mrc", "truncated"),
-        ("cut.mrc", "truncated"),
-        ("cut_header.mrc", "header"),
-        ("cut.tif", "TIFF"),
-        ("lzw.tif", "uncompressed TIFF"),
-        ("cut.mrc.gz", "truncated"),
-        ("damaged.mrc.gz", "damaged"),
+        ((1.5, 1.5, 1.5), 31, ()),
+        ((1.0, 1.5, 1.5), 31, ("along x",)),
+        ((1.0, 1.0, 1.0), 31, ("exactly 1",)),
+        ((0.15, 0.15, 0.15), 31, ("--pixel_size 1.5",)),
+        ((80.0, 80.0, 80.0), 31, ("unusually",)),
+        ((3.0, 3.0, 3.0), 62, (r"where the size would mean 3", "along x")),
     ],
 )
-def test_an_unreadable_file_gives_one_sentence_with_its_name_and_the_mend(
-    tmp_path: Path, name: str, reason: str
+def test_a_doubtful_pixel_size_is_noted(
+    tmp_path: Path, voxel_size: Any, sampling: int, told: tuple[str, ...]
 ) -> None:
-    path = tmp_path / name
-    BROKEN[name](path)
-    with pytest.raises(CryosegError, match=reason) as caught:
+    path = tmp_path / "a.mrc"
+    with mrcfile.new(path, IMAGE) as mrc:
+        mrc.voxel_size = voxel_size
+        mrc.header.mx = sampling
+    micrograph = read_micrograph(path)
+    assert len(micrograph.pixel_size_notes) == len(told)
+    assert all(any(word in note for note in micrograph.pixel_size_notes) for word in told)
+    assert not micrograph.notes
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_an_extended_header_that_is_absent_is_noted(tmp_path: Path, suffix: str) -> None:
+    path = claims(tmp_path / f"a.mrc{suffix}", extended=4096)
+    micrograph = read_micrograph(gzipped(path) if suffix else path)
+    np.testing.assert_array_equal(micrograph.image, IMAGE)
+    assert "4096 bytes, which is absent" in micrograph.notes[0]
+
+
+@pytest.mark.parametrize("compression", ["lzw", "zstd", "zlib", "packbits", "lzma"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
+def test_compressed_tiff_is_read(tmp_path: Path, compression: str, dtype: type) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, IMAGE.astype(dtype)[::-1], compression=compression, rowsperstrip=7)
+    np.testing.assert_array_equal(read_micrograph(path).image, IMAGE)
+
+
+def test_the_limit_of_the_size_can_be_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_mrc(tmp_path / "a.mrc")
+    monkeypatch.setenv("CRYOSEG_MAX_MEGAPIXELS", "0.001")
+    with pytest.raises(CryosegError, match="31 x 48 px of 32 bits, over the limit"):
         read_micrograph(path)
-    message = str(caught.value)
-    assert message.startswith(f"{path} ")
-    assert "\n" not in message
-    assert ": " in message
+    monkeypatch.setenv("CRYOSEG_MAX_MEGAPIXELS", "0.01")
+    assert read_micrograph(path).image.shape == read_shape(path) == IMAGE.shape
+    monkeypatch.setenv("CRYOSEG_MAX_MEGAPIXELS", "many")
+    with pytest.raises(CryosegError, match="not a number"):
+        read_micrograph(path)
+
+
+def test_no_more_is_unpacked_than_the_header_claims(tmp_path: Path) -> None:
+    path = write_mrc(tmp_path / "a.mrc.gz")
+    path.write_bytes(gzip.compress(path.read_bytes() + bytes(300_000_000), 1))
+    code = (
+        "import sys; from pathlib import Path; from cryoseg_ext.image.reading import read_micrograph;"
+        "print(read_micrograph(Path(sys.argv[1])).image.shape);"
+        "print(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    shape, kilobytes = done.stdout.splitlines()
+    assert shape == str(IMAGE.shape)
+    assert int(kilobytes) < 150_000
+
+
+@pytest.mark.parametrize("error", [MemoryError(), ValueError("two\nlines"), TypeError()])
+def test_whatever_a_reader_raises_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*args: object) -> None:
+        raise error
+
+    monkeypatch.setattr("cryoseg_ext.image.mrc._read", fail)
+    with pytest.raises(CryosegError, match=r"a\.mrc .*: ") as caught:
+        read_micrograph(write_mrc(tmp_path / "a.mrc"))
+    assert "\n" not in str(caught.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,8 @@ def _no_model() -> Any:
 def test_a_few_micrographs_all_over_the_run_are_looked_at(tmp_path: Path, looked_at: list[float]) -> None:
     estimate = sampled_diameter(_tasks(tmp_path, 2 * N_SAMPLE), "digest", tmp_path, _no_model)
     assert estimate.diameter_A == 100
-    assert looked_at == [1.0 + 2 * k for k in range(N_SAMPLE)]
+    # The negative of the first one too.
+    assert looked_at == [1.0, *(1.0 + 2 * k for k in range(N_SAMPLE))]
 
 
 def test_bright_protein_is_measured_as_its_negative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,8 +62,63 @@ def test_bright_protein_is_measured_as_its_negative(tmp_path: Path, monkeypatch:
     tasks = _tasks(tmp_path, 1)
     for invert in (False, True):
         sampled_diameter(tasks, "digest", tmp_path, _no_model, invert=invert)
-    dark, bright = measured
-    np.testing.assert_array_equal(bright.image, -dark.image)
+    dark, negative, bright, not_bright = measured
+    for opposite in (negative, bright):
+        np.testing.assert_array_equal(opposite.image, -dark.image)
+    np.testing.assert_array_equal(not_bright.image, dark.image)
+
+
+def _shown(
+    monkeypatch: pytest.MonkeyPatch, dark: dict[float, list[Measurement]], bright: list[Measurement]
+) -> None:
+    """Let micrographs show this when protein is dark, by their pixel sizes, and that when it is bright."""
+    looked_at: list[float] = []
+
+    def measure(_: Any, pixel_size_A: float, __: Any) -> list[Measurement]:
+        looked_at.append(pixel_size_A)
+        return dark[pixel_size_A] if looked_at.count(pixel_size_A) == 1 else bright
+
+    monkeypatch.setattr("cryoseg_ext.size.measure.measure", measure)
+
+
+@pytest.mark.parametrize(
+    ("invert", "contrast"),
+    [
+        (False, "protein looks bright: give --invert; then 240 Å"),
+        (True, "protein looks dark: leave out --invert; then 240 Å"),
+    ],
+)
+def test_the_other_contrast_is_named_where_it_shows_clearly_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, invert: bool, contrast: str
+) -> None:
+    few = [replace(measurement, n_expected=6.0) for measurement in long_particles(45.0)]
+    # The first micrograph is empty.
+    _shown(monkeypatch, {1.0: few, 2.0: few}, long_particles(240.0))
+    tasks = _tasks(tmp_path, 2)
+    estimate = sampled_diameter(tasks, "digest", tmp_path, _no_model, invert=invert)
+    assert not estimate.sure
+    assert str(estimate).endswith(
+        f"; this is UNSURE: {contrast} (25 particles on a micrograph in place of 6)"
+    )
+    assert sampled_diameter(tasks, "digest", tmp_path, _no_model, invert=invert) == estimate
+
+
+def test_it_is_the_reason_where_nothing_can_be_estimated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _shown(monkeypatch, {1.0: []}, long_particles(240.0))
+    with pytest.raises(CryosegError, match=r"estimated: protein looks bright: give --invert; then 240 Å"):
+        sampled_diameter(_tasks(tmp_path, 1), "digest", tmp_path, _no_model)
+
+
+@pytest.mark.parametrize("n_dark", [13.0, 25.0])
+def test_the_contrast_is_not_doubted_where_both_show_about_as_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_dark: float
+) -> None:
+    dark = [replace(measurement, n_expected=n_dark) for measurement in long_particles(150.0)]
+    _shown(monkeypatch, {1.0: dark}, long_particles(240.0))
+    estimate = sampled_diameter(_tasks(tmp_path, 1), "digest", tmp_path, _no_model)
+    assert (estimate.contrast, estimate.sure) == ("", True)
 
 
 def test_it_is_kept_with_more_micrographs_and_not_with_another_model(
@@ -69,19 +126,19 @@ def test_it_is_kept_with_more_micrographs_and_not_with_another_model(
 ) -> None:
     first = sampled_diameter(_tasks(tmp_path, 3), "digest", tmp_path, _no_model)
     assert sampled_diameter(_tasks(tmp_path, 20), "digest", tmp_path, _no_model) == first
-    assert len(looked_at) == 3
+    assert len(looked_at) == 4
     sampled_diameter(_tasks(tmp_path, 3), "another", tmp_path, _no_model)
-    assert len(looked_at) == 6
+    assert len(looked_at) == 8
 
 
 def test_other_micrographs_or_a_damaged_file_are_a_new_start(tmp_path: Path, looked_at: list[float]) -> None:
     tasks = _tasks(tmp_path, 3)
     sampled_diameter(tasks, "digest", tmp_path, _no_model)
     sampled_diameter(tasks[1:], "digest", tmp_path, _no_model)
-    assert len(looked_at) == 5
+    assert len(looked_at) == 7
     (tmp_path / STORED_NAME).write_text('{"settings": ')
     sampled_diameter(tasks[1:], "digest", tmp_path, _no_model)
-    assert len(looked_at) == 7
+    assert len(looked_at) == 10
 
 
 def test_a_micrograph_that_cannot_be_read_is_passed_over_and_none_is_an_error(

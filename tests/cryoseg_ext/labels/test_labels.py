@@ -147,7 +147,7 @@ def test_micrographs_that_moved_are_found_by_a_list_or_a_pattern(project: list[F
     [
         (["--in_parts", STAR], "--in_map"),
         (["--in_coords", STAR], "--particle_diameter"),
-        (["--in_parts", STAR, "--in_map", "mics/a.mrc"], "cubic"),
+        (["--in_parts", STAR, "--in_map", "mics/a.mrc"], "three-dimensional"),
         (["--in_parts", STAR, "--in_map", "no.mrc"], "no.mrc"),
         (["--in_parts", STAR, "--in_map", STAR], "MRC"),
         (["--in_parts", "no.star", "--in_map", "map.mrc"], "no.star"),

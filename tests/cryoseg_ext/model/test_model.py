@@ -1,5 +1,8 @@
 """The network over a micrograph, and models on disk."""
 
+import os
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +81,63 @@ def test_a_file_that_is_no_model_is_refused_in_one_sentence(tmp_path: Path, cont
     with pytest.raises(CryosegError, match=r"bad\.safetensors: not a model") as error:
         load_model(path)
     assert "\n" not in str(error.value)
+
+
+def test_a_large_file_of_another_kind_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "stack.mrcs"
+    path.write_bytes(bytes([255] * 1024))
+    os.truncate(path, 1 << 40)
+    with pytest.raises(CryosegError, match=r"stack\.mrcs: not a model .*no safetensors"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("key", ["threshold", "calibration", "training", "features", "architecture"])
+def test_a_description_without_one_of_its_parts_is_refused(model: Model, tmp_path: Path, key: str) -> None:
+    path = tmp_path / "model.safetensors"
+    save_model(model, path)
+    path.write_bytes(path.read_bytes().replace(key.encode(), b"x" * len(key)))
+    with pytest.raises(CryosegError, match=f"not a model .*{key}"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("threshold", [np.nan, np.inf, -0.1, 1.1])
+def test_a_threshold_that_would_pick_nothing_is_refused(
+    model: Model, tmp_path: Path, threshold: float
+) -> None:
+    path = tmp_path / "model.safetensors"
+    save_model(replace(model, threshold=threshold), path)
+    with pytest.raises(CryosegError, match=r"not a model .*threshold"):
+        load_model(path)
+
+
+@pytest.mark.parametrize(
+    "calibration",
+    [
+        Calibration(np.nan, (1.0, 2.0, 3.0)),
+        Calibration(0.5, (1.0, np.inf, 3.0)),
+        Calibration(0.5, (1.0, 2.0)),
+        Calibration(0.5, (1.0,) * 3, Consensus(0.9, np.nan, ((0.1,) * 3,), ((0.5,),), ((1.0,),))),
+        Calibration(0.5, (1.0,) * 3, Consensus(0.9, 0.1, ((0.1,) * 3,), ((0.5,),), ((1.0, 2.0),))),
+    ],
+)
+def test_a_calibration_that_scores_nothing_is_refused(
+    model: Model, tmp_path: Path, calibration: Calibration
+) -> None:
+    path = tmp_path / "model.safetensors"
+    save_model(replace(model, calibration=calibration), path)
+    with pytest.raises(CryosegError, match="not a model"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_weights_that_are_no_numbers_are_refused(model: Model, tmp_path: Path, value: float) -> None:
+    path = tmp_path / "model.safetensors"
+    network = deepcopy(model.network)
+    with torch.no_grad():
+        next(network.parameters()).view(-1)[0] = value
+    save_model(replace(model, network=network), path)
+    with pytest.raises(CryosegError, match=r"not a model .*finite"):
+        load_model(path)
 
 
 def test_a_missing_model_is_named(tmp_path: Path) -> None:

@@ -4,11 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from cryoseg_ext.report.preview import (
     GREY_LEVELS,
     MAX_SIDE_PX,
     N_PREVIEWS,
+    Preview,
     load_preview,
     make_preview,
     save_preview,
@@ -48,6 +51,33 @@ def test_what_is_no_preview_is_none(tmp_path: Path, content: bytes | None) -> No
     path = tmp_path / "a_preview.npz"
     if content is not None:
         path.write_bytes(content)
+    assert load_preview(path) is None
+
+
+def _flipped(path: Path, at: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[at % len(content)] ^= 0xFF
+    path.write_bytes(content)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(places=st.lists(st.integers(0, 1 << 20), min_size=1, max_size=4), length=st.integers(0, 3000))
+def test_a_damaged_preview_is_absent_or_sound(tmp_path: Path, places: list[int], length: int) -> None:
+    path = tmp_path / "a_preview.npz"
+    grey = np.random.default_rng(0).integers(0, GREY_LEVELS, (30, 40)).astype(np.uint8)
+    save_preview(path, Preview(grey, grey > 20, grey < 5, (300, 400)))
+    for place in places:
+        _flipped(path, place)
+    path.write_bytes(path.read_bytes()[: length or None])
+    if preview := load_preview(path):
+        assert preview.image.shape == preview.mask.shape == preview.contaminated.shape
+        assert preview.image.max() < GREY_LEVELS
+
+
+def test_a_preview_that_unpacks_to_gigabytes_is_absent(tmp_path: Path) -> None:
+    path = tmp_path / "a_preview.npz"
+    large = np.zeros((3000, 3000), np.uint8)
+    np.savez_compressed(path, image=large, mask=large, contaminated=large, source_shape=np.array((9, 9)))
     assert load_preview(path) is None
 
 

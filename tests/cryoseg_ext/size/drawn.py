@@ -10,10 +10,10 @@ from cryoseg_ext.size.measure import N_RINGS
 
 
 def long_particles(diameter_A: float) -> list[Measurement]:
-    """Return 20 long particles at three stated diameters."""
+    """Return 20 isolated long particles, and some that are not, at three stated diameters."""
     extent_A, sure = np.full(20, diameter_A), np.full(20, 0.9)
     return [
-        Measurement(stated_A, extent_A, extent_A, sure, np.tile(fading(diameter_A, stated_A), (20, 1)))
+        Measurement(stated_A, extent_A, extent_A, sure, np.tile(fading(diameter_A, stated_A), (20, 1)), 25.0)
         for stated_A in (0.8 * diameter_A, diameter_A, 1.25 * diameter_A)
     ]
 

@@ -51,9 +51,21 @@ def test_a_checkpoint_of_another_recipe_is_kept_and_refused(tmp_path: Path) -> N
     with pytest.raises(CryosegError, match=r"checkpoint\.pt: .* other settings"):
         train(OPTIONS, tmp_path, workers=0)
     assert checkpoint.read_bytes() == before
-    checkpoint.write_bytes(b"cut off")
-    with pytest.raises(CryosegError, match=r"checkpoint\.pt: .* cannot be read"):
-        train(OPTIONS, tmp_path, workers=0)
+
+
+@pytest.mark.parametrize("damage", [b"cut off", b"", b"PK\x03\x04 cut off"])
+def test_a_damaged_checkpoint_counts_as_absent_with_a_word(tmp_path: Path, damage: bytes) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(damage)
+    messages: list[str] = []
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(OPTIONS, tmp_path, workers=0, callbacks=Callbacks(step=stop, message=messages.append))
+    assert messages == [
+        f"{tmp_path / 'checkpoint.pt'}: the checkpoint is damaged, so the training starts anew"
+    ]
 
 
 def test_an_unknown_name_is_refused_before_anything_is_computed(tmp_path: Path) -> None:
