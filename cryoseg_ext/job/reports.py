@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 from cryoseg_ext.errors import CryosegError
@@ -46,14 +47,29 @@ def overlay_of(
     )
 
 
-def report_of(result: JobResult, title: str) -> Report:
-    """Return what the PDF, the page and an event log show of a job: a sample of micrographs, and counts."""
+def report_of(result: JobResult, title: str, warn: Callable[[str], None] = lambda _: None) -> Report:
+    """Return what the PDF, the page and an event log show of a job: a sample of micrographs, and counts.
+
+    Parameters
+    ----------
+    result : JobResult
+        The job's result.
+    title : str
+        What ran the job; may be empty.
+    warn : callable
+        Called with a sentence on each picture that is damaged, which is left out.
+    """
     overlays: dict[int, Overlay] = {}
     for number, (name, one) in enumerate(result.finished.items()):
         # Only a sample of micrographs has a preview, of several runs perhaps two in a part of the list.
         part = stretch(number, len(result.finished))
-        if part not in overlays and (preview := load_preview(result.files[name].preview)):
+        if part in overlays:
+            continue
+        path = result.files[name].preview
+        if preview := load_preview(path):
             overlays[part] = overlay_of(name, preview, one, result.options, result.threshold)
+        elif path.exists():
+            warn(f"{path} is damaged: the reports go without this picture")
     heading = f"{title}: particles" if title else "Particles"
     return Report(
         title=f"{heading} of {result.options.stated_size}",
@@ -66,7 +82,7 @@ def report_of(result: JobResult, title: str) -> Report:
 
 def write_reports(host: Host, result: JobResult) -> None:
     """Write the PDF, ``review.html`` and ``quality.csv`` into the folder of a job."""
-    report = report_of(result, host.title)
+    report = report_of(result, host.title, host.warn)
     write_report(host.directory / host.report_name, report)
     write_review(
         host.directory / "review.html", report, list(result.finished), list(result.qualities.values())

@@ -212,7 +212,7 @@ def test_the_diameter_is_estimated_once_and_the_model_loaded_once(
     assert (engine.picked, engine.devices, read.count(engine.model)) == ([], [], 2)
 
 
-def test_a_report_has_a_picture_of_each_part_of_therun(folder: Path, engine: Engine) -> None:
+def test_a_report_has_a_picture_of_each_part_of_the_run(folder: Path, engine: Engine) -> None:
     for number in range(60):
         write_micrograph(Path(f"in/{number:02}.mrc"), blobs(number))
     _, host = run()
@@ -223,3 +223,11 @@ def test_a_report_has_a_picture_of_each_part_of_therun(folder: Path, engine: Eng
     run()
     assert len(engine.picked) == 1
     assert len(list(Path("job").glob("*_preview.npz"))) == 24
+
+
+@pytest.mark.usefixtures("folder", "engine")
+def test_a_damaged_picture_is_left_out_with_a_word() -> None:
+    run()
+    Path("job/a_preview.npz").write_bytes(b"PK\3\4 cut short")
+    _, host = run()
+    assert [sentence for sentence in host.warned if "a_preview.npz is damaged" in sentence]
