@@ -284,6 +284,8 @@ def _metafiles(path: Path) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for slot, result in _read_group(path)["results"].items():
         name = str(result["metafile"])
+        if len(name) > 500:
+            raise CryosegError(f"{path}: the name of a file in it is too long: export it again")
         files[slot] = path.parent / name[1:] if name.startswith(">") else project_folder(path, name) / name
     return files
 
