@@ -40,7 +40,7 @@ def optics_column(table: pd.DataFrame, optics: pd.DataFrame | None, column: str)
         return np.full(len(table), np.nan)
     # Compared as numbers: some programs write group 1 as 1.0.
     by_group = dict(zip(numbers(optics["rlnOpticsGroup"]), numbers(optics[column]), strict=True))
-    return numbers(table["rlnOpticsGroup"]).map(by_group).to_numpy(np.float64)
+    return np.array([by_group.get(group, np.nan) for group in numbers(table["rlnOpticsGroup"])], np.float64)
 
 
 def numbers(column: pd.Series) -> pd.Series:

@@ -62,6 +62,15 @@ def test_optics_groups_compare_as_numbers(tmp_path: Path, group: str) -> None:
     assert (micrograph.pixel_size_A, micrograph.optics_group) == (1.5, "1")
 
 
+def test_optics_groups_that_are_no_numbers_cost_only_their_micrographs(tmp_path: Path) -> None:
+    path = tmp_path / "m.star"
+    optics = OPTICS.replace("1 1.5\n", "1 1.5\nx 2\ny 3\n")
+    path.write_text(f"{optics}{HEAD}a.mrc 1\nb.mrc x\n")
+    found = read_micrographs([path])
+    assert [one.pixel_size_A for one in found.micrographs] == [1.5]
+    assert list(found.problems) == ["b.mrc"]
+
+
 def test_a_line_of_a_hundred_megabytes_takes_no_time(tmp_path: Path) -> None:
     path = tmp_path / "m.star"
     with path.open("w") as file:
