@@ -30,7 +30,7 @@ $(BIN)/python:
 # torch alone and first: pinned, so that no other package can bring another build of it along.
 $(INSTALLED): pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet torch -c constraints.txt
-	$(BIN)/python -m pip install --quiet -e '.[dev,extraction,simulation]' -c constraints.txt
+	$(BIN)/python -m pip install --quiet -e '.[cluster,dev,extraction,simulation]' -c constraints.txt
 	@touch $@
 
 demo: $(INSTALLED)

@@ -1,6 +1,7 @@
 """Pick the shared real micrographs with the real command and score them as the project is judged.
 
-    python benchmarks/real_micrographs.py [--model FILE] [--scale 0.8 1.0 1.2] [--no_crf] [--out FOLDER]
+    python benchmarks/real_micrographs.py [--model FILE] [--scale 0.8 1.0 1.2] [--no_crf]
+        [--precision int8] [--out FOLDER]
 
 Needs the folder ``../shared`` of the project's workplace (real micrographs, expert picks and the scorer);
 says so and stops when it is not there.  Prints a table and writes ``real_micrographs.json``.
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -43,6 +45,7 @@ def main() -> None:
     )
     parser.add_argument("--model", type=Path)
     parser.add_argument("--scale", type=float, nargs="+", default=[1.0])
+    parser.add_argument("--precision", nargs="+", default=["auto"])
     parser.add_argument("--no_crf", action="store_true", help="the network alone")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     args = parser.parse_args()
@@ -55,14 +58,16 @@ def main() -> None:
         subprocess.run(
             [sys.executable, SHARED / "data" / "unpack.py", scratch], check=True, stdout=subprocess.DEVNULL
         )
-        print("set            stated Å  best F1    at     AP default F1  s/mic")
+        print("set            numbers   stated Å  best F1    at     AP default F1  s/mic")
         for real_set in SETS:
-            for scale in args.scale:
-                row = run_set(real_set, scale, Path(scratch) / real_set.name, args.model, no_crf=args.no_crf)
+            for scale, precision in product(args.scale, args.precision):
+                options = ["--precision", precision, *(["--no_crf", "Yes"] if args.no_crf else [])]
+                row = run_set(real_set, scale, Path(scratch) / real_set.name, args.model, options)
                 rows.append(row)
                 print(
-                    f"{row['set']:14s} {row['particle_diameter_A']:8.0f} {row['best_f1']:8.3f} "
-                    f"{row['best_threshold']:5.2f} {row['average_precision']:6.3f} {row['default_f1']:10.3f} "
+                    f"{row['set']:14s} {precision:9s} {row['particle_diameter_A']:8.0f} "
+                    f"{row['best_f1']:8.4f} {row['best_threshold']:5.2f} {row['average_precision']:6.4f} "
+                    f"{row['default_f1']:10.4f} "
                     f"{row['seconds_per_micrograph']:6.2f}",
                     flush=True,
                 )
@@ -71,13 +76,12 @@ def main() -> None:
 
 
 def run_set(
-    real_set: RealSet, scale: float, project: Path, model: Path | None, *, no_crf: bool
+    real_set: RealSet, scale: float, project: Path, model: Path | None, options: list[str]
 ) -> dict[str, object]:
     """Return the scores of all candidates and of the picks at the default threshold."""
     diameter_A = real_set.particle_diameter_A * scale
     # One folder for both: the second run finds its candidates there and only applies the threshold.
-    job = f"External/job{round(1000 * scale):04d}/"
-    options = ["--no_crf", "Yes"] if no_crf else []
+    job = f"External/job{round(1000 * scale):04d}_{'_'.join(options).replace('-', '')}/"
     start = time.perf_counter()
     pick(project, job, diameter_A, model, "--threshold", "0.02", *options)
     seconds = time.perf_counter() - start
@@ -86,6 +90,7 @@ def run_set(
     default = score(project, job, real_set)
     return {
         "set": real_set.name,
+        "options": options,
         "particle_diameter_A": diameter_A,
         "best_f1": everything["best_f1"],
         "best_threshold": everything["best_threshold"],

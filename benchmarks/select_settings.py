@@ -25,7 +25,7 @@ import torch
 from cryoseg_ext.evaluation.matching import MATCH_DIAMETERS
 from cryoseg_ext.formats.micrographs import ListedMicrograph
 from cryoseg_ext.formats.reading import read_picks
-from cryoseg_ext.job.batch import prepare
+from cryoseg_ext.job.micrograph import prepare
 from cryoseg_ext.model.checkpoint import Model, load_model
 from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.simulation.session import SessionOptions

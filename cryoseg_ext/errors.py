@@ -12,3 +12,7 @@ class CryosegError(Exception):
     def about(self, name: object) -> CryosegError:
         """Return the error with `name`, that of its subject, in front, unless the sentence contains it."""
         return self if str(name) in str(self) else CryosegError(f"{name}: {self}")
+
+
+class NothingPickedError(CryosegError):
+    """None of the micrographs so far can be picked; with others, the job goes on."""

@@ -52,9 +52,26 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write `text` to `path` in one step."""
+    """Write `text` to `path` in one step; a file that holds it already stays as it is."""
+    content = text.encode()
+    with suppress(OSError):
+        # Replacing a file makes some systems write the new one to the disk at once.
+        if path.stat().st_size == len(content) and path.read_bytes() == content:
+            return
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)
+
+
+def check_writable(path: Path) -> None:
+    """Raise now the OSError that `replacing` would raise after the work is done."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".tmp-{path.name}")
+    try:
+        temporary.touch()
+        temporary.unlink()
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 def file_stamp(path: Path) -> str | None:
@@ -78,7 +95,7 @@ def remove(path: Path) -> None:
 
 @contextmanager
 def locked(folder: Path, remedy: str = "wait for it, or give another folder") -> Iterator[None]:
-    """Keep other jobs out of a folder, which is made if it is missing, during the body.
+    """Keep other jobs out of a folder, made if it is missing and removed if it stays empty, during the body.
 
     The system drops the lock of a process that dies, however it dies. Where the file system has no locks,
     nothing is kept out.
@@ -95,6 +112,7 @@ def locked(folder: Path, remedy: str = "wait for it, or give another folder") ->
     CryosegError
         If another job holds it.
     """
+    is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / LOCK_NAME
     descriptor = _lock(path, f"{folder}: another job of cryoseg is writing to this folder: {remedy}")
@@ -104,6 +122,9 @@ def locked(folder: Path, remedy: str = "wait for it, or give another folder") ->
         # Removed before the lock goes, so that it is always one's own.
         with suppress(OSError):
             path.unlink(missing_ok=True)
+            if is_new:
+                with suppress(OSError):
+                    folder.rmdir()
             # Closing alone would not do while a process that was forked has it open.
             fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)

@@ -21,7 +21,7 @@ from cryoseg_ext.words import counted, printable
 
 if TYPE_CHECKING:
     from cryoseg_ext.formats.micrographs import ListedMicrograph
-    from cryoseg_ext.job.batch import BatchResult
+    from cryoseg_ext.job.micrograph import MicrographResult
     from cryoseg_ext.job.result import JobResult
     from cryoseg_ext.picks import Picks
 
@@ -45,7 +45,7 @@ class FolderHost(Host):
         self, directory: Path, formats: Sequence[str] = ("star", "csv"), *, maps: bool = False
     ) -> None:
         super().__init__(directory)
-        self._formats, self._maps = formats, maps
+        self._formats, self.keeps_maps = formats, maps
         # Refused before anything is picked.
         for name in formats:
             micrograph_path(name, directory / "x")
@@ -73,21 +73,21 @@ class FolderHost(Host):
         for path in (*coordinates, self._path(micrograph, "_tubes.star"), *map_files(stem)):
             remove(path)
 
-    def keep(self, micrograph: ListedMicrograph, result: BatchResult) -> None:
+    def keep(self, micrograph: ListedMicrograph, result: MicrographResult) -> None:
         """Write the maps, if they are wanted."""
-        if self._maps:
+        if self.keeps_maps:
             write_maps(self._path(micrograph, ""), result)
 
     def has_all(self, micrograph: ListedMicrograph) -> bool:
         """Return whether the maps are there, if they are wanted."""
-        return not self._maps or all(path.exists() for path in map_files(self._path(micrograph, "")))
+        return not self.keeps_maps or all(path.exists() for path in map_files(self._path(micrograph, "")))
 
     def promised(self, result: JobResult) -> Iterable[Path]:
         """Return the coordinate files, and the maps if they are wanted."""
         for micrograph in result.listed.micrographs:
             stem = self._path(micrograph, "")
             yield from (micrograph_path(name, stem) for name in self._formats)
-            yield from map_files(stem) if self._maps else ()
+            yield from map_files(stem) if self.keeps_maps else ()
 
     def write_outputs(self, result: JobResult) -> None:
         """Write the particles of CryoSPARC's exposures as a results group."""

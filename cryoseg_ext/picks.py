@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -107,14 +108,15 @@ def apart(x: FloatArray, y: FloatArray, min_distance: float | FloatArray) -> Mas
     alive = np.ones(len(xy), np.bool_)
     if len(xy) == 0:
         return alive
-    tree = cKDTree(xy)
-    for first, near in enumerate(tree.query_ball_tree(tree, np.max(min_distance))):
-        if alive[first]:
-            later = np.array([index for index in near if index > first], np.int64)
-            if isinstance(min_distance, np.ndarray):
-                distance = np.linalg.norm(xy[later] - xy[first], axis=1)
-                later = later[distance <= np.maximum(min_distance[later], min_distance[first])]
-            alive[later] = False
+    # The first of each pair is the earlier point.
+    pairs = cKDTree(xy).query_pairs(np.max(min_distance), output_type="ndarray")
+    if isinstance(min_distance, np.ndarray):
+        distance = np.linalg.norm(xy[pairs[:, 1]] - xy[pairs[:, 0]], axis=1)
+        pairs = pairs[distance <= min_distance[pairs].max(axis=1)]
+    first, later = pairs[np.argsort(pairs[:, 0])].T
+    for start, stop in pairwise([*np.flatnonzero(np.diff(first, prepend=-1)), len(first)]):
+        if alive[first[start]]:
+            alive[later[start:stop]] = False
     return alive
 
 

@@ -10,7 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import suppress
 from multiprocessing import get_context
+from pathlib import Path
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -41,6 +43,44 @@ def at_most_cores(n: int, warn: Callable[[str], None] = _to_stderr) -> int:
     if n > cores:
         warn(f"--j {n} is more than the processors that this job has: using {cores}")
     return min(n, cores)
+
+
+def as_many_as_fit(n: int, bytes_each: float, warn: Callable[[str], None] = _to_stderr) -> int:
+    """Return a number of processes, no more than there are processors, nor than fit into the memory.
+
+    Parameters
+    ----------
+    n : int
+        What the user wants.
+    bytes_each : float
+        Memory of each.
+    warn : callable
+        Called with a sentence where there are fewer.
+    """
+    n = at_most_cores(n, warn)
+    if (free := free_bytes()) is not None and free < n * bytes_each:
+        fitting = max(1, int(free / bytes_each))
+        warn(
+            f"{n} processes need about {n * bytes_each / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are "
+            f"free: using {fitting}"
+        )
+        return fitting
+    return n
+
+
+def free_bytes() -> float | None:
+    """Return the free memory of this machine or of the control group of this process; None if not known."""
+    with suppress(OSError, ValueError, StopIteration):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = 1024.0 * int(next(line.split()[1] for line in lines if line.startswith("MemAvailable")))
+        group = Path("/sys/fs/cgroup") / Path("/proc/self/cgroup").read_text().strip().partition("::/")[2]
+        with suppress(OSError, ValueError, KeyError):
+            limit, used = (int((group / f"memory.{name}").read_text()) for name in ("max", "current"))
+            # Pages of files that were read count as used, and are given up when memory is short.
+            stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+            return min(free, max(limit - used + int(stat["inactive_file"]), 0))
+        return free
+    return None
 
 
 def use_threads(n: int, warn: Callable[[str], None] = _to_stderr) -> None:

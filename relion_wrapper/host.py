@@ -39,10 +39,11 @@ class RelionHost(Host):
         self.title = job.directory.as_posix()
         self._job = job
         self._bar: ProgressBar | None = None
+        self._places: dict[str, str] = {}
 
     def files(self, micrograph: ListedMicrograph) -> ResultFiles:
         """Return files beside the coordinate file, see `place_of`."""
-        return self._files(place_of(micrograph.name))
+        return self._files(self._place(micrograph.name))
 
     def write_picks(self, micrograph: ListedMicrograph, picks: Picks) -> None:
         """Write the coordinates; of filaments the segments, and starts and ends in another file."""
@@ -61,21 +62,16 @@ class RelionHost(Host):
 
     def coordinates(self, name: str, kind: str) -> Path:
         """Return the coordinate file of a kind of a micrograph."""
-        return self.directory / f"{place_of(name)}_{kind}.star"
+        return self.directory / f"{self._place(name)}_{kind}.star"
 
     def write_outputs(self, result: JobResult) -> None:
         """Write the STAR files and the output nodes of the whole job."""
-        coordinates = {
-            kind: {name: self.coordinates(name, kind) for name in result.finished}
-            for kind in (PICK_NAME, TUBES_NAME)
-        }
-        write_outputs(self.directory, result, coordinates)
+        write_outputs(self.directory, result, self.coordinates)
 
     def promised(self, result: JobResult) -> Iterable[Path]:
         """Return the coordinate files, and the lists that lead to them."""
         yield from (self.coordinates(name, PICK_NAME) for name in result.finished)
-        tubes = (name for name, picks in result.picks.items() if picks.tube_id is not None)
-        yield from (self.coordinates(name, TUBES_NAME) for name in tubes)
+        yield from (self.coordinates(name, TUBES_NAME) for name in result.on_filaments)
         yield from (self.directory / name for name in OUTPUT_NAMES)
 
     def hold(self) -> AbstractContextManager[None]:
@@ -102,6 +98,12 @@ class RelionHost(Host):
         """Move the mouse on."""
         if self._bar:
             self._bar.update(done)
+
+    def _place(self, name: str) -> str:
+        # Kept, as it takes a look at the disk.
+        if name not in self._places:
+            self._places[name] = place_of(name)
+        return self._places[name]
 
 
 def place_of(micrograph_name: str) -> str:

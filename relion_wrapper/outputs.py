@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryoseg_ext.files import replace_text
 from cryoseg_ext.formats.coordinates import NAME_LABEL, write_coordinate_lists, write_particles_star
-from cryoseg_ext.formats.star import quoted, to_text, write_table
+from cryoseg_ext.formats.star import format_rows, quoted, to_text, write_table
 from relion_wrapper.nodes import OUTPUT_NODES_FILE, detect_relion_version, write_output_nodes
 
 if TYPE_CHECKING:
@@ -27,9 +27,7 @@ OUTPUT_NAMES = (
 """The files of a whole job."""
 
 
-def write_outputs(
-    job_directory: Path, result: JobResult, coordinates: Mapping[str, Mapping[str, Path]]
-) -> None:
+def write_outputs(job_directory: Path, result: JobResult, coordinates: Callable[[str, str], Path]) -> None:
     """Write the STAR files of the whole job.
 
     Parameters
@@ -38,8 +36,8 @@ def write_outputs(
         The folder of the job.
     result : JobResult
         What was picked.
-    coordinates : Mapping
-        For each kind, `PICK_NAME` and `TUBES_NAME`, the coordinate file by the name of the micrograph.
+    coordinates : callable
+        Returns the coordinate file of a micrograph, from its name and `PICK_NAME` or `TUBES_NAME`.
     """
     picks, optics = result.picks, result.listed.optics
     table = _rows_of(result)
@@ -48,18 +46,18 @@ def write_outputs(
         tables = {"optics": optics, "micrographs": tables[""]}
     replace_text(job_directory / "micrographs.star", to_text(tables))
     in_mics = result.listed.path
-    write_coordinate_lists(job_directory, PICK_NAME, in_mics, coordinates[PICK_NAME])
-    tubes = {name: path for name, path in coordinates[TUBES_NAME].items() if picks[name].tube_id is not None}
-    if tubes:
-        write_coordinate_lists(job_directory, TUBES_NAME, in_mics, tubes)
-    else:
+    for kind, names in ((PICK_NAME, list(result.finished)), (TUBES_NAME, result.on_filaments)):
+        if names:
+            files = ((name, coordinates(name, kind)) for name in names)
+            write_coordinate_lists(job_directory, kind, in_mics, files)
+    if not result.on_filaments:
         # An earlier run may have picked along filaments.
         for name in (f"{TUBES_NAME}.star", f"coords_suffix_{TUBES_NAME}.star"):
             (job_directory / name).unlink(missing_ok=True)
     rows = (f"{quoted(name)} {one.mean_score:.6f} {one.n_picks}" for name, one in result.qualities.items())
     columns = (NAME_LABEL, "rlnAutopickFigureOfMerit", "rlnGroupNrParticles")
     write_table(job_directory / "summary.star", "", columns, rows)
-    candidates = {name: one.candidates for name, one in result.finished.items()}
+    candidates = ((name, one.candidates) for name, one in result.finished.items())
     write_candidates_star(job_directory / "candidates.star", candidates)
     write_particles_star(job_directory / "particles.star", picks, result.listed, decimals=0)
     write_output_nodes(job_directory, detect_relion_version(job_directory))
@@ -81,12 +79,11 @@ def with_quality(table: pd.DataFrame, qualities: Iterable[MicrographQuality]) ->
     )
 
 
-def write_candidates_star(path: Path, candidates: Mapping[str, Picks]) -> None:
+def write_candidates_star(path: Path, candidates: Iterable[tuple[str, Picks]]) -> None:
     """Write all candidates of all micrographs, coordinates in pixels and not rounded."""
     rows = (
-        f"{quoted(name)} {x:.2f} {y:.2f} {s:.6f}"
-        for name, p in candidates.items()
-        for x, y, s in zip(p.x_px.tolist(), p.y_px.tolist(), p.score.tolist(), strict=True)
+        format_rows(f"{quoted(name).replace('%', '%%')} %.2f %.2f %.6f", (some.x_px, some.y_px, some.score))
+        for name, some in candidates
     )
     columns = (NAME_LABEL, "rlnCoordinateX", "rlnCoordinateY", "rlnAutopickFigureOfMerit")
     write_table(path, "candidates", columns, rows)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.formats.micrographs import MicrographList, read_micrographs
-from cryoseg_ext.job.result import JobResult
-from cryoseg_ext.job.run import Job
+from cryoseg_ext.job.unchanged import Record
 from cryoseg_ext.words import counted
 from relion_wrapper.command import PickingArguments
-from relion_wrapper.display import display_commands
-from relion_wrapper.host import RelionHost
 from relion_wrapper.job import RelionJob, say, warn
+from relion_wrapper.nodes import detect_relion_version
+
+if TYPE_CHECKING:
+    from cryoseg_ext.formats.micrographs import MicrographList
+    from cryoseg_ext.job.result import JobResult
+    from relion_wrapper.host import RelionHost
 
 
 def run(arguments: PickingArguments, job: RelionJob) -> None:
     """Pick the particles of all micrographs and write what RELION wants to know.
+
+    A job that finds all as its last run left it, as most passes of a RELION Scheme do, does nothing.
 
     Parameters
     ----------
@@ -32,25 +39,47 @@ def run(arguments: PickingArguments, job: RelionJob) -> None:
     """
     for warning in arguments.warnings:
         warn(warning)
-    if arguments.in_mics.is_dir():
+    job.stop_if_aborted()
+    relion = detect_relion_version(job.directory).value
+    record = Record.of(job.directory, arguments.in_mics, arguments.options, relion)
+    lines = record.lines_of_last_run() if record else None
+    if lines is None:
+        result, host = _pick(arguments, job)
+        lines = list(_lines(result, host))
+        if record:
+            record.write(host, result, lines)
+    else:
+        say("Nothing has changed since the last run")
+    for line in lines:
+        say(line)
+
+
+def _pick(arguments: PickingArguments, job: RelionJob) -> tuple[JobResult, RelionHost]:
+    from cryoseg_ext.formats.micrographs import read_micrographs
+    from cryoseg_ext.job.run import Job
+    from cryoseg_ext.job.watch import run_or_watch
+    from relion_wrapper.host import RelionHost
+
+    in_mics, options = arguments.in_mics, arguments.options
+    if in_mics.is_dir() or in_mics.suffix.lower() != ".star":
+        is_what = "is a folder" if in_mics.is_dir() else "is no STAR file"
         raise CryosegError(
-            f"--in_mics {arguments.in_mics} is a folder: give the micrographs STAR file of a RELION job, or "
-            "pick the files in it by `cryoseg pick`"
+            f"--in_mics {in_mics} {is_what}: give the micrographs STAR file of a RELION job, or pick these "
+            "files by `cryoseg pick`"
         )
-    listed = read_micrographs([arguments.in_mics], arguments.options.pixel_size_A)
-    _check(listed)
+
+    def read() -> MicrographList:
+        listed = read_micrographs([in_mics], options.pixel_size_A)
+        _check(listed)
+        return listed
+
     host = RelionHost(job)
-    result = Job(arguments.options, host).run(listed)
+    result = run_or_watch(Job(options, host), [in_mics], read)
     host.check()
-    _say_result(result, host)
+    return result, host
 
 
 def _check(listed: MicrographList) -> None:
-    if not listed.of_relion:
-        raise CryosegError(
-            f"--in_mics {listed.path} is no STAR file: give the micrographs STAR file of a RELION job, or "
-            "pick these files by `cryoseg pick`"
-        )
     if listed.by_name and all(one.pixel_size_A is None for one in listed.micrographs):
         raise CryosegError(
             f"{listed.path} has no pixel size (rlnMicrographPixelSize in data_optics, with rlnOpticsGroup in "
@@ -59,21 +88,20 @@ def _check(listed: MicrographList) -> None:
         )
 
 
-def _say_result(result: JobResult, host: RelionHost) -> None:
-    """Tell the count, what was skipped and how to look at the picks."""
+def _lines(result: JobResult, host: RelionHost) -> Iterator[str]:
+    """Return what the user should know: the count, what was skipped and how to look at the picks."""
+    from relion_wrapper.display import display_commands
+
     folder = host.directory
-    n_candidates = sum(len(one.candidates) for one in result.finished.values())
-    say(
+    yield (
         f"{counted(result.n_picks, 'pick')} with a figure of merit of {result.threshold:g} or more on "
-        f"{counted(len(result.finished), 'micrograph')}; all {counted(n_candidates, 'candidate')}: "
+        f"{counted(len(result.finished), 'micrograph')}; all {counted(result.n_candidates, 'candidate')}: "
         f"{folder / 'candidates.star'}"
     )
     if result.skipped:
-        say(f"Skipped {counted(len(result.skipped), 'micrograph')}:")
-        for reason in result.skipped.values():
-            say(f"  {reason}")
-    say(f"Overlays and histograms: {folder / host.report_name}")
-    say(f"The same for a browser, with all micrographs in a table: {folder / 'review.html'}")
-    say("To see the picks:")
-    for command in display_commands(host, result):
-        say(f"  {command}")
+        yield f"Skipped {counted(len(result.skipped), 'micrograph')}:"
+        yield from (f"  {reason}" for reason in result.skipped.values())
+    yield f"Overlays and histograms: {folder / host.report_name}"
+    yield f"The same for a browser, with all micrographs in a table: {folder / 'review.html'}"
+    yield "To see the picks:"
+    yield from (f"  {command}" for command in display_commands(host, result))

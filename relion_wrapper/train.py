@@ -103,7 +103,7 @@ def parse_training(argv: Sequence[str]) -> TrainingArguments:
     ):
         if not given[name]:
             raise CryosegError(f"--{name} is missing: {remedy}")
-    names = {"j": "threads", "device": "device", "gpu": "gpu"}
+    names = {"j": "workers", "device": "device", "gpu": "gpu"}
     chosen = {field: given[name] for name, field in names.items() if given[name] is not None}
     options = JobOptions(
         ParticleSize(given["particle_diameter"]),
@@ -120,7 +120,7 @@ def parse_training(argv: Sequence[str]) -> TrainingArguments:
 
 def _run(arguments: TrainingArguments, job: RelionJob) -> None:
     # Imported inside the job: whatever fails here must leave its exit file, and --help stays quick.
-    from cryoseg_ext.job.device import choose_device
+    from cryoseg_ext.job.device import choose_devices
     from cryoseg_ext.network.architectures import is_own
     from cryoseg_ext.processes import use_threads
     from cryoseg_ext.training import Callbacks, fine_tune, fine_tuning_options
@@ -130,7 +130,7 @@ def _run(arguments: TrainingArguments, job: RelionJob) -> None:
 
     for warning in arguments.warnings:
         warn(warning)
-    use_threads(arguments.options.threads, warn)
+    use_threads(arguments.options.workers or 1, warn)
     options = fine_tuning_options(**arguments.recipe)
     files = TrainingFiles([str(arguments.in_mics)], arguments.in_coords)
     diameter_A = arguments.options.size.largest_A
@@ -151,7 +151,7 @@ def _run(arguments: TrainingArguments, job: RelionJob) -> None:
         micrographs,
         options,
         job.directory,
-        device=choose_device(arguments.options, warn),
+        device=choose_devices(arguments.options, warn)[0],
         callbacks=Callbacks(step, epoch, say),
     )
     (job.directory / "report.pdf").replace(job.directory / REPORT_NODE)

@@ -57,7 +57,7 @@ class Engine:
         for asked in (self.picked, self.pixel_sizes_A, self.options, self.devices):
             asked.clear()
 
-    def load(self, file: ModelFile, device: str = "cpu") -> Model:
+    def load(self, file: ModelFile, device: str = "cpu", precision: str = "auto") -> Model:  # noqa: ARG002
         """Stand in for `ModelFile.load`."""
         from torch import nn
 
@@ -92,10 +92,15 @@ def replace_network(model: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
     """Put an engine in the place of the network during a test; `model` is the default model file."""
     engine = Engine(model)
     model.write_bytes(b"weights")
-    monkeypatch.setattr("cryoseg_ext.job.run.DEFAULT_MODEL", engine.model)
+    for room in ("run", "unchanged"):
+        monkeypatch.setattr(f"cryoseg_ext.job.{room}.DEFAULT_MODEL", engine.model)
     monkeypatch.setattr(
-        "cryoseg_ext.model.file.ModelFile.load", lambda file, device="cpu": engine.load(file, device)
+        "cryoseg_ext.model.file.ModelFile.load",
+        lambda file, device="cpu", precision="auto": engine.load(file, device, precision),
     )
+    # Looked up when it is asked, because tests replace it.
+    threshold = property(lambda _: MODEL_THRESHOLD)
+    monkeypatch.setattr("cryoseg_ext.model.file.ModelFile.threshold", threshold)
     monkeypatch.setattr("cryoseg_ext.pipeline.pick_repaired", engine.pick_repaired)
     monkeypatch.setattr("cryoseg_ext.job.contrast.contrast_hint", lambda *_: None)
     # Half a second each, and tested elsewhere.

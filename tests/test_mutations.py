@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import runpy
 from pathlib import Path
 
 import pytest
 
-MUTATIONS = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks/mutations.py"))
+from tests.benchmark import run_benchmark
+
+MUTATIONS = run_benchmark("mutations.py")
 
 
 @pytest.mark.parametrize("kind", MUTATIONS["READERS"])

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.options.crf import FILTERS, REFERENCES, SOLVERS, CrfChoice
 from cryoseg_ext.options.extraction import METHODS, ExtractionOptions
-from cryoseg_ext.options.job import JobOptions
+from cryoseg_ext.options.job import PRECISIONS, JobOptions
 from cryoseg_ext.options.kinds import Number
 from cryoseg_ext.options.settings import read_settings, write_settings
 from cryoseg_ext.options.size import AUTO, ParticleSize
@@ -34,8 +34,8 @@ REQUIRED = {
     "cryoseg select": ["a.mrc", "--out", "settings.json"],
     "cryoseg cryosparc pick": ["--project", "P1", "--workspace", "W1", "--exposures", "J1:exposures"],
 }
-# Nothing of its own is resumed there.
-LACKING = {"cryoseg select": {"only_do_unfinished"}}
+# Nothing of its own is resumed there, and it chooses once.
+LACKING = {"cryoseg select": {"only_do_unfinished", "watch", "watch_until_idle"}}
 NUMBERS = [option.name for option in OPTIONS if isinstance(option.kind, Number)]
 commands = pytest.mark.parametrize("name", REQUIRED)
 
@@ -101,7 +101,7 @@ def test_hyphens_and_underscores_are_alike(name: str) -> None:
 @commands
 def test_nan_and_infinity_are_refused(name: str, value: str) -> None:
     size = ["--min_diameter", "1", "--max_diameter", "2"]
-    for option in NUMBERS:
+    for option in set(NUMBERS) - LACKING.get(name, set()):
         for argv in ([f"--{option}={value}"], [f"--{option}", value]):
             with pytest.raises(CryosegError, match=f"'--{option}': {value} is not "):
                 _parse(name, [*size, *argv])
@@ -245,8 +245,12 @@ JOBS = st.builds(
     pick_on=_optional(WORDS),
     masks_in=_optional(st.sampled_from([Path(), Path("/")])),
     masks=st.booleans(),
-    threads=COUNTS,
+    workers=_optional(COUNTS),
+    precision=st.sampled_from(PRECISIONS),
+    cluster=_optional(WORDS),
     only_do_unfinished=st.booleans(),
+    watch=st.booleans(),
+    watch_until_idle_min=_optional(LENGTHS),
 )
 
 

@@ -56,6 +56,7 @@ def compare(
     on your own micrographs of those kept for validation. Run the same command again after an interruption:
     it goes on.
     """
+    from cryoseg_ext.files import locked
     from cryoseg_ext.job.device import check_device
     from cryoseg_ext.training import fine_tuning_options
     from cryoseg_ext.training.compare import compare_networks, write_table
@@ -68,18 +69,19 @@ def compare(
         parse_loss(loss)
     networks = _networks(architectures)
     run = TrialRun(device, workers, progress_bar)
-    if read_own:
-        options = fine_tuning_options(from_scratch=True, steps=steps, seed=seed)
-        trial = on_micrographs(read_own(), options, run)
-    else:
-        trial = on_simulation(TrainingOptions(steps=steps, seed=seed), run)
-    rows: list[Row] = []
-    for row in compare_networks(networks, names, trial, out):
-        if not rows:
-            click.echo(_HEAD)
-        rows.append(row)
-        click.echo(_line(row))
-        write_table(out / "comparison.csv", rows)
+    with locked(out):
+        if read_own:
+            options = fine_tuning_options(from_scratch=True, steps=steps, seed=seed)
+            trial = on_micrographs(read_own(), options, run)
+        else:
+            trial = on_simulation(TrainingOptions(steps=steps, seed=seed), run)
+        rows: list[Row] = []
+        for row in compare_networks(networks, names, trial, out):
+            if not rows:
+                click.echo(_HEAD)
+            rows.append(row)
+            click.echo(_line(row))
+            write_table(out / "comparison.csv", rows)
     click.echo(f"All numbers: {out / 'comparison.csv'}")
 
 

@@ -78,26 +78,25 @@ def cryosparc() -> None:
 
 @cryosparc.command(cls=GroupedCommand)
 @with_place
-@click.option("--watch", is_flag=True, help="Pick exposures as they appear, until their job ends or Ctrl-C.")
 @click.option(
     "--watch_interval",
     type=Number("S", "a positive number of seconds", above=True),
     default=30,
     metavar="S",
-    help="Seconds from one look for new exposures to the next.",
+    help="Seconds from one look for new exposures to the next, with --watch, which ends with their job too.",
 )
 @with_login
 @with_job_options
-def pick(*, watch: bool, watch_interval: float, login: Login, options: JobOptions, **place: Any) -> None:
+def pick(*, watch_interval: float, login: Login, options: JobOptions, **place: Any) -> None:
     """Pick exposures as an External job, whose particles Inspect Picks and Extract take.
 
     A --model may be the number of a training job, as J45. Run the same command again with --job to go on with
-    a job that was stopped. The event log shows what happens; review.html, report.pdf, quality.csv and masks
+    a job that was stopped. The event log shows what happens; review.html, report.pdf, quality.tsv and masks
     are in the folder of the job.
     """
     from cryoseg_ext.cryosparc import pick_exposures
 
-    pick_exposures(**place, options=options, watch_interval_s=watch_interval if watch else None, login=login)
+    pick_exposures(**place, options=options, watch_interval_s=watch_interval, login=login)
 
 
 @cryosparc.command()

@@ -71,7 +71,7 @@ def _threshold(
 )
 @click.option("--shape", type=click.Choice(["disc", "soft"]), default="disc", help="With --in_coords.")
 @threads_option
-def labels(out: Path, threads: int, **given: Any) -> None:
+def labels(out: Path, threads: int | None, **given: Any) -> None:
     """Label the pixels of particles on micrographs, as truth to train on or to compare with.
 
     From a 3D map and refined particles (--in_parts and --in_map), or discs around coordinates (--in_coords
@@ -79,11 +79,12 @@ def labels(out: Path, threads: int, **given: Any) -> None:
     NAME_instances.mrc (the number of the particle); labels.star lists them. Run the same command again after
     an interruption: finished files are kept.
     """
+    from cryoseg_ext.files import locked
     from cryoseg_ext.labels import MaskOptions
     from cryoseg_ext.labels.tasks import disc_tasks, projection_drawer, projection_tasks
     from cryoseg_ext.processes import use_threads
 
-    use_threads(threads)
+    use_threads(threads or 1)
     in_parts, in_map, in_mask, in_coords = (
         given[f"in_{name}"] for name in ("parts", "map", "mask", "coords")
     )
@@ -106,7 +107,8 @@ def labels(out: Path, threads: int, **given: Any) -> None:
         "masks": asdict(options),
         "shape": given["shape"],
     }
-    _run(tasks, out, settings)
+    with locked(out):
+        _run(tasks, out, settings)
 
 
 def _identity(path: Path) -> list[str | int]:

@@ -36,14 +36,15 @@ def pick(
 
     Writes NAME.star (RELION's coordinate file) and NAME.csv (x, y in pixels from 0, and score) for each
     micrograph, report.pdf with overlays and histograms, review.html, the same with a table of all micrographs
-    and a threshold to move, for a browser, and quality.csv; for exposures of CryoSPARC also
+    and a threshold to move, for a browser, and quality.tsv; for exposures of CryoSPARC also
     picked_particles.csg and .cs, for "Import Result Group". NAME_candidates.star and NAME_preview.npz let a
     run that was stopped go on, and one with another threshold finish in seconds: give the same command.
     """
     from cryoseg_ext.folder import FolderHost
     from cryoseg_ext.formats.micrographs import read_micrographs
     from cryoseg_ext.job.run import Job
+    from cryoseg_ext.job.watch import run_or_watch
 
-    host = FolderHost(out, formats)
-    Job(options, host).run(read_micrographs(sources, options.pixel_size_A, image_slot))
+    job = Job(options, FolderHost(out, formats))
+    run_or_watch(job, sources, lambda: read_micrographs(sources, options.pixel_size_A, image_slot))
     click.echo(f"Coordinates and report.pdf are in {out}; open {out / 'review.html'} in a browser")

@@ -29,7 +29,8 @@ def segment(sources: tuple[str, ...], image_slot: str, out: Path, options: JobOp
     from cryoseg_ext.folder import FolderHost
     from cryoseg_ext.formats.micrographs import read_micrographs
     from cryoseg_ext.job.run import Job
+    from cryoseg_ext.job.watch import run_or_watch
 
-    host = FolderHost(out, maps=True)
-    Job(options, host).run(read_micrographs(sources, options.pixel_size_A, image_slot))
+    job = Job(options, FolderHost(out, maps=True))
+    run_or_watch(job, sources, lambda: read_micrographs(sources, options.pixel_size_A, image_slot))
     click.echo(f"Maps, pictures and picks are in {out}; open {out / 'review.html'} in a browser")

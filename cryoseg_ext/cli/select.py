@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     help="The rectangle in which --truth is complete, in pixels.",
 )
 @click.option("--most", type=COUNT, default=10, help="Micrographs to use at most.")
-@functools.partial(with_job_options, without=("only_do_unfinished",))
+@functools.partial(with_job_options, without=("only_do_unfinished", "watch", "watch_until_idle"))
 def select(
     sources: tuple[str, ...],
     image_slot: str,
@@ -70,12 +70,14 @@ def select(
     """
     import tqdm
 
+    from cryoseg_ext.files import check_writable
     from cryoseg_ext.formats.micrographs import read_micrographs
     from cryoseg_ext.options.settings import write_settings
     from cryoseg_ext.options.table import SETTINGS, changed
     from cryoseg_ext.tuning.grid import installed_methods
     from cryoseg_ext.tuning.select import Evidence, Notices, select
 
+    check_writable(out)
     notices = Notices(
         click.echo,
         functools.partial(click.echo, err=True),

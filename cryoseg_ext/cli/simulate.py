@@ -174,10 +174,11 @@ def _refuse_given(ctx: click.Context, decider: str, *names: str) -> None:
 def _simulate_parts(out: Path, options: SessionOptions, parts: Mapping[str, int], workers: int) -> None:
     import tqdm
 
+    from cryoseg_ext.files import locked
     from cryoseg_ext.simulation.session_files import write_session
 
     first = 0
-    with tqdm.tqdm(total=sum(parts.values()), desc="simulating", unit="micrograph") as bar:
+    with locked(out), tqdm.tqdm(total=sum(parts.values()), desc="simulating", unit="micrograph") as bar:
         for part, n in parts.items():
 
             def report(done: int, before: int = first) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,10 +128,11 @@ def train(
     Run the same command again after an interruption: it goes on from the last epoch. On several GPUs:
     torchrun --nproc_per_node=4 --no-python cryoseg train --device cuda ...
     """
-    from cryoseg_ext import training
+    from cryoseg_ext.files import locked
     from cryoseg_ext.job.device import check_device
     from cryoseg_ext.network.architectures import build_network, is_own, parse_architecture
     from cryoseg_ext.processes import use_threads
+    from cryoseg_ext.training.distributed import is_main_process
 
     check_device(device)
     if recipe["architecture"]:
@@ -149,17 +151,29 @@ def train(
                 if read_own
                 else f"--{name} is for your own micrographs: give --in_mics, or leave it out"
             )
-    if read_own:
-        options = training.fine_tuning_options(**given)
-        micrographs = read_own()
-        with progress_bar(options.steps) as callbacks:
-            model = training.fine_tune(
-                micrographs, options, out, device=device, workers=workers, callbacks=callbacks
-            )
-        click.echo(f"Learning curves, precision and recall, and overlays: {out / 'report.pdf'}")
-    else:
-        simulation = TrainingOptions(**given)
-        with progress_bar(simulation.steps) as callbacks:
-            model = training.train(simulation, out, device=device, workers=workers, callbacks=callbacks)
+    # Before the data are read, as a folder that cannot be written shows then.
+    with locked(out) if is_main_process() else nullcontext():
+        model = _train(out, given, read_own, device=device, workers=workers)
     own = f" --architecture {recipe['architecture']}" if is_own(recipe["architecture"]) else ""
     click.echo(f"Use it with --model {model}{own}")
+
+
+def _train(
+    out: Path,
+    recipe: dict[str, Any],
+    read_own: Callable[[], list[LabelledMicrograph]] | None,
+    **machine: Any,
+) -> Path:
+    """Train by the recipe that was given, and return the path of the model."""
+    from cryoseg_ext import training
+
+    if read_own:
+        options = training.fine_tuning_options(**recipe)
+        micrographs = read_own()
+        with progress_bar(options.steps) as callbacks:
+            model = training.fine_tune(micrographs, options, out, callbacks=callbacks, **machine)
+        click.echo(f"Learning curves, precision and recall, and overlays: {out / 'report.pdf'}")
+        return model
+    simulation = TrainingOptions(**recipe)
+    with progress_bar(simulation.steps) as callbacks:
+        return training.train(simulation, out, callbacks=callbacks, **machine)

@@ -18,7 +18,7 @@ from cryoseg_ext.crf.gaussian import BandedGaussian
 CELLS_PER_SIGMA = 2.0
 """Grid cells per standard deviation."""
 STRIPES = 2
-"""Stripes of rows processed in parallel, one thread each."""
+"""Stripes of rows, processed in parallel where PyTorch may use that many threads."""
 BLUR_SIGMA_CELLS = float(np.sqrt(CELLS_PER_SIGMA**2 - 2 / 6))
 """Blur in cells; splat and slice are linear interpolations, which widen it by 1/6 cell² each on average."""
 
@@ -51,14 +51,14 @@ class BilateralGridFilter(SymmetricFilter):
         edges = np.linspace(0, ny, STRIPES + 1).astype(int) if like.device.type == "cpu" else (0, ny)
         self._stripes = [slice(int(a), int(b)) for a, b in pairwise(edges)]
         make = _SparseStripe if like.device.type == "cpu" else _IndexedStripe
-        with ThreadPoolExecutor(STRIPES) as threads:
+        with _threads() as threads:
             self._parts = list(threads.map(lambda rows: make(cells, rows, nx), self._stripes))
         super().__init__(self.gather(torch.ones_like(like)))
 
     def gather(self, values: Tensor) -> Tensor:
         """Return the unnormalised filtered map."""
         # Sparse products release the interpreter lock, so stripes of the map run in parallel.
-        with ThreadPoolExecutor(STRIPES) as threads:
+        with _threads() as threads:
             splats = threads.map(
                 lambda part, rows: part.splat(values[rows].reshape(-1)), self._parts, self._stripes
             )
@@ -67,6 +67,10 @@ class BilateralGridFilter(SymmetricFilter):
                 grid = blur(grid, dim)
             flat = grid.reshape(-1)
             return torch.cat(list(threads.map(lambda part: part.slice(flat), self._parts))).view_as(values)
+
+
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(min(STRIPES, torch.get_num_threads()))
 
 
 class _Cells:

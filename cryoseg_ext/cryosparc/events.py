@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import partial
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from cryoseg_ext.job.result import JobResult
-    from cryoseg_ext.report.pdf import Overlay
+    from cryoseg_ext.report.content import Overlay, Report
 
-_OVERLAY_INCHES, _DPI = (7.0, 7.0), 120
+_OVERLAY_PT, _DPI = (500.0, 520.0), 120
+_ROOM = (30.0, 20.0, 460.0, 490.0)
+"""Place of the picture on its page."""
 _MOST_ROWS = 50
 
 
@@ -29,13 +32,18 @@ def programs() -> str:
 
 def overlay_png(overlay: Overlay) -> bytes:
     """Draw picks and mask of a micrograph as PNG."""
-    from matplotlib.figure import Figure
+    from cryoseg_ext.report.pages import draw_overlay
+    from cryoseg_ext.report.pixels import as_png, draw_pixels
 
-    from cryoseg_ext.report.pdf import draw_overlay
+    return as_png(draw_pixels(partial(draw_overlay, room=_ROOM, overlay=overlay), _OVERLAY_PT, _DPI))
 
-    figure = Figure(figsize=_OVERLAY_INCHES, layout="tight")
-    draw_overlay(figure.subplots(), overlay)
-    return figure_png(figure)
+
+def summary_png(report: Report) -> bytes:
+    """Draw the histograms of a job as PNG."""
+    from cryoseg_ext.report.pages import draw_summary
+    from cryoseg_ext.report.pixels import as_png, draw_pixels
+
+    return as_png(draw_pixels(partial(draw_summary, report=report), dpi=_DPI))
 
 
 def figure_png(figure: Figure) -> bytes:
@@ -64,7 +72,7 @@ def quality_table(result: JobResult, folder: Path) -> str:
         f"{len(rows)} of {len(ranked)} micrographs, by usable area and picks, the worst first:",
         "usable contaminated  picks  score  micrograph",
         *rows,
-        "All of them: quality.csv; pictures and histograms: review.html, for a browser, and report.pdf; in "
+        "All of them: quality.tsv; pictures and histograms: review.html, for a browser, and report.pdf; in "
         f"{folder}",
     ]
     if result.skipped:

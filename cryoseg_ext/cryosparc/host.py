@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
-from cryoseg_ext.cryosparc.events import figure_png, overlay_png, quality_table, write_picture
+from cryoseg_ext.cryosparc.events import overlay_png, quality_table, summary_png, write_picture
 from cryoseg_ext.cryosparc.job import OUTPUT
 from cryoseg_ext.formats.names import stem_of
 from cryoseg_ext.formats.particles import PickedExposure
@@ -21,10 +19,10 @@ from cryoseg_ext.words import counted, printable
 if TYPE_CHECKING:
     from cryoseg_ext.cryosparc.job import ExternalJob
     from cryoseg_ext.formats.groups import Exposure
-    from cryoseg_ext.formats.micrographs import ListedMicrograph, MicrographList
+    from cryoseg_ext.formats.micrographs import ListedMicrograph
     from cryoseg_ext.job.result import JobResult
     from cryoseg_ext.picks import Picks
-    from cryoseg_ext.report.pdf import Overlay
+    from cryoseg_ext.report.content import Overlay
 
 _LOGGED_OVERLAYS, _LOGGED_SKIPPED = 12, 50
 
@@ -45,7 +43,6 @@ class CryosparcHost(Host):
         self._n_picks: dict[str, int] = {}
         self._n_skipped = self._n_done = self._n_waiting = 0
         self._parts_shown: set[int] = set()
-        self.has_unsaved = False
 
     def files(self, micrograph: ListedMicrograph) -> ResultFiles:
         """Return files named by the uid of the exposure, which keeps micrographs of the same name apart."""
@@ -56,7 +53,6 @@ class CryosparcHost(Host):
     def write_picks(self, micrograph: ListedMicrograph, picks: Picks) -> None:
         """Count the picks: particles are saved all together, in `write_outputs`."""
         self._n_picks[micrograph.name] = len(picks)
-        self.has_unsaved = True
 
     def forget(self, micrograph: ListedMicrograph) -> None:
         """Count no picks of an earlier result."""
@@ -76,18 +72,15 @@ class CryosparcHost(Host):
 
     def write_outputs(self, result: JobResult) -> None:
         """Save the particles, and show what was found in the event log and on the tile."""
-        from cryoseg_ext.report.pdf import summary_page
-
         micrographs = result.listed.micrographs
         picked = [PickedExposure(_exposure(one), result.picks[one.name]) for one in micrographs]
         self._job.save_particles(picked, result.options.min_distance_A)
-        self.has_unsaved = False
         report = report_of(result, self.title)
         if report.overlays:
             # Drawn anew each time: with other settings, the picks on it are others.
             tile = write_picture(self.directory / "overlay.png", overlay_png(report.overlays[0]))
             self._job.set_images(tile, OUTPUT)
-        histograms = figure_png(summary_page(report))
+        histograms = summary_png(report)
         self._job.log_picture(histograms, "Picks per micrograph, and scores of all candidates")
         self._job.log_in_place("quality", quality_table(result, self.directory))
         if not result.n_picks:
@@ -134,21 +127,9 @@ class CryosparcHost(Host):
         text = f"{done} of {total} micrographs picked, {particles} so far"
         self._job.show_progress(text, last=done == total)
 
-    def wait(self, interval_s: float) -> None:
-        """Wait for more exposures."""
-        waiting = f"{counted(len(self._n_picks), 'micrograph')} picked; waiting for more exposures"
-        self._job.show_progress(waiting, last=False)
-        self._job.raise_if_killed()
-        time.sleep(interval_s)
-
-    def picked(self, listed: MicrographList) -> MicrographList:
-        """Return those micrographs of a list that are picked."""
-        by_name = {name: one for name, one in listed.by_name.items() if name in self._n_picks}
-        return replace(listed, by_name=by_name)
-
-    def only_skipped(self) -> bool:
-        """Return whether all micrographs so far were tried, and none could be picked."""
-        return not self._n_picks and self._n_skipped > 0 and self._n_waiting == self._n_done
+    def waiting(self, text: str) -> None:
+        """Show that the job waits for exposures."""
+        self._job.show_progress(text, last=True)
 
 
 def _exposure(micrograph: ListedMicrograph) -> Exposure:

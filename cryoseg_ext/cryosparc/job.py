@@ -102,11 +102,11 @@ class ExternalJob:
         """Return whether the job has an input of this name."""
         return name in versions.input_names(self.client_job)
 
-    def read_input(self, name: str, slots: Sequence[str]) -> Dataset:
-        """Return what the connected output has at present."""
-        remedy = f"check that what is connected has {', '.join(slots)} and is not empty"
+    def read_input(self, name: str, slots: Sequence[str] = ()) -> Dataset:
+        """Return what the connected output has at present; without `slots` all of it."""
+        remedy = f"check that what is connected has {', '.join(slots) or 'results'} and is not empty"
         with requesting(f"load the {name} of {self.uid}", remedy):
-            return self.client_job.load_input(name, list(slots))
+            return self.client_job.load_input(name, list(slots) or versions.ALL_SLOTS)
 
     def read_exposures(self, image_slot: str, pixel_size_A: float | None = None) -> MicrographList:
         """Return the exposures that the connected output has at present, with the images of a slot.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,18 +14,20 @@ from cryoseg_ext.cryosparc.host import CryosparcHost
 from cryoseg_ext.cryosparc.opening import ending_of, enter_project, exposure_input, find_model, open_job
 from cryoseg_ext.cryosparc.running import running
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.files import described, file_stamp, locked
+from cryoseg_ext.files import described, locked
 from cryoseg_ext.formats.groups import EXPOSURE_SLOT
 from cryoseg_ext.formats.micrographs import MicrographList
 from cryoseg_ext.job.device import load_on_device
 from cryoseg_ext.job.run import Job
+from cryoseg_ext.job.watch import watch
 from cryoseg_ext.model.file import ModelFile
 from cryoseg_ext.model.weights import DEFAULT_MODEL
 from cryoseg_ext.options.job import JobOptions
 
 if TYPE_CHECKING:
     from cryoseg_ext.cryosparc.client import Login
-    from cryoseg_ext.job.result import JobResult
+
+WATCH_INTERVAL_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def pick_exposures(
     *,
     job: str | None = None,
     image_slot: str = EXPOSURE_SLOT,
-    watch_interval_s: float | None = None,
+    watch_interval_s: float = WATCH_INTERVAL_S,
     login: Login | None = None,
 ) -> PickingJob:
     """Pick exposures of a CryoSPARC project as an External job; run it where the project's folder is.
@@ -81,9 +82,9 @@ def pick_exposures(
         The External job to go on with, such as J45.
     image_slot : str
         The images to pick, such as ``micrograph_blob_denoised``; the picks still refer to the micrographs.
-    watch_interval_s : float, optional
-        Pick exposures as they appear, until the job that they come from ends; the seconds from one look for
-        new ones to the next. None picks those that there are.
+    watch_interval_s : float
+        Seconds from one look for new exposures to the next, where the options say that the job watches; it
+        does until the job that they come from ends.
     login : Login, optional
         From `find_login`; the environment variables and the saved token by default.
 
@@ -113,69 +114,18 @@ def pick_exposures(
         picking = Job(options, host, model)
 
         def look() -> MicrographList:
-            return external.read_exposures(image_slot, options.pixel_size_A)
+            listed = external.read_exposures(image_slot, options.pixel_size_A)
+            if not listed.by_name:
+                raise CryosegError("the connected output has no micrographs")
+            return listed
 
-        if watch_interval_s is None:
-            result = _pick(picking, look())
-        else:
-            result = _watch(picking, host, look, ending_of(place, source), watch_interval_s)
+        try:
+            if options.watches:
+                result = watch(picking, look, ending_of(place, source), watch_interval_s)
+            else:
+                result = picking.run(look())
+        except OSError as error:
+            raise CryosegError(
+                f"{external.folder} cannot be written ({described(error)}): correct this and use --job"
+            ) from error
     return PickingJob(external.uid, external.folder, result.n_picks, list(result.skipped.values()))
-
-
-def _pick(picking: Job, listed: MicrographList) -> JobResult:
-    if not listed.by_name:
-        raise CryosegError("the connected output has no micrographs")
-    try:
-        return picking.run(listed)
-    except OSError as error:
-        raise CryosegError(
-            f"{picking.host.directory} cannot be written ({described(error)}): correct this and use --job"
-        ) from error
-
-
-def _watch(
-    picking: Job,
-    host: CryosparcHost,
-    look: Callable[[], MicrographList],
-    source_ended: Callable[[], bool],
-    interval_s: float,
-) -> JobResult:
-    """Pick what appears, saving after each time, until the job that gives the exposures has ended.
-
-    Parameters
-    ----------
-    picking : Job
-        The job.
-    host : CryosparcHost
-        Its host.
-    look : callable
-        Returns the exposures that there are.
-    source_ended : callable
-        Returns whether the job that gives them has ended.
-    interval_s : float
-        Seconds from one look to the next.
-    """
-    result: JobResult | None = None
-    seen: dict[str, str | None] = {}
-    try:
-        while True:
-            # Read first, so that what the job wrote at its very end is seen.
-            ended = source_ended()
-            listed = look()
-            # A file that was skipped may be complete by now, or another one.
-            files = {name: file_stamp(one.image) for name, one in listed.by_name.items()}
-            if files.items() - seen.items() or (ended and result is None):
-                seen = files
-                try:
-                    result = _pick(picking, listed)
-                except CryosegError:
-                    # There may be better ones to come.
-                    if ended or not host.only_skipped():
-                        raise
-            if ended and result is not None:
-                return result
-            host.wait(interval_s)
-    except (KeyboardInterrupt, SystemExit):
-        if host.has_unsaved:
-            _pick(picking, host.picked(listed))
-        raise

@@ -54,7 +54,8 @@ def read_particle_picks(job: ExternalJob, images: MicrographList, choose: Choose
     choose : Choose
         Which micrographs are used.
     """
-    located = located_picks(f"the {PARTICLES} of {job.uid}", job.read_input(PARTICLES, ["location"]))
+    # All slots, as refined particles have origin shifts, and other particles no slot for them.
+    located = located_picks(f"the {PARTICLES} of {job.uid}", job.read_input(PARTICLES))
     brought = bring_picks(located, images, None, flip_y=False)
     for remark in brought.remarks:
         job.log(f"Note: {remark}")

@@ -17,6 +17,9 @@ IS_V5 = int(CLIENT_VERSION.split(".")[0]) >= 5
 PROGRESS_INTERVAL_S = 2.0 if IS_V5 else 60.0
 """Version 5 replaces one line of the event log; version 4 can only add lines, so there are few."""
 
+ALL_SLOTS: str | list[str] = "all" if IS_V5 else []
+"""What the client takes for all slots of an input, those that are only passed through too."""
+
 OTHER_SERIES = "4.7" if IS_V5 else "5.0"
 SECRETS = "the password or the saved token" if IS_V5 else "the password and the licence"
 _REASON_LENGTH = 300

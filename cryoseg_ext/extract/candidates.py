@@ -7,11 +7,12 @@ calibrated score, RELION's figure of merit, does not depend on the method.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, maximum_filter, uniform_filter
+from scipy.ndimage import gaussian_filter
 from scipy.special import logit
 
 from cryoseg_ext.arrays import FloatArray, Image
@@ -52,6 +53,11 @@ class Maps:
     particle: Image
     contaminant: Image
 
+    @cached_property
+    def smooth_centre(self) -> Image:
+        """The centre map smoothed against pixel noise."""
+        return gaussian_filter(self.centre, _PEAK_SIGMA_PX)
+
 
 @dataclass(frozen=True)
 class Candidates:
@@ -77,26 +83,27 @@ class Candidates:
         return Candidates(self.x_px[index], self.y_px[index], self.features[index], self.profiles[index])
 
 
-def smooth_centres(centre: Image) -> Image:
-    """Return the centre map smoothed against pixel noise."""
-    return gaussian_filter(centre, _PEAK_SIGMA_PX)
-
-
 def candidates_at(points: Points, maps: Maps) -> Candidates:
     """Return candidates at `points`, each with the logit of the highest centre value within two pixels."""
-    x_px, y_px = points
-    rows, columns = nearest_pixels(points, maps.centre.shape)
-    highest = maximum_filter(smooth_centres(maps.centre), size=PEAK_PX)[rows, columns].astype(np.float64)
-    highest = np.clip(highest, 1e-6, 1 - 1e-6)
-    support = uniform_filter(maps.particle, _SUPPORT_PX)[rows, columns]
-    dirt = uniform_filter(maps.contaminant, _SUPPORT_PX)[rows, columns]
-    features = np.stack([logit(highest), support, dirt], axis=1)
-    return Candidates(x_px, y_px, features, profiles_at(points, maps))
+    highest = _windows(maps.smooth_centre, points, PEAK_PX // 2).max(axis=(1, 2)).astype(np.float64)
+    support, dirt = (
+        _windows(image, points, _SUPPORT_PX // 2).mean(axis=(1, 2))
+        for image in (maps.particle, maps.contaminant)
+    )
+    features = np.stack([logit(np.clip(highest, 1e-6, 1 - 1e-6)), support, dirt], axis=1)
+    return Candidates(*points, features, profiles_at(points, maps))
+
+
+def _windows(image: Image, points: Points, reach: int) -> Image:
+    """Return the ``(n, 2 reach + 1, 2 reach + 1)`` pixels around points, those outside mirrored."""
+    windows = sliding_window_view(np.pad(image, reach, mode="symmetric"), (2 * reach + 1, 2 * reach + 1))
+    return windows[nearest_pixels(points, image.shape)]
 
 
 def profiles_at(points: Points, maps: Maps) -> Image:
     """Return ``(n, 2, 12)`` radial profiles at points, of the micrograph and of the particle log odds."""
-    images = (maps.micrograph, logit(np.clip(maps.particle, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)))
+    particle = np.clip(maps.particle, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+    images = (maps.micrograph, np.log(particle / (1 - particle)))
     return np.stack([ring_means(image, points, _RINGS, _RING_PX) for image in images], axis=1)
 
 

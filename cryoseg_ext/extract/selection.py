@@ -71,12 +71,11 @@ def allowed_area(
         # Padded, because the outside of the image counts as dead.
         distance = distance_transform_edt(np.pad(valid, 1))[1:-1, 1:-1]
         allowed = allowed & (distance - 0.5 >= options.border_A / pixel_A)
-    dirt = contaminant >= 0.5
-    for least_A, area in (
-        (options.contaminant_distance_A, dirt),
-        (options.carbon_distance_A, _larger_than(dirt, smallest_film_px(diameter_px))),
+    for least_A, least_px in (
+        (options.contaminant_distance_A, 0.0),
+        (options.carbon_distance_A, smallest_film_px(diameter_px)),
     ):
-        if least_A and area.any():
+        if least_A and (area := _larger_than(contaminant >= 0.5, least_px)).any():
             allowed = allowed & (distance_transform_edt(~area) >= least_A / pixel_A)
     return allowed
 

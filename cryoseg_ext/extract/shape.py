@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import distance_transform_edt, find_objects, label
 from skimage.segmentation import watershed
 
 from cryoseg_ext.arrays import FloatArray, Mask
 from cryoseg_ext.extract.candidates import Points, nearest_pixels
+
+Index = NDArray[np.int64]
+"""``(n,)`` rows, columns or numbers."""
 
 CLEAR_AXIS = 1.4
 """Smallest ratio of length to width of a particle that has an axis."""
@@ -42,20 +45,51 @@ def measure_shapes(
     psi_deg : NDArray[np.float64]
         ``(n,)`` angles in (-90, 90], see `cryoseg_ext.picks.Picks`; NaN without a clear axis.
     """
-    seeds = np.zeros(mask.shape, np.int32)
     measured = np.flatnonzero(score >= _SEED_SCORE)
     rows, columns = nearest_pixels(points, mask.shape)
-    seeds[rows[measured], columns[measured]] = measured + 1
-    parts = watershed(-distance_transform_edt(mask), seeds, mask=mask)
+    parts = _divided(mask, rows[measured], columns[measured], measured + 1)
     y, x = np.nonzero(parts)
     part = parts[y, x] - 1
     near = np.hypot(x - points[0][part], y - points[1][part]) <= diameter_px
     return _moments(x[near], y[near], part[near], len(score))
 
 
-def _moments(
-    x: NDArray[np.int64], y: NDArray[np.int64], part: NDArray[np.int64], n: int
-) -> tuple[FloatArray, FloatArray]:
+def _divided(mask: Mask, rows: Index, columns: Index, numbers: Index) -> NDArray[np.int32]:
+    """Return the mask divided among the pixels (rows, columns): the number of the pixel, or 0."""
+    areas, n_areas = label(mask)
+    area = areas[rows, columns]
+    n_seeds = np.bincount(area, minlength=n_areas + 1)
+    owner = np.zeros(n_areas + 1, np.int32)
+    owner[area] = numbers
+    owner[0], n_seeds[0] = 0, 0
+    # Most particles are alone in their area: only the others need the slow distance transform and watershed.
+    shared = n_seeds > 1
+    if not shared.any():
+        return owner[areas]
+    seeds = np.zeros(mask.shape, np.int32)
+    seeds[rows, columns] = numbers
+    contested = shared[areas]
+    return np.where(contested, watershed(-_depth(areas, shared), seeds, mask=contested), owner[areas])
+
+
+def _depth(areas: NDArray[np.int32], shared: Mask) -> FloatArray:
+    """Return the distance of each pixel in a shared area from the nearest pixel outside the area."""
+    # With a margin, so that the nearest pixel outside is in the box.
+    boxes = [
+        tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in box)
+        for box, is_shared in zip(find_objects(areas), shared[1:], strict=True)
+        if is_shared
+    ]
+    if sum(areas[box].size for box in boxes) > areas.size:
+        return np.asarray(distance_transform_edt(shared[areas]))
+    depth = np.zeros(areas.shape)
+    for box, number in zip(boxes, np.flatnonzero(shared), strict=True):
+        inside = areas[box] == number
+        depth[box][inside] = distance_transform_edt(inside)[inside]
+    return depth
+
+
+def _moments(x: Index, y: Index, part: NDArray[np.int32], n: int) -> tuple[FloatArray, FloatArray]:
     """Return extent and angle of the parts numbered 0 to `n` - 1, to which the pixels (x, y) belong."""
 
     def mean(values: FloatArray) -> FloatArray:

@@ -6,14 +6,14 @@ pick is ``mrcfile.data[y - N/2 : y + N/2, x - N/2 : x + N/2]``. Nothing is flipp
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from cryoseg_ext.files import replace_text
 from cryoseg_ext.formats.micrographs import MicrographList
-from cryoseg_ext.formats.star import quoted, write_table
+from cryoseg_ext.formats.star import format_rows, loop_lines, quoted, write_table
 from cryoseg_ext.formats.tubes import tube_ends
 from cryoseg_ext.picks import Picks
 
@@ -66,8 +66,8 @@ def star_labels(picks: Iterable[Picks]) -> tuple[str, ...]:
     return STAR_LABELS + size + (HELICAL_LABELS if "tube_id" in known else ())
 
 
-def star_rows(picks: Picks, labels: Collection[str], decimals: int = 0) -> Iterator[str]:
-    """Yield the values of `star_labels` as text without line ends.
+def star_rows(picks: Picks, labels: Collection[str], decimals: int = 0, end: str = "") -> str:
+    """Return the values of `star_labels` as lines of text, without the last line end.
 
     psi is 0 where a particle has no axis, the size where it has no mask.
 
@@ -80,22 +80,25 @@ def star_rows(picks: Picks, labels: Collection[str], decimals: int = 0) -> Itera
     decimals : int
         Digits to which coordinates are rounded; to the nearest pixel by default, because RELION's Extract
         truncates.
+    end : str
+        What stands at the end of each line.
     """
     columns = picks.columns()
     nothing = np.zeros(len(picks))
     x_px, y_px = np.round(picks.x_px, decimals) + 0.0, np.round(picks.y_px, decimals) + 0.0
-    psi_deg = np.nan_to_num(columns.get("psi_deg", nothing))
-    values = [x_px, y_px, picks.score, psi_deg]
-    # Plain formatting: starfile takes four times as long, which is felt when thousands are rewritten.
-    row = "{:12.6f} {:12.6f} {:9.6f} 0 {:.6f}"
+    values, row = [x_px, y_px, picks.score], "%12.6f %12.6f %9.6f 0 0.000000"
+    if picks.psi_deg is not None:
+        values.append(np.nan_to_num(picks.psi_deg))
+        row = "%12.6f %12.6f %9.6f 0 %.6f"
     if SIZE_LABEL in labels:
         values.append(np.nan_to_num(columns.get("diameter_A", nothing)))
-        row += " {:.1f}"
+        row += " %.1f"
     if HELICAL_LABELS[0] in labels:
-        values += [columns.get("tube_id", nothing), psi_deg, columns.get("track_length_A", nothing)]
+        of_tubes = [columns.get(name, nothing) for name in ("tube_id", "psi_deg", "track_length_A")]
+        values += map(np.nan_to_num, of_tubes)
         # Tilt 90: in the plane of the micrograph. Flip ratio 0.5: the polarity is not known.
-        row += " {:.0f} 90.000000 {:.6f} {:.6f} 0.500000"
-    return (row.format(*one) for one in zip(*(value.tolist() for value in values), strict=True))
+        row += " %.0f 90.000000 %.6f %.6f 0.500000"
+    return format_rows(row, values, end)
 
 
 def write_coordinates_star(path: Path, picks: Picks, decimals: int = 0) -> None:
@@ -111,15 +114,19 @@ def write_coordinates_star(path: Path, picks: Picks, decimals: int = 0) -> None:
         As in `star_rows`.
     """
     labels = star_labels([picks])
-    write_table(path, "", labels, star_rows(picks, labels, decimals))
+    # A file that is not streamed stays as it is where nothing changes.
+    replace_text(path, "".join(loop_lines("", labels, [star_rows(picks, labels, decimals)])))
 
 
 def write_tubes_star(path: Path, picks: Picks) -> None:
     """Write the filaments as start-end coordinates, for Extract with ``--helical_tubes``; see `tube_ends`."""
-    write_table(path, "", STAR_LABELS[:2], (f"{x:.2f} {y:.2f}" for x, y in tube_ends(picks).tolist()))
+    rows = format_rows("%.2f %.2f", tube_ends(picks).T)
+    replace_text(path, "".join(loop_lines("", STAR_LABELS[:2], [rows])))
 
 
-def write_coordinate_lists(folder: Path, kind: str, in_mics: Path, coordinates: Mapping[str, Path]) -> None:
+def write_coordinate_lists(
+    folder: Path, kind: str, in_mics: Path, coordinates: Iterable[tuple[str, Path]]
+) -> None:
     """Write the lists that lead RELION to the coordinate files.
 
     ``KIND.star`` is RELION 4's and 5's; ``coords_suffix_KIND.star`` is RELION 3.1's, one line with the path
@@ -133,10 +140,10 @@ def write_coordinate_lists(folder: Path, kind: str, in_mics: Path, coordinates: 
         What the coordinate files end in, without ``.star``.
     in_mics : Path
         The STAR file of the micrographs.
-    coordinates : Mapping[str, Path]
-        The coordinate file of each micrograph.
+    coordinates : iterable of (str, Path)
+        The name of each micrograph and its coordinate file.
     """
-    rows = (f"{quoted(name)} {quoted(path.as_posix())}" for name, path in coordinates.items())
+    rows = (f"{quoted(name)} {quoted(path.as_posix())}" for name, path in coordinates)
     write_table(folder / f"{kind}.star", "coordinate_files", (NAME_LABEL, LIST_LABEL), rows)
     replace_text(folder / f"{SUFFIX_FILE}{kind}.star", f"{in_mics.as_posix()}\n")
 
@@ -167,8 +174,6 @@ def write_particles_star(
         values_of = known.itertuples(index=False)
         end_of = {str(name): " ".join(map(quoted, map(str, [name, *values]))) for name, *values in values_of}
     labels = star_labels(picks.values())
-    rows = (
-        f"{row} {end_of[name]}" for name, some in picks.items() for row in star_rows(some, labels, decimals)
-    )
+    rows = (star_rows(some, labels, decimals, f" {end_of[name]}") for name, some in picks.items())
     columns = (*labels, NAME_LABEL, *inherited)
     write_table(path, "" if optics is None else "particles", columns, rows, optics)

@@ -6,11 +6,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.formats.groups import EXPOSURE_SLOT, Exposure
-from cryoseg_ext.image.reading import read_shape
+from cryoseg_ext.image import reading
 
 Shape = tuple[int, int]
 
@@ -75,22 +73,7 @@ def with_file_shape(source: object, exposure: Exposure, file: Path) -> Exposure:
 @lru_cache(maxsize=4096)
 def _read_header(path: Path, size: int, time_ns: int) -> Header:  # noqa: ARG001 - a changed file is read again
     try:
-        shape = read_shape(path)
+        header = reading.read_header(path)
     except (CryosegError, OSError, ValueError, TypeError, LookupError, ArithmeticError, MemoryError):
         return Header()
-    return Header(shape, _pixel_size_A(path)) if min(shape) > 0 else Header()
-
-
-def _pixel_size_A(path: Path) -> float | None:
-    import warnings
-
-    import mrcfile
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with mrcfile.open(path, header_only=True, permissive=True) as mrc, np.errstate(all="ignore"):
-                x_A, y_A = float(mrc.voxel_size.x), float(mrc.voxel_size.y)
-    except (OSError, ValueError, TypeError, AttributeError, MemoryError, EOFError):
-        return None
-    return x_A if 0.01 <= x_A <= 1000 and x_A != 1 and abs(x_A - y_A) < 0.001 * x_A else None
+    return Header(header.shape, None if header.pixel_size_A == 1 else header.pixel_size_A)

@@ -17,6 +17,7 @@ from cryoseg_ext.formats.names import match_names
 from cryoseg_ext.formats.paths import exists, folder_above
 from cryoseg_ext.formats.star import numbers, optics_column
 from cryoseg_ext.formats.star_reading import read_tables
+from cryoseg_ext.words import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +36,7 @@ _NOT_MICROGRAPHS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ListedMicrograph:
     """A micrograph of a list.
 
@@ -257,7 +258,7 @@ def _read_star(path: Path, pixel_size_A: float | None) -> MicrographList:
     for name, size_A, group in zip(names, sizes_A, groups, strict=True):
         if size_A is not None and not 0 < size_A < float("inf"):
             problems[name] = (
-                f"{name}: {path} gives no pixel size for its optics group {group}: add the group to "
+                f"{name}: {path} gives no pixel size for its optics group {shown(group)}: add the group to "
                 "data_optics, or correct the number in rlnOpticsGroup or the pixel size"
             )
         else:

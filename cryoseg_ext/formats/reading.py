@@ -102,9 +102,7 @@ def _read_files(folder: Path, of_format: PickFormat) -> dict[str, LocatedPicks]:
 
 
 def _coordinate_files(folder: Path, suffixes: Iterable[str]) -> list[Path]:
-    found = sorted(path for suffix in suffixes for path in folder.rglob(f"*{suffix}"))
-    # The table of a job's areas.
-    files = [path for path in found if path.name != "quality.csv"]
+    files = sorted(path for suffix in suffixes for path in folder.rglob(f"*{suffix}"))
     return [path for path in files if not path.stem.endswith(_SIDE_FILES)] or files
 
 

@@ -1,12 +1,12 @@
 """STAR files, written row by row, and their optics groups; `cryoseg_ext.formats.star_reading` reads them.
 
-The `starfile` package writes tables of micrographs. Rows of picks are given as text, one by one: it would
-take 20 s for a million particles, and hold them all.
+The `starfile` package writes tables of micrographs. Rows of picks are given as text, a micrograph at a time:
+it would take 20 s for a million particles, and hold them all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,9 @@ from cryoseg_ext.files import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_MOST_DIGITS = 300
+"""Longer texts are no numbers."""
 
 
 def optics_column(table: pd.DataFrame, optics: pd.DataFrame | None, column: str) -> NDArray[np.float64]:
@@ -47,7 +50,12 @@ def numbers(column: pd.Series) -> pd.Series:
     """Return a column of a table as numbers, nan where it holds something else."""
     import pandas as pd
 
-    return pd.to_numeric(column, errors="coerce").astype(np.float64)
+    try:
+        return pd.to_numeric(column, errors="coerce").astype(np.float64)
+    except OverflowError:
+        # Of integers of more digits than any number has, where the other values make pandas compare them.
+        texts = column.astype(str)
+        return pd.to_numeric(texts.mask(texts.str.len() > _MOST_DIGITS), errors="coerce").astype(np.float64)
 
 
 def write_table(
@@ -68,7 +76,7 @@ def write_table(
     columns : iterable of str
         Labels, without the underscore in front.
     rows : iterable of str
-        The values of each row as text, without line ends.
+        The values of a row, or of several in as many lines, as text without the last line end.
     optics : DataFrame, optional
         The table of optics groups.
     """
@@ -88,8 +96,26 @@ def loop_lines(table: str, columns: Iterable[str], rows: Iterable[str]) -> Itera
     """
     yield f"\ndata_{table}\n\nloop_\n"
     yield from (f"_{column} #{number}\n" for number, column in enumerate(columns, start=1))
-    yield from (f"{row}\n" for row in rows)
+    yield from (f"{row}\n" for row in rows if row)
     yield "\n"
+
+
+def format_rows(row: str, columns: Sequence[NDArray[np.float64]], end: str = "") -> str:
+    """Return columns as lines of text, without the last line end.
+
+    Parameters
+    ----------
+    row : str
+        The format of a line, as for the operator ``%``.
+    columns : Sequence of NDArray[np.float64]
+        ``(n,)`` values each.
+    end : str
+        What stands at the end of each line.
+    """
+    # One call of Python for all: the formatting of the rows one by one takes twice as long.
+    values = np.stack(columns, axis=1)
+    lines = "\n".join([row + end.replace("%", "%%")] * len(values))
+    return lines % tuple(values.ravel().tolist())
 
 
 def to_text(tables: Mapping[str, pd.DataFrame]) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.formats.lines import annotate, line_of, problems_of, shortened
+from cryoseg_ext.formats.star import numbers
 from cryoseg_ext.picks import Picks
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def finite_rows(table: pd.DataFrame, names: Sequence[str], path: Path) -> pd.Dat
 
     good = np.ones(len(table), bool)
     for name in set(names) & set(table):
-        values = pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64)
+        values = numbers(table[name]).to_numpy()
         good &= np.isfinite(values) & (np.abs(values) < _MOST_PX)
     if good.all():
         return table
@@ -164,11 +165,9 @@ def known_numbers(table: pd.DataFrame, name: str, *, positive: bool = False) -> 
     positive : bool
         Whether 0 and less mean that the value is not known.
     """
-    import pandas as pd
-
     if name not in table:
         return None
-    values = pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64)
+    values = numbers(table[name]).to_numpy()
     if positive:
         values = np.where(values > 0, values, np.nan)
     return None if np.isnan(values).all() else values

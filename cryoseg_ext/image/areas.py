@@ -77,7 +77,7 @@ def measure_areas(contaminated: Mask, valid: Mask, diameter_px: float) -> AreaSh
 
     dirt = contaminated & valid
     areas, _ = label(dirt)
-    sizes_px = np.bincount(areas.ravel())[1:]
+    sizes_px = np.bincount(areas[dirt])[1:]
     film_px = sizes_px[sizes_px > smallest_film_px(diameter_px)].sum()
     return AreaShares(
         *(round(float(px) / dirt.size, _DIGITS) for px in (sizes_px.sum(), film_px, np.sum(~valid)))

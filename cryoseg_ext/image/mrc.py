@@ -15,7 +15,7 @@ from mrcfile.dtypes import HEADER_DTYPE
 from numpy.typing import NDArray
 
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.image.stored import StoredImage, check_size, judged_pixel_size, stack_message
+from cryoseg_ext.image.stored import ImageHeader, StoredImage, check_size, judged_pixel_size, stack_message
 
 HEADER_BYTES = 1024
 MODES = {0: "i1", 1: "i2", 2: "f4", 6: "u2", 12: "f2"}
@@ -68,12 +68,12 @@ def read_mrc(path: Path) -> StoredImage:
     return StoredImage(data, size_A, tuple(notes), doubts)
 
 
-def read_mrc_shape(path: Path) -> tuple[int, int]:
-    """Return ``(ny, nx)`` from the header of an MRC file; see `read_mrc` for what is refused."""
+def read_mrc_header(path: Path) -> ImageHeader:
+    """Return what the header of an MRC file says; see `read_mrc` for what is refused."""
     with _opened(path) as (file, length):
         header = _read_header(path, file)
         _extended_bytes(path, header)
-        return _checked_shape(path, header, length)
+        return ImageHeader(_checked_shape(path, header, length), *_pixel_size(header))
 
 
 def read_mrc_volume(path: Path) -> tuple[NDArray[Any], tuple[float, float, float]]:
@@ -113,7 +113,7 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, int | None]]:
 
 def _read(file: BinaryIO, n_bytes: int) -> memoryview:
     """Return up to `n_bytes`, unpacked piece by piece, so that they are in memory only once."""
-    content, n_read = memoryview(bytearray(n_bytes)), 0
+    content, n_read = np.empty(n_bytes, np.uint8).data, 0
     while n := file.readinto(content[n_read : n_read + _PIECE_BYTES]):  # type: ignore[attr-defined]
         n_read += n
     return content[:n_read]
@@ -245,12 +245,18 @@ def _is_unsigned(header: Any, data: NDArray[Any]) -> bool:
         return not flags & _IMOD_SIGNED
     if data.min() >= 0:
         return False
-    unsigned = data.view(data.dtype.str.replace("i", "u"))
+    unsigned: NDArray[Any] = data.view(data.dtype.str.replace("i", "u"))
     claimed = float(header["dmin"]), float(header["dmax"])
     if np.allclose(claimed, (data.min(), data.max()), rtol=0, atol=_STATISTICS_TOLERANCE):
         return False
     of_unsigned = 0 <= claimed[0] < claimed[1] <= np.iinfo(unsigned.dtype).max < 2 * claimed[1]
-    return unsigned.std() < (1 if of_unsigned else _CLEARLY_NARROWER) * data.std()
+    return _spread(unsigned) < (1 if of_unsigned else _CLEARLY_NARROWER) * _spread(data)
+
+
+def _spread(data: NDArray[Any]) -> float:
+    """Return the standard deviation, row by row, as NumPy would hold all values as float64 at once."""
+    mean_square = np.mean([np.square(row, dtype=np.float64).mean() for row in data])
+    return math.sqrt(max(float(mean_square - data.mean() ** 2), 0.0))
 
 
 def _pixel_size(header: Any) -> tuple[float | None, tuple[str, ...]]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.image.stored import ImageHeader
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".eer")
 """Suffixes that are read as TIFF; EER is refused there."""
@@ -73,19 +74,24 @@ def read_micrograph(path: Path) -> Micrograph:
     return Micrograph(image, stored.pixel_size_A, stored.notes, stored.pixel_size_notes)
 
 
-def read_shape(path: Path) -> tuple[int, int]:
-    """Return ``(ny, nx)`` of an MRC or TIFF file from its header.
+def read_header(path: Path) -> ImageHeader:
+    """Return what the header of an MRC or TIFF file says.
 
     Raises
     ------
     CryosegError
         If it cannot be read, as in `read_micrograph`.
     """
-    from cryoseg_ext.image.mrc import read_mrc_shape
-    from cryoseg_ext.image.tiff import read_tiff_shape
+    from cryoseg_ext.image.mrc import read_mrc_header
+    from cryoseg_ext.image.tiff import read_tiff_header
 
     with failures_named(path):
-        return (read_tiff_shape if _is_tiff(path) else read_mrc_shape)(path)
+        return (read_tiff_header if _is_tiff(path) else read_mrc_header)(path)
+
+
+def read_shape(path: Path) -> tuple[int, int]:
+    """Return ``(ny, nx)`` of an MRC or TIFF file from its header; see `read_header`."""
+    return read_header(path).shape
 
 
 def _is_tiff(path: Path) -> bool:

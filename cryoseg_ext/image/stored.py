@@ -45,6 +45,25 @@ class StoredImage:
     pixel_size_notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class ImageHeader:
+    """What the header of a micrograph file says.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        ``(ny, nx)``.
+    pixel_size_A : float | None
+        Å/px; None if absent or not meaningful.
+    pixel_size_notes : tuple of str
+        Doubts about the pixel size.
+    """
+
+    shape: tuple[int, int]
+    pixel_size_A: float | None
+    pixel_size_notes: tuple[str, ...] = ()
+
+
 def check_size(path: Path, shape: tuple[int, int], bytes_per_px: int) -> None:
     """Refuse an image that is larger than the limit.
 

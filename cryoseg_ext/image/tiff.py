@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.image.stored import StoredImage, check_size, judged_pixel_size, stack_message
+from cryoseg_ext.image.stored import ImageHeader, StoredImage, check_size, judged_pixel_size, stack_message
 
 EER_SUFFIX = ".eer"
 EER_COMPRESSIONS = (65000, 65001, 65002)
@@ -39,10 +39,10 @@ def read_tiff(path: Path) -> StoredImage:
         return StoredImage(data[::-1], size_A, (), doubts)
 
 
-def read_tiff_shape(path: Path) -> tuple[int, int]:
-    """Return ``(ny, nx)`` of a TIFF file; see `read_tiff` for what is refused."""
+def read_tiff_header(path: Path) -> ImageHeader:
+    """Return what the directory of a TIFF file says; see `read_tiff` for what is refused."""
     with _first_page(path) as page:
-        return int(page.imagelength), int(page.imagewidth)
+        return ImageHeader((int(page.imagelength), int(page.imagewidth)), *_pixel_size(page))
 
 
 @contextmanager

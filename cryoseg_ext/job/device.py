@@ -1,4 +1,4 @@
-"""Where torch computes: the processor, or a GPU that is there."""
+"""Where torch computes: the processor, or GPUs that are there."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.options.job import JobOptions
+from cryoseg_ext.words import counted
 
 if TYPE_CHECKING:
     from cryoseg_ext.model.checkpoint import Model
@@ -31,17 +32,17 @@ def check_device(device: str) -> None:
         ) from error
 
 
-def choose_device(options: JobOptions, warn: Callable[[str], None]) -> str:
-    """Return the torch device that a job computes on.
+def choose_devices(options: JobOptions, warn: Callable[[str], None]) -> list[str]:
+    """Return the torch devices that a job computes on.
 
-    A GPU that is asked for in RELION's way, ``--gpu``, and is not there costs time, not the job.
+    GPUs that are asked for in RELION's way, ``--gpu``, and are not there cost time, not the job.
 
     Parameters
     ----------
     options : JobOptions
         With `device` or `gpu`.
     warn : callable
-        Called with a sentence where another device is used than was asked for.
+        Called with a sentence where other devices are used than were asked for.
 
     Raises
     ------
@@ -51,19 +52,24 @@ def choose_device(options: JobOptions, warn: Callable[[str], None]) -> str:
     if options.gpu is None:
         if options.device != "cpu":
             check_device(options.device)
-        return options.device
+        return [options.device]
     import torch
 
-    if not torch.cuda.is_available():
+    if not (n_gpus := torch.cuda.device_count() if torch.cuda.is_available() else 0):
         warn("--gpu was given, but PyTorch finds no GPU here: going on with the processor")
-        return "cpu"
-    number = int(options.gpu.replace(":", ",").split(",")[0]) if options.gpu else 0
-    if number >= (n_gpus := torch.cuda.device_count()):
-        warn(f"--gpu {options.gpu}: there are {n_gpus} GPUs, numbered from 0: using number 0")
-        number = 0
-    if options.gpu and not options.gpu.isdecimal():
-        warn(f"--gpu {options.gpu}: one GPU is used, number {number}")
-    return f"cuda:{number}"
+        return ["cpu"]
+    if not options.gpu:
+        return [f"cuda:{number}" for number in range(n_gpus)]
+    # RELION has colons between processes and commas between threads of one: here both are workers.
+    wanted = dict.fromkeys(int(number) for number in options.gpu.replace(":", ",").split(","))
+    there = [number for number in wanted if number < n_gpus] or [0]
+    if len(there) < len(wanted) or there[0] not in wanted:
+        numbers = ", ".join(map(str, there))
+        warn(
+            f"--gpu {options.gpu}: there {'is' if n_gpus == 1 else 'are'} {counted(n_gpus, 'GPU')}, numbered "
+            f"from 0: using {numbers}"
+        )
+    return [f"cuda:{number}" for number in there]
 
 
 def load_on_device(file: ModelFile, options: JobOptions, warn: Callable[[str], None]) -> Model:
@@ -74,7 +80,7 @@ def load_on_device(file: ModelFile, options: JobOptions, warn: Callable[[str], N
     file : ModelFile
         The model.
     options : JobOptions
-        What the user decided: device and threads.
+        What the user decided: device, cores and precision.
     warn : callable
         Called with a sentence where another device is used than the user wants.
 
@@ -85,5 +91,5 @@ def load_on_device(file: ModelFile, options: JobOptions, warn: Callable[[str], N
     """
     from cryoseg_ext.processes import use_threads
 
-    use_threads(options.threads, warn)
-    return file.load(choose_device(options, warn))
+    use_threads(options.workers or 1, warn)
+    return file.load(choose_devices(options, warn)[0], options.precision)

@@ -9,11 +9,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.errors import CryosegError, NothingPickedError
 from cryoseg_ext.files import replace_text
 from cryoseg_ext.formats.micrographs import ListedMicrograph
-from cryoseg_ext.job.batch import prepare
 from cryoseg_ext.job.finished import settings_key
+from cryoseg_ext.job.micrograph import prepare
 from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.size.contrast import ENOUGH, is_clearly_more, opposite_contrast
 from cryoseg_ext.size.estimate import DiameterEstimate, Measurement, estimate_diameter
@@ -53,7 +53,7 @@ def sampled_diameter(
 
     Raises
     ------
-    CryosegError
+    NothingPickedError
         If none of the sampled micrographs can be read, or too few particles are found on them.
     """
     # The estimate depends on no other option of the user.
@@ -110,7 +110,7 @@ def estimated_diameter(
 
     Raises
     ------
-    CryosegError
+    NothingPickedError
         If none of them can be read, or too few particles are found on them.
     """
     from cryoseg_ext.size.measure import measure
@@ -134,13 +134,13 @@ def estimated_diameter(
             opposite.append(measure(negative, prepared.pixel_size_A, model))
     if not measured:
         reason = errors[0] if errors else "there are no micrographs"
-        raise CryosegError(f"no particle diameter can be estimated: {reason}")
+        raise NothingPickedError(f"no particle diameter can be estimated: {reason}")
     contrast = _doubt_of_contrast(measured, opposite, invert=invert)
     try:
         return replace(estimate_diameter(measured), contrast=contrast)
     except CryosegError as error:
         reason = contrast and f"no particle diameter can be estimated: {contrast}"
-        raise CryosegError(reason or str(error)) from error
+        raise NothingPickedError(reason or str(error)) from error
 
 
 def _most_particles(measurements: Sequence[Measurement]) -> float:

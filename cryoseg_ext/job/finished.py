@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
-from functools import cache
+import os
+from collections.abc import Iterable, Iterator, MutableMapping
+from copy import copy
+from dataclasses import asdict, dataclass, fields, replace
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import SpooledTemporaryFile, gettempdir
 from typing import TYPE_CHECKING
+from weakref import finalize
 
 import numpy as np
 
@@ -35,9 +40,12 @@ _COLUMNS = {
     "track_length_A": ("rlnHelicalTrackLengthAngst", 2),
 }
 _NAMES = {label: name for name, (label, _) in _COLUMNS.items()}
+_NO_PICKS = Picks(*np.zeros((3, 0)))
+_MOST_IN_MEMORY = 1 << 24
+"""Bytes of candidates from which they are held in a file."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FinishedMicrograph:
     """The stored result of one micrograph.
 
@@ -77,13 +85,75 @@ def settings_key(options: PickingOptions, *, digest: str, pixel_size_A: float | 
     pixel_size_A : float, optional
         Å/px, where the list or the user says it.
     """
-    settings = {
-        "version": _package_version(),
-        "options": asdict(options),
-        "model": digest,
-        "pixel_size_A": pixel_size_A,
-    }
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+    of_micrograph = f'"model": {json.dumps(digest)}, "options": {_options_text(options)}'
+    settings = (
+        f'{{{of_micrograph}, "pixel_size_A": {json.dumps(pixel_size_A)}, "version": {_version_text()}}}'
+    )
+    return hashlib.sha256(settings.encode()).hexdigest()[:16]
+
+
+class _Store:
+    """Bytes in a temporary file, in memory as long as they are few."""
+
+    def __init__(self, most_in_memory: int) -> None:
+        self._file = SpooledTemporaryFile(most_in_memory)  # noqa: SIM115
+        finalize(self, self._file.close)
+
+    def add(self, content: bytes) -> tuple[int, int]:
+        """Return the place of new content."""
+        start = self._file.seek(0, os.SEEK_END)
+        try:
+            self._file.write(content)
+        except OSError as error:
+            error.filename = gettempdir()
+            raise
+        return start, len(content)
+
+    def at(self, place: tuple[int, int]) -> bytes:
+        self._file.seek(place[0])
+        return self._file.read(place[1])
+
+
+class Results(MutableMapping[str, FinishedMicrograph]):
+    """Finished micrographs by name; the candidates of very many are held in a temporary file.
+
+    Parameters
+    ----------
+    most_in_memory : int
+        Bytes of candidates that are held in memory.
+    """
+
+    def __init__(self, most_in_memory: int = _MOST_IN_MEMORY) -> None:
+        self._store = _Store(most_in_memory)
+        self._held: dict[str, tuple[FinishedMicrograph, tuple[str, ...], tuple[int, int]]] = {}
+
+    def __getitem__(self, name: str) -> FinishedMicrograph:
+        held, columns, place = self._held[name]
+        values = np.frombuffer(self._store.at(place)).reshape(len(columns), -1)
+        candidates = Picks(**dict(zip(columns, values, strict=True)))
+        return FinishedMicrograph(
+            held.settings, held.default_threshold, candidates, held.areas, held.shape, held.pixel_size_A
+        )
+
+    def __setitem__(self, name: str, finished: FinishedMicrograph) -> None:
+        columns = finished.candidates.columns()
+        place = self._store.add(np.array(list(columns.values())).tobytes())
+        self._held[name] = (replace(finished, candidates=_NO_PICKS), tuple(columns), place)
+
+    def __delitem__(self, name: str) -> None:
+        del self._held[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def of(self, names: Iterable[str]) -> Results:
+        """Return the results of some micrographs, in this order."""
+        chosen = copy(self)
+        chosen._held = {name: self._held[name] for name in names}
+        return chosen
 
 
 def as_stored(candidates: Picks) -> Picks:
@@ -97,15 +167,16 @@ def write_finished(path: Path, finished: FinishedMicrograph) -> None:
     areas = "".join(f"_cryosegArea{name.title()} {share}\n" for name, share in asdict(finished.areas).items())
     columns = finished.candidates.columns()
     labels = "".join(f"_{_COLUMNS[name][0]} #{number}\n" for number, name in enumerate(columns, start=1))
-    row = " ".join(f"{{:.{_COLUMNS[name][1]}f}}" for name in columns) + "\n"
-    values = zip(*(column.tolist() for column in columns.values()), strict=True)
+    row = " ".join(f"%.{_COLUMNS[name][1]}f" for name in columns) + "\n"
+    values = np.stack(list(columns.values()), axis=1)
     replace_text(
         path,
         f"\ndata_cryoseg\n\n_cryosegSettings {finished.settings}\n"
         f"_cryosegDefaultThreshold {finished.default_threshold:.9g}\n{areas}"
         f"_cryosegRows {finished.shape[0]}\n_cryosegColumns {finished.shape[1]}\n"
         f"_cryosegPixelSize {finished.pixel_size_A!r}\n\n{_TABLE}{labels}"
-        + "".join(row.format(*one) for one in values),
+        + (row * len(values))
+        % tuple(values.ravel().tolist()),
     )
 
 
@@ -114,10 +185,11 @@ def read_finished(path: Path) -> FinishedMicrograph | None:
     try:
         head, table, rows = path.read_text(encoding="utf-8").partition(_TABLE)
         values = dict(line.split() for line in head.splitlines() if line.startswith("_cryoseg"))
-        words = rows.split()
-        names = [_NAMES[word[1:]] for word in words if word.startswith("_")]
-        # A label is followed by its number.
-        numbers = np.array(words[2 * len(names) :], dtype=np.float64).reshape(-1, len(names))
+        names = []
+        while rows.startswith("_"):
+            label, _, rows = rows.partition("\n")
+            names.append(_NAMES[label.split()[0][1:]])
+        numbers = np.array(list(map(float, rows.split()))).reshape(-1, len(names))
         if not table:
             return None
         candidates = Picks(**dict(zip(names, numbers.T, strict=True)))
@@ -136,9 +208,14 @@ def read_finished(path: Path) -> FinishedMicrograph | None:
         return None
 
 
+@lru_cache(maxsize=8)
+def _options_text(options: PickingOptions) -> str:
+    return json.dumps(asdict(options), sort_keys=True)
+
+
 @cache
-def _package_version() -> str:
+def _version_text() -> str:
     try:
-        return version("cryoseg")
+        return json.dumps(version("cryoseg"))
     except PackageNotFoundError:
-        return "not installed"
+        return json.dumps("not installed")

@@ -13,11 +13,11 @@ from cryoseg_ext.formats.names import stem_of
 
 if TYPE_CHECKING:
     from cryoseg_ext.formats.micrographs import ListedMicrograph
-    from cryoseg_ext.job.batch import BatchResult
+    from cryoseg_ext.job.micrograph import MicrographResult
     from cryoseg_ext.job.result import JobResult
     from cryoseg_ext.options.picking import PickingOptions
     from cryoseg_ext.picks import Picks
-    from cryoseg_ext.report.pdf import Overlay
+    from cryoseg_ext.report.content import Overlay
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,8 @@ class Host:
     """The name of the PDF in the folder."""
     title = ""
     """What the reports call the job."""
+    keeps_maps = False
+    """Whether `keep` needs the maps of a result."""
     picking: PickingOptions | None = None
     """How the job picks, from when it knows the size of the particles."""
 
@@ -87,7 +89,7 @@ class Host:
         The files of the job itself are still there, if there were any.
         """
 
-    def keep(self, micrograph: ListedMicrograph, result: BatchResult) -> None:
+    def keep(self, micrograph: ListedMicrograph, result: MicrographResult) -> None:
         """Write what else is wanted of a fresh result; called before it counts as finished."""
 
     def has_all(self, micrograph: ListedMicrograph) -> bool:  # noqa: ARG002 - for hosts that keep more
@@ -122,6 +124,10 @@ class Host:
 
     def warn(self, text: str) -> None:
         """Tell the user that something is wrong, or seems so."""
+
+    def waiting(self, text: str) -> None:
+        """Show that the job waits for more micrographs; called when there is something new to show."""
+        self.say(text)
 
     def start(self, total: int) -> None:
         """Prepare to show how `total` micrographs are picked, one after another."""

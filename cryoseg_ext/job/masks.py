@@ -15,15 +15,16 @@ from cryoseg_ext.picks import Picks
 from cryoseg_ext.words import counted
 
 if TYPE_CHECKING:
-    from cryoseg_ext.job.batch import BatchResult
     from cryoseg_ext.job.host import Host
+    from cryoseg_ext.job.micrograph import MicrographResult
     from cryoseg_ext.options.job import JobOptions
 
 
-def write_mask(path: Path, result: BatchResult) -> None:
+def write_mask(path: Path, result: MicrographResult) -> None:
     """Write the segmentation as MRC of mode 0 (1: particle), at the working scale with its pixel size."""
+    assert result.maps is not None
     size_y_A, size_x_A = result.working_pixel_A
-    write_mrc(path, result.picked.mask.astype(np.int8), (size_x_A, size_y_A, result.prepared.pixel_size_A))
+    write_mrc(path, result.maps.mask.astype(np.int8), (size_x_A, size_y_A, result.image_pixel_A))
 
 
 def find_masks(folder: Path, own_names: Mapping[str, str]) -> dict[str, Path]:

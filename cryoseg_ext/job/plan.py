@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cryoseg_ext.options.picking import PickingOptions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Planned:
     """A micrograph of a job, and how it is to be picked.
 
@@ -106,8 +106,10 @@ def plan(
                 "jobs"
             )
         # Seen from the folder of the job, because a project may be moved as a whole.
-        images = (os.path.relpath(path, host.directory) for path in (micrograph.path, micrograph.image))
-        digest = " ".join([model_digest, *images])
+        path = image = os.path.relpath(micrograph.path, host.directory)
+        if micrograph.copy:
+            image = os.path.relpath(micrograph.image, host.directory)
+        digest = f"{model_digest} {path} {image}"
         key = settings_key(picking, digest=digest, pixel_size_A=micrograph.pixel_size_A)
         stamp = file_stamp(micrograph.image)
         one = Planned(micrograph, files, key, stamp or "", stretch(number, len(listed.by_name)))

@@ -13,7 +13,8 @@ from cryoseg_ext.job.finished import FinishedMicrograph
 from cryoseg_ext.job.host import Host
 from cryoseg_ext.job.result import JobResult
 from cryoseg_ext.options.picking import PickingOptions
-from cryoseg_ext.report.pdf import Overlay, Report, overlay_of_picks, write_report
+from cryoseg_ext.report.content import Overlay, Report
+from cryoseg_ext.report.pages import write_report
 from cryoseg_ext.report.preview import Preview, load_preview, stretch
 from cryoseg_ext.report.review import write_review
 
@@ -42,9 +43,10 @@ def overlay_of(
     threshold : float
         Lowest score of a pick.
     """
-    return overlay_of_picks(
-        name, preview, finished.candidates.above(threshold), options, finished.pixel_size_A
-    )
+    candidates, pixel_size_A = finished.candidates, finished.pixel_size_A
+    mixture_pixel_A = None if options.smallest_diameter_A is None else pixel_size_A
+    diameter_px = options.particle_diameter_A / pixel_size_A
+    return Overlay(name, preview, candidates.above(threshold), diameter_px, mixture_pixel_A, candidates)
 
 
 def report_of(result: JobResult, title: str, warn: Callable[[str], None] = lambda _: None) -> Report:
@@ -60,34 +62,37 @@ def report_of(result: JobResult, title: str, warn: Callable[[str], None] = lambd
         Called with a sentence on each picture that is damaged, which is left out.
     """
     overlays: dict[int, Overlay] = {}
-    for number, (name, one) in enumerate(result.finished.items()):
+    for number, name in enumerate(result.finished):
         # Only a sample of micrographs has a preview, of several runs perhaps two in a part of the list.
         part = stretch(number, len(result.finished))
         if part in overlays:
             continue
         path = result.files[name].preview
         if preview := load_preview(path):
-            overlays[part] = overlay_of(name, preview, one, result.options, result.threshold)
+            overlays[part] = overlay_of(
+                name, preview, result.finished[name], result.options, result.threshold
+            )
         elif path.exists():
             warn(f"{path} is damaged: the reports go without this picture")
     heading = f"{title}: particles" if title else "Particles"
     return Report(
         title=f"{heading} of {result.options.stated_size}",
         threshold=result.threshold,
-        candidates=[one.candidates for one in result.finished.values()],
+        n_picks=[quality.n_picks for quality in result.qualities.values()],
+        score_counts=result.score_counts,
         overlays=list(overlays.values()),
         skipped=list(result.skipped.values()),
     )
 
 
 def write_reports(host: Host, result: JobResult) -> None:
-    """Write the PDF, ``review.html`` and ``quality.csv`` into the folder of a job."""
+    """Write the PDF, ``review.html`` and ``quality.tsv`` into the folder of a job."""
     report = report_of(result, host.title, host.warn)
     write_report(host.directory / host.report_name, report)
     write_review(
         host.directory / "review.html", report, list(result.finished), list(result.qualities.values())
     )
-    write_quality(host.directory / "quality.csv", result)
+    write_quality(host.directory / "quality.tsv", result)
 
 
 def check_written(host: Host, result: JobResult, *, masks: bool) -> None:
@@ -117,9 +122,12 @@ def check_written(host: Host, result: JobResult, *, masks: bool) -> None:
 
 
 def write_quality(path: Path, result: JobResult) -> None:
-    """Write the quality measures of each micrograph as CSV, with `QUALITY_COLUMNS`."""
+    """Write the quality measures of each micrograph with `QUALITY_COLUMNS`, between tabs.
+
+    It is no CSV file, because those in a folder of picks are picks to other programs.
+    """
     text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
+    table = csv.writer(text, "excel-tab", lineterminator="\n")
     table.writerow(QUALITY_COLUMNS)
     for name, quality in result.qualities.items():
         areas = quality.areas

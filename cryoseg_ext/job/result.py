@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from cryoseg_ext.formats.micrographs import MicrographList
 from cryoseg_ext.image.areas import MicrographQuality, assess
@@ -12,6 +16,31 @@ from cryoseg_ext.job.finished import FinishedMicrograph
 from cryoseg_ext.job.host import ResultFiles
 from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.picks import Picks
+from cryoseg_ext.report.content import count_scores
+
+
+class PicksAbove(Mapping[str, Picks]):
+    """The picks at or above a threshold of finished micrographs, by name; none is held.
+
+    Parameters
+    ----------
+    finished : Mapping[str, FinishedMicrograph]
+        The results.
+    threshold : float
+        Lowest score of a pick.
+    """
+
+    def __init__(self, finished: Mapping[str, FinishedMicrograph], threshold: float) -> None:
+        self._finished, self._threshold = finished, threshold
+
+    def __getitem__(self, name: str) -> Picks:
+        return self._finished[name].candidates.above(self._threshold)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._finished)
+
+    def __len__(self) -> int:
+        return len(self._finished)
 
 
 @dataclass(frozen=True)
@@ -41,17 +70,50 @@ class JobResult:
     threshold: float
     skipped: Mapping[str, str]
 
-    @cached_property
-    def picks(self) -> dict[str, Picks]:
-        """The picks at or above the threshold."""
-        return {name: one.candidates.above(self.threshold) for name, one in self.finished.items()}
+    @property
+    def picks(self) -> Mapping[str, Picks]:
+        """The picks at or above the threshold, made at each access."""
+        return PicksAbove(self.finished, self.threshold)
 
-    @cached_property
+    @property
+    def on_filaments(self) -> list[str]:
+        """The micrographs whose picks are segments of filaments."""
+        return [name for name, one in self._measured.items() if one.on_filaments]
+
+    @property
     def qualities(self) -> dict[str, MicrographQuality]:
         """The quality measures at the threshold."""
-        return {name: assess(self.picks[name], one.areas) for name, one in self.finished.items()}
+        return {name: one.quality for name, one in self._measured.items()}
+
+    @property
+    def score_counts(self) -> NDArray[np.uint16]:
+        """``(micrographs, SCORE_BINS)`` numbers of candidates by their score."""
+        return np.stack([one.score_counts for one in self._measured.values()])
 
     @property
     def n_picks(self) -> int:
         """The number of all picks."""
-        return sum(map(len, self.picks.values()))
+        return sum(one.quality.n_picks for one in self._measured.values())
+
+    @property
+    def n_candidates(self) -> int:
+        """The number of all candidates."""
+        return int(self.score_counts.sum(dtype=np.int64))
+
+    @cached_property
+    def _measured(self) -> dict[str, _Measured]:
+        """What is counted of each micrograph, in one pass."""
+        return {
+            name: _Measured(
+                assess(one.candidates.above(self.threshold), one.areas),
+                count_scores(one.candidates.score),
+                one.candidates.tube_id is not None,
+            )
+            for name, one in self.finished.items()
+        }
+
+
+class _Measured(NamedTuple):
+    quality: MicrographQuality
+    score_counts: NDArray[np.uint16]
+    on_filaments: bool

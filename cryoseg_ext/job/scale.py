@@ -138,18 +138,20 @@ def report_scale(
     CryosegError
         If the particle is far too small for the fields.
     """
-    from cryoseg_ext.job.batch import read_listed
+    from cryoseg_ext.image.reading import read_header
+    from cryoseg_ext.job.micrograph import size_of
 
     if not micrographs and earlier:
         host.say(size_line(earlier[0].shape, earlier[0].pixel_size_A, options))
     for micrograph in micrographs[:_TRIED]:
         try:
-            read, pixel_size_A, _ = read_listed(micrograph)
+            header = read_header(micrograph.image)
+            shape = header.shape
+            pixel_size_A, _ = size_of(micrograph, shape, header.pixel_size_A)
         except Exception:
             continue
-        shape = (read.image.shape[0], read.image.shape[1])
         host.say(size_line(shape, pixel_size_A, options))
-        header_A = None if micrograph.copy else read.pixel_size_A
+        header_A = None if micrograph.copy else header.pixel_size_A
         # 1 stands for unknown in the headers of many programs.
         if header_A not in (None, 1.0) and max(header_A / pixel_size_A, pixel_size_A / header_A) > SAME_SIZE:
             host.warn(

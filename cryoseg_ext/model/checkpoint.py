@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.extract.score import FEATURES, Calibration
 from cryoseg_ext.files import replacing
 from cryoseg_ext.image.scale import WORKING_DIAMETER_PX
-from cryoseg_ext.model.file import ModelFile, no_model_message
+from cryoseg_ext.model.backend import Logits, choose_precision, logits_of
+from cryoseg_ext.model.file import ModelFile, no_model_message, reason_of
 from cryoseg_ext.model.weights import DEFAULT_MODEL
 from cryoseg_ext.network.architectures import build_network
 from cryoseg_ext.options.crf import CrfOptions
@@ -46,6 +48,10 @@ class Model:
         Hexadecimal digest of the file, empty for a model that was never saved.
     crf : CrfOptions
         The conditional random field that the calibration counts on.
+    ranges : dict, optional
+        Ranges of the network's maps, see `cryoseg_ext.model.graph.measure_ranges`.
+    precision : str
+        Numbers that it computes with, from `cryoseg_ext.model.backend.choose_precision`.
     """
 
     network: nn.Module
@@ -56,6 +62,13 @@ class Model:
     device: str = "cpu"
     fingerprint: str = ""
     crf: CrfOptions = CrfOptions()
+    ranges: dict[str, tuple[float, float]] | None = None
+    precision: str = "float32"
+
+    @cached_property
+    def logits(self) -> Logits:
+        """What computes the logits of images with the network as it is now."""
+        return logits_of(self.network, self.device, self.precision, self.ranges)
 
 
 def save_model(model: Model, path: Path) -> None:
@@ -69,13 +82,16 @@ def save_model(model: Model, path: Path) -> None:
         "threshold": model.threshold,
         "training": model.training,
         "crf": model.crf.as_dict(),
+        "ranges": model.ranges,
     }
     weights = {name: value.contiguous() for name, value in model.network.state_dict().items()}
     with replacing(path) as temporary:
         temporary.write_bytes(save(weights, metadata={"cryoseg": json.dumps(description)}))
 
 
-def load_model(path: Path | None = None, device: str = "cpu", architecture: str | None = None) -> Model:
+def load_model(
+    path: Path | None = None, device: str = "cpu", architecture: str | None = None, precision: str = "auto"
+) -> Model:
     """Read a model; nothing in the file is executed, and nothing that it names is imported.
 
     Parameters
@@ -86,6 +102,9 @@ def load_model(path: Path | None = None, device: str = "cpu", architecture: str 
         Torch device the network is put on.
     architecture : str, optional
         The user's own class ``package.module:Class``, for a model that was trained with it.
+    precision : str
+        One of `cryoseg_ext.options.job.PRECISIONS`; ``auto`` is the fastest that the machine and the model
+        have.
 
     Raises
     ------
@@ -99,21 +118,30 @@ def load_model(path: Path | None = None, device: str = "cpu", architecture: str 
     >>> model.device, 0 < model.threshold < 1
     ('cpu', True)
     """
-    return load_content(ModelFile(path or DEFAULT_MODEL, architecture), device)
+    return load_content(ModelFile(path or DEFAULT_MODEL, architecture), device, precision)
 
 
-def load_content(file: ModelFile, device: str) -> Model:
-    """Return the model in a file; see `load_model`."""
+def load_content(file: ModelFile, device: str, precision: str) -> Model:
+    """Return the model in a file.
+
+    Parameters
+    ----------
+    file : ModelFile
+        The file, and the class that may be imported for it.
+    device, precision : str
+        As for `load_model`.
+    """
     try:
         model = _read_model(file, device)
+        chosen = choose_precision(precision, model.network, device, model.ranges)
+        model = replace(model, precision=chosen)
+        if chosen == "int8":
+            # Compiled at once, so that what is wrong with the ranges is said of the file.
+            _ = model.logits
     except CryosegError as error:
         raise error.about(file.path) from error
     except Exception as error:
-        # A file of others may have anything in any place.
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        if isinstance(error, KeyError):
-            reason = f"it lacks {reason}"
-        raise CryosegError(no_model_message(file.path, reason)) from error
+        raise CryosegError(no_model_message(file.path, reason_of(error))) from error
     # A third faster on CPUs.
     model.network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model
@@ -121,7 +149,7 @@ def load_content(file: ModelFile, device: str) -> Model:
 
 def _read_model(file: ModelFile, device: str) -> Model:
     """Return the model in a file, whose network is not on the device yet."""
-    description = _description(file.content)
+    description = file.description
     _check_fit(description)
     network = build_network(description["architecture"], allowed=file.architecture)
     weights = load(file.content)
@@ -143,14 +171,8 @@ def _read_model(file: ModelFile, device: str) -> Model:
         device,
         file.digest[:16],
         crf,
+        _ranges(description.get("ranges")),
     )
-
-
-def _description(content: bytes) -> dict[str, Any]:
-    """Return the JSON description in the header of a safetensors file (8 bytes of length, then JSON)."""
-    length = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + length])
-    return json.loads(header["__metadata__"]["cryoseg"])
 
 
 def _check_fit(description: dict[str, Any]) -> None:
@@ -162,6 +184,16 @@ def _check_fit(description: dict[str, Any]) -> None:
     for key, value in expected.items():
         if description[key] != value:
             raise ValueError(f"its {key} is {description[key]}, expected {value}")
+
+
+def _ranges(stored: dict[str, Any] | None) -> dict[str, tuple[float, float]] | None:
+    """Return the ranges of the maps; models of versions before 0.4 have none."""
+    if stored is None:
+        return None
+    ranges = {str(name): (float(low), float(high)) for name, (low, high) in stored.items()}
+    if not np.isfinite(list(ranges.values())).all():
+        raise ValueError("its ranges are not all finite numbers")
+    return ranges
 
 
 def _check_weights(weights: dict[str, Tensor]) -> None:

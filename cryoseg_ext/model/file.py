@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.model.weights import DEFAULT_MODEL
@@ -25,6 +26,12 @@ def no_model_message(path: Path, reason: str) -> str:
         f"{path}: not a model that this version of cryoseg can use ({reason}); train it again with "
         "`cryoseg train` or leave --model out"
     )
+
+
+def reason_of(error: Exception) -> str:
+    """Return what is wrong with a model file; others may have written anything in any place."""
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return f"it lacks {reason}" if isinstance(error, KeyError) else reason
 
 
 @dataclass(frozen=True)
@@ -83,8 +90,39 @@ class ModelFile:
         """A hexadecimal digest of its content."""
         return hashlib.sha256(self.content).hexdigest()
 
-    def load(self, device: str = "cpu") -> Model:
+    @cached_property
+    def description(self) -> dict[str, Any]:
+        """What the file says of the model; nothing of it is checked.
+
+        Raises
+        ------
+        CryosegError
+            If it is no model.
+        """
+        try:
+            # A safetensors file has 8 bytes of length, and then a header in JSON.
+            length = int.from_bytes(self.content[:_LENGTH_BYTES], "little")
+            header = json.loads(self.content[_LENGTH_BYTES : _LENGTH_BYTES + length])
+            return dict(json.loads(header["__metadata__"]["cryoseg"]))
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise CryosegError(no_model_message(self.path, reason_of(error))) from error
+
+    @cached_property
+    def threshold(self) -> float:
+        """The calibrated threshold of the model.
+
+        Raises
+        ------
+        CryosegError
+            If it is no model.
+        """
+        try:
+            return float(self.description["threshold"])
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
+            raise CryosegError(no_model_message(self.path, reason_of(error))) from error
+
+    def load(self, device: str = "cpu", precision: str = "auto") -> Model:
         """Return the model on a torch device; see `cryoseg_ext.model.checkpoint.load_model`."""
         from cryoseg_ext.model.checkpoint import load_content
 
-        return load_content(self, device)
+        return load_content(self, device, precision)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from cryoseg_ext.arrays import Image
+from cryoseg_ext.model.backend import has_graph
 from cryoseg_ext.model.checkpoint import Model
+from cryoseg_ext.model.graph import measure_ranges
 from cryoseg_ext.network.architectures import stride_of
 from cryoseg_ext.network.classes import N_CLASSES
 
@@ -83,12 +85,35 @@ def run_network(image: Image, model: Model, views: tuple[View, ...] = VIEWS) -> 
     return NetworkOutput(*maps.float().cpu().numpy())
 
 
+def with_ranges(model: Model, images: Sequence[Image]) -> Model:
+    """Return a model with the ranges that its network's maps have on images, for 8-bit integers.
+
+    Of networks that integers are not for, there are none.
+
+    Parameters
+    ----------
+    model : Model
+        The model, whose network is final.
+    images : Sequence of NDArray[np.float32]
+        ``(y, x)`` normalised fields, all that the network may see among them.
+    """
+    if not has_graph(model.network, "cpu"):
+        return replace(model, ranges=None)
+    fields = [torch.from_numpy(np.ascontiguousarray(image))[None, None] for image in images]
+    seen = [_seen(field, view)[0, 0].numpy() for field in fields for view in VIEWS]
+    return replace(model, ranges=measure_ranges(model.network, seen))
+
+
 def _look(image: Tensor, model: Model, view: View) -> Tensor:
     """Return the ``(1, 4, y, x)`` logits of the classes and of the centre map, pixel by pixel of `image`."""
-    shape = image.shape[-2:]
-    seen = _resized(image, [round(view.zoom * n) for n in shape], "bicubic")
-    logits = _tiled(seen.mT, model).mT if view.transposed else _tiled(seen, model)
-    return _resized(logits, shape, "bilinear")
+    logits = _tiled(_seen(image, view), model)
+    return _resized(logits.mT if view.transposed else logits, image.shape[-2:], "bilinear")
+
+
+def _seen(image: Tensor, view: View) -> Tensor:
+    """Return an image as a view shows it."""
+    seen = _resized(image, [round(view.zoom * n) for n in image.shape[-2:]], "bicubic")
+    return seen.mT if view.transposed else seen
 
 
 def _resized(image: Tensor, size: Sequence[int], mode: str) -> Tensor:
@@ -125,5 +150,4 @@ def _tiles(length: int, stride: int) -> Iterator[tuple[slice, slice]]:
 def _tile_logits(tile: Tensor, model: Model, stride: int) -> Tensor:
     height, width = tile.shape[-2:]
     padded = torch.nn.functional.pad(tile, (0, -width % stride, 0, -height % stride))
-    logits = torch.cat(model.network(padded.contiguous(memory_format=torch.channels_last)), dim=1)
-    return logits[..., :height, :width]
+    return model.logits(padded)[..., :height, :width]

@@ -10,6 +10,9 @@ from cryoseg_ext.options.extraction import ExtractionOptions
 from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.options.size import ParticleSize
 
+PRECISIONS = ("auto", "float32", "bfloat16", "int8")
+"""Numbers that a network can compute with."""
+
 
 @dataclass(frozen=True)
 class JobOptions:
@@ -39,14 +42,23 @@ class JobOptions:
         Folder of masks: picks where the mask of their micrograph is 0 are dropped.
     masks : bool
         Whether the segmentations are written too.
-    threads : int
-        Processor threads.
+    workers : int, optional
+        Processes that pick, each on one processor core; None is one, or with GPUs four for each.
     device : str
         Torch device.
     gpu : str, optional
-        RELION's spelling of a device: "" any GPU, "0" or "0:1" the numbers of GPUs.
+        RELION's spelling of devices: "" all GPUs, "0", "0,1" or "0:1" the numbers of GPUs.
+    precision : str
+        Numbers that the network computes with, one of `PRECISIONS`; "auto" is the fastest that the device
+        has.
+    cluster : str, optional
+        Cluster whose workers pick: address or file of a dask scheduler, or the name of a batch system.
     only_do_unfinished : bool
         Keep every finished micrograph, even one that was picked with other settings.
+    watch : bool
+        Pick micrographs as they appear, until the job is ended.
+    watch_until_idle_min : float, optional
+        The same, until nothing new has appeared for so many minutes.
     """
 
     size: ParticleSize
@@ -60,10 +72,19 @@ class JobOptions:
     pick_on: str | None = None
     masks_in: Path | None = None
     masks: bool = False
-    threads: int = 1
+    workers: int | None = None
     device: str = "cpu"
     gpu: str | None = None
+    precision: str = "auto"
+    cluster: str | None = None
     only_do_unfinished: bool = False
+    watch: bool = False
+    watch_until_idle_min: float | None = None
+
+    @property
+    def watches(self) -> bool:
+        """Whether the job waits for micrographs to come."""
+        return self.watch or self.watch_until_idle_min is not None
 
     def picking(self, diameter_A: float) -> PickingOptions:
         """Return what decides about the picks of a micrograph, with the (largest) diameter in Å."""

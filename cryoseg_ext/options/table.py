@@ -13,7 +13,7 @@ from typing import Any
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.options.crf import FILTERS, REFERENCES, SOLVERS, CrfChoice
 from cryoseg_ext.options.extraction import METHODS, ExtractionOptions
-from cryoseg_ext.options.job import JobOptions
+from cryoseg_ext.options.job import PRECISIONS, JobOptions
 from cryoseg_ext.options.kinds import (
     AREA,
     COUNT,
@@ -22,6 +22,7 @@ from cryoseg_ext.options.kinds import (
     FLAG,
     FRACTION,
     LENGTH,
+    MINUTES,
     NUMBER,
     PIXEL_SIZE,
     TEXT,
@@ -154,14 +155,28 @@ OPTIONS = (
     *_rows(
         "Computation",
         "",
-        ("j", "threads", COUNT, "processor threads"),
+        ("j", "workers", COUNT, "processes, of one core each (1; on GPUs 4 for each GPU)"),
         ("device", "device", TEXT, "torch device: cpu, cuda, cuda:1 ..."),
-        ("gpu", "gpu", Gpu("ID"), "the same in RELION's words: any GPU, or the one of this number"),
+        ("gpu", "gpu", Gpu("ID"), "the same in RELION's words: all GPUs, or those of these numbers"),
+        ("precision", "precision", Word(PRECISIONS), ", ".join(PRECISIONS)),
+        (
+            "cluster",
+            "cluster",
+            Kind("ADDRESS|NAME"),
+            "workers of a dask scheduler (tcp://host:8786), or --j N jobs of slurm, pbs, lsf or sge",
+        ),
         (
             "only_do_unfinished",
             "only_do_unfinished",
             FLAG,
             "keep all that is finished, whatever changed since",
+        ),
+        ("watch", "watch", FLAG, "pick micrographs as they appear, until you end the job"),
+        (
+            "watch_until_idle",
+            "watch_until_idle_min",
+            MINUTES,
+            "the same, until nothing new has come for so long",
         ),
     ),
 )

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cryoseg_ext.arrays import Mask
 from cryoseg_ext.files import replacing
 
 MAX_SIDE_PX = 600
 N_PREVIEWS = 24
 GREY_LEVELS = 32
 _CONTRAST_SIGMA = 4.0
+_REACH_SIGMA = 2.5
+"""Distance at which the smoothing is cut, in its standard deviations."""
+_SAMPLE_STEP = 3
+"""Every how many-th pixel of the picture decides on its contrast."""
 _MAX_BYTES = 1 << 22
 """More than any preview unpacks to."""
 
@@ -63,21 +68,38 @@ def make_preview(
     contaminated : NDArray[np.bool_], optional
         ``(y, x)``, the same shape as `image`.
     """
-    from scipy.ndimage import gaussian_filter, zoom
-
     factor = min(1.0, MAX_SIDE_PX / max(image.shape))
-    shrink = partial(zoom, zoom=factor, order=1, grid_mode=True, mode="nearest")
-    smooth = shrink(gaussian_filter(image, max(1.0, 0.5 / factor)))
+    (nearest_y, to_y), (nearest_x, to_x) = (_shrinking(n_px, factor) for n_px in image.shape)
+    smooth = np.asarray((to_x @ np.ascontiguousarray((to_y @ image).T)).T)
     small_mask, small_dirt = (
-        np.zeros(smooth.shape, np.bool_) if area is None else shrink(area.astype(np.float32)) >= 0.5
+        np.zeros(smooth.shape, np.bool_) if area is None else area[nearest_y][:, nearest_x]
         for area in (mask, contaminated)
     )
-    middle = np.median(smooth)
-    spread = max(1.4826 * float(np.median(np.abs(smooth - middle))), 1e-6)
-    grey = np.clip((smooth - middle) / (2 * _CONTRAST_SIGMA * spread) + 0.5, 0, 1)
+    sample = smooth[::_SAMPLE_STEP, ::_SAMPLE_STEP]
+    middle = np.median(sample)
+    spread = max(1.4826 * float(np.median(np.abs(sample - middle))), 1e-6)
     # Few grey levels: nobody sees them in noise, and the PDF becomes half as large.
-    levels = np.round(grey * (GREY_LEVELS - 1)).astype(np.uint8)
+    levels = (smooth - middle) * np.float32((GREY_LEVELS - 1) / (2 * _CONTRAST_SIGMA * spread))
+    levels += (GREY_LEVELS - 1) / 2
+    levels = np.rint(np.clip(levels, 0, GREY_LEVELS - 1)).astype(np.uint8, order="C")
     return Preview(levels, small_mask, small_dirt, source_shape)
+
+
+def _shrinking(n_px: int, factor: float) -> tuple[NDArray[np.int64], Any]:
+    """Return the pixels nearest to those of a shrunk axis, and the matrix of Gaussian means around these."""
+    from scipy.sparse import csr_array
+
+    n = round(n_px * factor)
+    sigma_px = max(1.0, 0.5 / factor)
+    centre = (np.arange(n) + 0.5) * n_px / n - 0.5
+    nearest = np.rint(centre).astype(np.int64)
+    reach = math.ceil(_REACH_SIGMA * sigma_px)
+    near = nearest[:, None] + np.arange(-reach, reach + 1)
+    weight = np.exp(-0.5 * ((near - centre[:, None]) / sigma_px) ** 2).astype(np.float32)
+    weight /= weight.sum(axis=1, keepdims=True)
+    starts = np.arange(0, near.size + 1, near.shape[1])
+    columns = np.clip(near, 0, n_px - 1).ravel()
+    return nearest, csr_array((weight.ravel(), columns, starts), shape=(n, n_px))
 
 
 def save_preview(path: Path, preview: Preview) -> None:
@@ -114,6 +136,16 @@ def _preview_of(arrays: Mapping[str, NDArray[Any]]) -> Preview:
         for name in ("mask", "contaminated")
     )
     return Preview(image, mask, contaminated, (ny, nx))
+
+
+def outline(mask: Mask) -> Mask:
+    """Return the pixels of a ``(y, x)`` mask that have a neighbour outside it, side by side."""
+    inner = mask.copy()
+    inner[1:] &= mask[:-1]
+    inner[:-1] &= mask[1:]
+    inner[:, 1:] &= mask[:, :-1]
+    inner[:, :-1] &= mask[:, 1:]
+    return mask & ~inner
 
 
 def stretch(number: int, total: int, n_stretches: int = N_PREVIEWS) -> int:

@@ -17,9 +17,15 @@ const percent = (share) => (100 * share).toFixed(1);
 const byName = new Intl.Collator("en", { numeric: true }).compare;
 const plural = (number, thing) => `${whole(number)} ${thing}${number === 1 ? "" : "s"}`;
 
-// Scores of all candidates: for each micrograph how many lie in each bin of 0 to 1.
+// Scores of all candidates: for each micrograph how many lie in each bin of 0 to 1. A count is one byte, or 255
+// and two more.
 const bins = data.score_bins;
-const scores = new Uint16Array(Uint8Array.from(atob(data.score_counts), (c) => c.charCodeAt(0)).buffer);
+const scores = new Uint16Array(data.names.length * bins);
+const bytes = atob(data.score_counts);
+for (let at = 0, count = 0; count < scores.length; count++) {
+  const byte = bytes.charCodeAt(at++);
+  scores[count] = byte < 255 ? byte : bytes.charCodeAt(at++) + 256 * bytes.charCodeAt(at++);
+}
 const rows = data.names.map((name, number) => ({
   number, name, picks: data.picks[number], score: data.mean_scores[number],
   contaminated: data.contaminated[number], film: data.film[number], dead: data.dead[number],
@@ -121,18 +127,19 @@ function makeTable() {
       sort();
     });
   }
-  const pictured = new Set(data.pictures.map((picture) => picture.row));
-  for (const row of rows) {
-    row.line = document.createElement("tr");
-    row.cells = columns.map(([key, , shown]) => {
-      const cell = element("td", row.line);
-      if (key === "name" && pictured.has(row.number)) {
-        const link = element("a", cell, row.name);
-        link.href = `#picture-${row.number}`;
-      } else cell.textContent = shown(row[key]);
-      return cell;
-    });
-  }
+}
+
+// Made when it is first shown: with many thousands, most never are.
+function lineOf(row) {
+  if (row.line) return row.line;
+  row.line = document.createElement("tr");
+  row.cells = columns.map(([key, , shown]) => {
+    const cell = element("td", row.line);
+    if (key === "name" && row.figure) element("a", cell, row.name).href = `#picture-${row.number}`;
+    else cell.textContent = shown(row[key]);
+    return cell;
+  });
+  return row.line;
 }
 
 function sort() {
@@ -141,7 +148,7 @@ function sort() {
     const order = key === "name" ? byName(a.name, b.name) : a[key] - b[key];
     return (falling ? -order : order) || a.number - b.number;
   });
-  document.querySelector("tbody").replaceChildren(...inOrder.slice(0, mostLines).map((row) => row.line));
+  document.querySelector("tbody").replaceChildren(...inOrder.slice(0, mostLines).map(lineOf));
   byId("pictures").replaceChildren(...inOrder.filter((row) => row.figure).map((row) => row.figure));
   for (const heading of document.querySelectorAll("thead th")) {
     if (heading.dataset.key === key) heading.setAttribute("aria-sort", falling ? "descending" : "ascending");
@@ -192,6 +199,7 @@ function drawPicks() {
 function show() {
   countPicks();
   for (const row of rows) {
+    if (!row.cells) continue;
     row.cells[1].textContent = whole(row.picks);
     row.cells[2].textContent = row.score.toFixed(3);
   }

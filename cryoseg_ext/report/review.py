@@ -6,22 +6,19 @@ import base64
 import json
 from collections.abc import Sequence
 from importlib.resources import files
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cryoseg_ext.evaluation.pixels import outline
 from cryoseg_ext.files import replace_text
 from cryoseg_ext.image.areas import MicrographQuality
-from cryoseg_ext.picks import Picks
-from cryoseg_ext.report.pdf import CONTAMINATED_COLOUR, MASK_COLOUR, Overlay, Report
-from cryoseg_ext.report.preview import GREY_LEVELS
+from cryoseg_ext.report.content import SCORE_BINS, Overlay, Report
+from cryoseg_ext.report.pages import CONTAMINATED_COLOUR, MASK_COLOUR
+from cryoseg_ext.report.pixels import encoded
+from cryoseg_ext.report.preview import GREY_LEVELS, outline
 
-# One step of the page's threshold slider; counts per step are a tenth of the scores themselves.
-_SCORE_BINS = 100
 _JPEG_QUALITY = 60
 
 
@@ -37,29 +34,25 @@ def write_review(
     report : Report
         The same as for the PDF; its overlays become pictures.
     names : Sequence[str]
-        The name of each micrograph, in the order of the report's candidates.
+        The name of each micrograph, in the order of the report's counts.
     qualities : Sequence[MicrographQuality]
         The quality of each at the report's threshold.
     """
     row = {name: number for number, name in enumerate(names)}
     areas = [quality.areas for quality in qualities]
-    counts = np.stack([_score_counts(candidates) for candidates in report.candidates])
     data = {
         "title": report.title,
         "threshold": report.threshold,
-        "names": names,
+        "names": list(names),
         "picks": [quality.n_picks for quality in qualities],
         "mean_scores": [round(quality.mean_score, 4) for quality in qualities],
         "contaminated": [one.contaminated for one in areas],
         "film": [one.film for one in areas],
         "dead": [one.dead for one in areas],
         "usable": [one.usable for one in areas],
-        "score_bins": _SCORE_BINS,
-        "score_counts": base64.b64encode(counts.astype("<u2").tobytes()).decode(),
-        "pictures": [
-            _picture(overlay, row[overlay.name], report.candidates[row[overlay.name]])
-            for overlay in report.overlays
-        ],
+        "score_bins": SCORE_BINS,
+        "score_counts": base64.b64encode(_as_bytes(report.score_counts)).decode(),
+        "pictures": [_picture(overlay, row[overlay.name]) for overlay in report.overlays],
         "skipped": report.skipped,
     }
     page, script = (
@@ -71,14 +64,20 @@ def write_review(
     replace_text(path, page.replace("{{script}}", script).replace("{{data}}", text))
 
 
-def _score_counts(candidates: Picks) -> NDArray[np.int64]:
-    # A score such as 0.29 is a little below 29 hundredths as a float.
-    bins = np.minimum((candidates.score * _SCORE_BINS + 1e-6).astype(np.int64), _SCORE_BINS - 1)
-    return np.bincount(bins, minlength=_SCORE_BINS)
+def _as_bytes(counts: NDArray[np.uint16]) -> bytes:
+    """Return one byte for each count, or 255 and its two bytes."""
+    flat = counts.ravel()
+    large = np.flatnonzero(flat >= 255)
+    more = flat[large].astype("<u2").view(np.uint8)
+    return np.insert(np.minimum(flat, 255).astype(np.uint8), np.repeat(large + 1, 2), more).tobytes()
 
 
-def _picture(overlay: Overlay, row: int, candidates: Picks) -> dict[str, Any]:
+def _picture(overlay: Overlay, row: int) -> dict[str, Any]:
+    from PIL import Image
+
     preview = overlay.preview
+    candidates = overlay.picks if overlay.candidates is None else overlay.candidates
+    grey = Image.fromarray(np.round(preview.image * (255 / (GREY_LEVELS - 1))).astype(np.uint8))
     return {
         "row": row,
         "shape": preview.source_shape,
@@ -86,24 +85,20 @@ def _picture(overlay: Overlay, row: int, candidates: Picks) -> dict[str, Any]:
         "x": np.rint(candidates.x_px).astype(int).tolist(),
         "y": np.rint(candidates.y_px).astype(int).tolist(),
         "score": np.round(candidates.score, 6).tolist(),
-        "image": _data_uri("jpeg", preview.image / (GREY_LEVELS - 1), pil_kwargs={"quality": _JPEG_QUALITY}),
+        "image": _data_uri("jpeg", encoded(grey, "jpeg", quality=_JPEG_QUALITY)),
         "mask": _data_uri("png", _coloured(outline(preview.mask), MASK_COLOUR)),
-        "contaminated": _data_uri("png", _coloured(preview.contaminated, f"{CONTAMINATED_COLOUR}59")),
+        "contaminated": _data_uri("png", _coloured(preview.contaminated, CONTAMINATED_COLOUR, 0x59)),
     }
 
 
-def _coloured(mask: NDArray[np.bool_], colour: str) -> NDArray[np.uint8]:
-    """Return ``(y, x, 4)``: the colour where the mask is, transparent elsewhere."""
-    from matplotlib.colors import to_rgba
+def _coloured(mask: NDArray[np.bool_], colour: str, opaque: int = 255) -> bytes:
+    """Return a PNG file: the colour where the mask is, transparent elsewhere."""
+    from PIL import Image
 
-    rgba = (255 * np.array(to_rgba(colour))).astype(np.uint8)
-    return mask[..., None] * rgba
+    image = Image.fromarray(mask.astype(np.uint8), "P")
+    image.putpalette(bytes(3) + bytes.fromhex(colour[1:]))
+    return encoded(image, "png", bits=1, transparency=bytes((0, opaque)))
 
 
-def _data_uri(kind: str, image: NDArray[Any], **options: Any) -> str:
-    """Return an image as a data URI; grey values are taken from 0 black to 1 white."""
-    from matplotlib.image import imsave
-
-    file = BytesIO()
-    imsave(file, image, format=kind, cmap="gray", vmin=0, vmax=1, **options)
-    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
+def _data_uri(kind: str, content: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

@@ -58,6 +58,11 @@ def has_bfloat16(device: str) -> bool:
     return any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16"))
 
 
+def is_main_process() -> bool:
+    """Return whether this is the first process that ``torchrun`` started, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 @contextmanager
 def process_group(device: str) -> Iterator[ProcessGroup]:
     """Join the processes that ``torchrun`` started; without it this process is the only one.

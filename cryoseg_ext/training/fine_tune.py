@@ -15,6 +15,7 @@ from torch import nn
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replace_text
 from cryoseg_ext.model.checkpoint import Model, load_model, save_model
+from cryoseg_ext.model.inference import with_ranges
 from cryoseg_ext.network.architectures import build_network, parse_architecture
 from cryoseg_ext.options.training import MODEL_FILE, FineTuningOptions
 from cryoseg_ext.training.blend import blend
@@ -26,6 +27,7 @@ from cryoseg_ext.training.micrographs import LabelledMicrograph, fingerprint
 from cryoseg_ext.training.options import check_options
 from cryoseg_ext.training.recalibrate import recalibrate
 from cryoseg_ext.training.report import write_training_report
+from cryoseg_ext.training.simulated import N_RANGE_FIELDS
 from cryoseg_ext.training.targets import TrainingExample, make_examples, predict
 from cryoseg_ext.training.validate import score_candidates, score_pixels
 
@@ -146,7 +148,15 @@ def _first_model(teacher: Model, options: FineTuningOptions) -> Model:
     else:
         network = deepcopy(teacher.network)
     network = network.to(teacher.device)
-    return replace(teacher, network=network, architecture=architecture, training={}, fingerprint="")
+    return replace(
+        teacher,
+        network=network,
+        architecture=architecture,
+        training={},
+        fingerprint="",
+        ranges=None,
+        precision="float32",
+    )
 
 
 def _metrics(micrographs: Sequence[LabelledMicrograph]) -> tuple[str, ...]:
@@ -175,4 +185,5 @@ def _calibrated(
         for part in (training, validation)
     )
     calibration, threshold = recalibrate(trained, held_out, model.calibration, model.threshold)
-    return replace(model, calibration=calibration, threshold=threshold)
+    shown = [example.micrograph.working.image for example in [*training, *validation][:N_RANGE_FIELDS]]
+    return with_ranges(replace(model, calibration=calibration, threshold=threshold), shown)

@@ -20,7 +20,7 @@ from cryoseg_ext.formats.names import match_names
 from cryoseg_ext.formats.reading import read_located_picks
 from cryoseg_ext.image.reading import read_micrograph
 from cryoseg_ext.image.scale import WORKING_DIAMETER_PX, to_working_scale
-from cryoseg_ext.job.batch import prepare
+from cryoseg_ext.job.micrograph import prepare
 from cryoseg_ext.picks import Picks, instance_centres
 from cryoseg_ext.training.micrographs import LabelledMicrograph, working_xy_px
 from cryoseg_ext.words import note

@@ -11,7 +11,8 @@ from cryoseg_ext.evaluation.picks import draw_curve, rank_picks
 from cryoseg_ext.extract.selection import extract_picks
 from cryoseg_ext.model.checkpoint import Model
 from cryoseg_ext.report import make_preview
-from cryoseg_ext.report.pdf import Overlay, new_page, overlay_pages, write_pages
+from cryoseg_ext.report.content import Overlay
+from cryoseg_ext.report.pdf import new_page, overlay_pages, write_pages
 from cryoseg_ext.training.history import Epoch
 from cryoseg_ext.training.targets import Prediction, TrainingExample, predict
 from cryoseg_ext.training.validate import SCORED_RADIUS_PX, known_candidates, score_candidates

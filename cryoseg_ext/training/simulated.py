@@ -7,22 +7,27 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from cryoseg_ext.extract.score import Calibration
 from cryoseg_ext.model.checkpoint import Model, load_model, save_model
+from cryoseg_ext.model.inference import with_ranges
 from cryoseg_ext.network.architectures import DEFAULT_ARCHITECTURE, build_network, parse_architecture
 from cryoseg_ext.options.training import MODEL_FILE, TrainingOptions
 from cryoseg_ext.simulation import Specimen
 from cryoseg_ext.training.blend import interpolate, weights_of
-from cryoseg_ext.training.calibrate import calibrate
+from cryoseg_ext.training.calibrate import WIDTH_FACTOR, calibrate
 from cryoseg_ext.training.crf import fit_crf
-from cryoseg_ext.training.dataset import SimulatedFields, load_library
+from cryoseg_ext.training.dataset import SimulatedFields, load_library, simulate_field, working_field
 from cryoseg_ext.training.distributed import process_group
 from cryoseg_ext.training.history import Callbacks
 from cryoseg_ext.training.loop import TrainingRun, optimise
 from cryoseg_ext.training.options import check_options
+
+N_RANGE_FIELDS = 24
+"""Simulated fields on which the ranges of the network's maps are measured."""
 
 
 def train(
@@ -82,7 +87,7 @@ def train(
 
 
 def fit_crf_and_scores(model: Model, field_px: int, seed: int, library: Sequence[Specimen]) -> Model:
-    """Return a trained network with its CRF, and with scores calibrated to the maps after it.
+    """Return a trained network with its CRF, scores calibrated to the maps after it, and ranges of its maps.
 
     Parameters
     ----------
@@ -95,7 +100,10 @@ def fit_crf_and_scores(model: Model, field_px: int, seed: int, library: Sequence
     library : sequence of Specimen
         Structures that the CRF is learned on beside the procedural ones.
     """
-    return calibrate(fit_crf(model, field_px, seed + 2, library), field_px, seed + 1)
+    fitted = calibrate(fit_crf(model, field_px, seed + 2, library), field_px, seed + 1)
+    rngs = (np.random.default_rng([seed + 3, index]) for index in range(N_RANGE_FIELDS))
+    fields = (simulate_field(rng, WIDTH_FACTOR * field_px, library=library) for rng in rngs)
+    return with_ranges(fitted, [working_field(field)[0].image for field in fields])
 
 
 def first_network(options: TrainingOptions) -> tuple[dict[str, Any], nn.Module]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from cryoseg_ext.arrays import FloatArray
-from cryoseg_ext.job.batch import PreparedMicrograph
 from cryoseg_ext.job.masks import picks_in_mask
+from cryoseg_ext.job.micrograph import PreparedMicrograph
 from cryoseg_ext.model.checkpoint import Model
 from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.picks import Picks

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.formats.convert import bring_picks
 from cryoseg_ext.formats.masks import read_truth
 from cryoseg_ext.formats.micrographs import ListedMicrograph, MicrographList, with_copies
 from cryoseg_ext.formats.names import match_names, stem_of
-from cryoseg_ext.job.batch import pick_batch, prepare
-from cryoseg_ext.job.device import choose_device
+from cryoseg_ext.job.device import choose_devices
 from cryoseg_ext.job.diameter import estimated_diameter
 from cryoseg_ext.job.masks import find_masks, write_mask
+from cryoseg_ext.job.micrograph import Work, pick_listed, prepare
 from cryoseg_ext.model.file import ModelFile
 from cryoseg_ext.model.weights import DEFAULT_MODEL
 from cryoseg_ext.options.job import JobOptions
@@ -32,6 +33,7 @@ from cryoseg_ext.tuning.search import (
     search_with_truth,
     search_without_truth,
 )
+from cryoseg_ext.words import note
 
 Item = TypeVar("Item")
 
@@ -121,9 +123,9 @@ def select(
     """
     if options.pick_on:
         listed = with_copies(listed, options.pick_on)
-    use_threads(options.threads)
+    use_threads(options.workers or 1)
     model = ModelFile(options.model or DEFAULT_MODEL, options.architecture).load(
-        choose_device(options, notices.warn)
+        choose_devices(options, notices.warn)[0]
     )
     diameter_A = options.size.largest_A
     if diameter_A is None:
@@ -154,18 +156,27 @@ def _with_truth(
 ) -> tuple[list[ListedMicrograph], SearchResult]:
     truth = evidence.truth
     assert truth is not None
-    true = read_truth(truth)
-    name_of = {name: own for own, name in match_names(list(true), list(listed.by_name)).items()}
-    known = _spread([one for one in listed.micrographs if one.name in name_of], evidence.most)
+    true = true_picks(truth, listed)
+    known = _spread([one for one in listed.micrographs if one.name in true], evidence.most)
     if not known:
         raise CryosegError(f"{truth} has nothing for these micrographs: give those that were picked")
     grid, counts = grid_of(trial.base), []
     for micrograph, sample in read(known):
-        picks: Picks = true[name_of[micrograph.name]].picks
-        counts.append(count_settings(sample, picks, trial, grid))
+        counts.append(count_settings(sample, true[micrograph.name], trial, grid))
     if not sum(one.truth.sum() for one in counts):
         raise CryosegError(f"{truth} has no particles on these micrographs: pick some, or leave out --truth")
     return known, search_with_truth(counts, trial, grid)
+
+
+def true_picks(path: Path, listed: MicrographList) -> Mapping[str, Picks]:
+    """Return the truth of each listed micrograph that has one, in its pixels, and note what is doubtful."""
+    true = read_truth(path)
+    matched = match_names(list(true), list(listed.by_name))
+    brought = bring_picks({name: true[name] for name in matched}, listed, None, flip_y=False)
+    of_others = (remark for name in true.keys() - matched.keys() for remark in true[name].remarks)
+    for sentence in (*of_others, *brought.remarks, *brought.skipped):
+        note(sentence)
+    return brought.picks
 
 
 def _read(
@@ -198,7 +209,9 @@ def _write_masks(selection: Selection, used: Sequence[ListedMicrograph], trial: 
     """Write the segmentations that the choice makes of the micrographs it was found on."""
     diameter_A = selection.options.size.largest_A
     assert diameter_A is not None
-    for micrograph, outcome in pick_batch(used, trial.model, selection.options.picking(diameter_A)):
+    work = Work(selection.options.picking(diameter_A), keeps_maps=True)
+    for micrograph in used:
+        outcome = pick_listed(trial.model, micrograph, work)
         if isinstance(outcome, CryosegError):
             raise outcome
         write_mask(folder / f"{stem_of(micrograph.name)}.mrc", outcome)

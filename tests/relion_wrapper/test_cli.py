@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,45 +7,21 @@ import pytest
 import starfile
 
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.size.estimate import Measurement
-from tests.cryoseg_ext.size.drawn import long_particles
-from tests.engine import AREAS, CENTRES_PX, SHAPE, blobs, filament, write_micrograph
+from tests.engine import CENTRES_PX, SHAPE, blobs, filament, write_micrograph
+from tests.relion_wrapper.results import coordinates, names
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from tests.relion_wrapper.conftest import Project
 
 
-def _coordinates(project: Project, number: int = 0) -> list[tuple[float, float]]:
-    table = starfile.read(project.job / f"Movies/mic.{number}_autopick.star", always_dict=True)[""]
-    columns = [
-        "rlnCoordinateX",
-        "rlnCoordinateY",
-        "rlnAutopickFigureOfMerit",
-        "rlnClassNumber",
-        "rlnAnglePsi",
-    ]
-    assert list(table.columns) == columns
-    return list(zip(table["rlnCoordinateX"], table["rlnCoordinateY"], strict=True))
-
-
-def _names(path: Path, table: str) -> list[str]:
-    return list(starfile.read(path, always_dict=True)[table]["rlnMicrographName"])
-
-
-def _qualities(project: Project) -> pd.DataFrame:
-    return starfile.read(project.job / "micrographs.star", always_dict=True)["micrographs"]
-
-
 def test_a_job_writes_what_relion_reads(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
-    assert project.run("--j", "2") == 0
+    assert project.run() == 0
     assert project.exit_files() == ["EXIT_SUCCESS"]
-    assert _coordinates(project) == list(CENTRES_PX[:2])
+    assert coordinates(project) == list(CENTRES_PX[:2])
     for name, table in (("autopick", "coordinate_files"), ("micrographs", "micrographs"), ("summary", "")):
-        assert _names(project.job / f"{name}.star", table) == project.names
-    assert len(_names(project.job / "particles.star", "particles")) == 6
-    assert len(_names(project.job / "candidates.star", "candidates")) == 9
+        assert names(project.job / f"{name}.star", table) == project.names
+    assert len(names(project.job / "particles.star", "particles")) == 6
+    assert len(names(project.job / "candidates.star", "candidates")) == 9
     assert (project.job / "coords_suffix_autopick.star").read_text() == "micrographs.star\n"
     assert (project.job / "logfile.pdf").read_bytes().startswith(b"%PDF")
     assert all(name in (project.job / "review.html").read_text() for name in project.names)
@@ -60,78 +32,6 @@ def test_a_job_writes_what_relion_reads(project: Project, capsys: pytest.Capture
     assert "External/job002/review.html" in printed.out
     assert "relion_manualpick --i External/job002/micrographs.star" in printed.out
     assert printed.err == ""
-
-
-def test_continue_with_another_threshold_segments_nothing(project: Project) -> None:
-    project.run()
-    first = _qualities(project)
-    assert project.run("--threshold", "0.02") == 0
-    assert project.picked == []
-    second = _qualities(project)
-    assert (list(first["rlnGroupNrParticles"]), list(second["rlnGroupNrParticles"])) == ([2] * 3, [3] * 3)
-    assert (first["rlnAutopickFigureOfMerit"] > second["rlnAutopickFigureOfMerit"]).all()
-    for table in (first, second):
-        assert list(table["rlnParticleSelectZScore"]) == [AREAS.film] * 3
-    assert _coordinates(project) == list(CENTRES_PX)
-    assert len(_names(project.job / "particles.star", "particles")) == 9
-    project.run()
-    assert _coordinates(project) == list(CENTRES_PX[:2])
-
-
-def test_continue_with_another_threshold_does_not_load_torch(project: Project) -> None:
-    project.run()
-    code = (
-        "import sys; from relion_wrapper.cli import main;"
-        "main(sys.argv[1:]); assert 'torch' not in sys.modules"
-    )
-    arguments = ["--o", "External/job002/", "--in_mics", "micrographs.star", "--particle_diameter", "100"]
-    arguments += ["--model", "model.safetensors", "--threshold", "0.1"]
-    subprocess.run([sys.executable, "-c", code, *arguments], check=True, timeout=60)
-    assert _coordinates(project) == list(CENTRES_PX)
-
-
-def test_auto_estimates_the_diameter_once_and_continue_keeps_it(
-    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def measure(*_: object) -> list[Measurement]:
-        return long_particles(100.0)
-
-    monkeypatch.setattr("cryoseg_ext.size.measure.measure", measure)
-    assert project.run("--particle_diameter", "auto") == 0
-    line = " Particle diameter: 100 Å (between 88 and 114 Å; 3 micrographs, 60 particles)\n"
-    assert line in capsys.readouterr().out
-    assert len(project.picked) == 3
-    monkeypatch.delattr("cryoseg_ext.size.measure.measure")
-    assert project.run("--particle_diameter", "auto", "--threshold", "0.02") == 0
-    assert project.picked == []
-    assert line in capsys.readouterr().out
-
-
-def test_continue_picks_only_what_is_unfinished(project: Project) -> None:
-    project.run()
-    before = _coordinates(project)
-    (project.job / "Movies/mic.1_candidates.star").unlink()
-    assert project.run() == 0
-    assert len(project.picked) == 1
-    assert _coordinates(project) == _coordinates(project, 1) == before
-    project.write_star(project.names[:2])
-    project.run()
-    assert _names(project.job / "micrographs.star", "micrographs") == project.names[:2]
-
-
-def test_a_setting_that_changes_the_candidates_has_all_picked_again(project: Project) -> None:
-    project.run()
-    for change in (
-        ["--max_picks", "60"],
-        ["--extraction", "watershed"],
-        ["--no_crf"],
-        ["--particle_diameter", "101"],
-    ):
-        project.run(*change)
-        assert len(project.picked) == 3
-    (project.folder / "model.safetensors").write_bytes(b"other weights")
-    project.run("--particle_diameter", "101")
-    assert len(project.picked) == 3
 
 
 def test_a_job_on_filaments_lists_their_starts_and_ends_too(project: Project) -> None:
@@ -167,14 +67,7 @@ def test_masks_and_copies_are_found_by_the_names_of_relion(
     )
     assert len(project.picked) == 3
     assert "1 micrograph of 3 have a mask in Masks" in capsys.readouterr().out
-    assert _coordinates(project) == _coordinates(project, 1) == list(CENTRES_PX)
-
-
-def test_only_do_unfinished_keeps_finished_micrographs_whatever_changed(project: Project) -> None:
-    project.run()
-    (project.job / "Movies/mic.1_candidates.star").unlink()
-    assert project.run("--min_distance", "60", "--only_do_unfinished") == 0
-    assert len(project.picked) == 1
+    assert coordinates(project) == coordinates(project, 1) == list(CENTRES_PX)
 
 
 @pytest.mark.parametrize(
@@ -202,8 +95,8 @@ def test_a_bad_micrograph_is_skipped_listed_and_left_out(
     assert project.run() == 0
     assert project.exit_files() == ["EXIT_SUCCESS"]
     good = [project.names[0], project.names[2]]
-    assert _names(project.job / "micrographs.star", "micrographs") == good
-    assert _names(project.job / "autopick.star", "coordinate_files") == good
+    assert names(project.job / "micrographs.star", "micrographs") == good
+    assert names(project.job / "autopick.star", "coordinate_files") == good
     assert not (project.job / "Movies/mic.1_autopick.star").exists()
     printed = capsys.readouterr()
     assert printed.err.count("\n") == 1
@@ -249,27 +142,6 @@ def test_unusable_input_fails_the_job_with_a_sentence(
     assert printed.err.count("\n") == 1
 
 
-def test_an_abort_keeps_what_is_finished_and_continue_does_the_rest(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from cryoseg_ext import pipeline
-
-    segment = pipeline.pick_repaired
-
-    def abort_while_segmenting(*arguments: object) -> object:
-        (project.job / "RELION_JOB_ABORT_NOW").touch()
-        return segment(*arguments)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(pipeline, "pick_repaired", abort_while_segmenting)
-    assert project.run() == 2
-    assert project.exit_files() == ["EXIT_ABORTED"]
-    assert len(project.picked) == 1
-    monkeypatch.setattr(pipeline, "pick_repaired", segment)
-    assert project.run() == 0
-    assert len(project.picked) == 2
-    assert project.exit_files() == ["EXIT_SUCCESS"]
-
-
 def test_a_gpu_that_is_not_there_is_told_and_the_job_goes_on(
     project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -296,39 +168,10 @@ def test_without_a_job_folder_the_command_only_tells(capsys: pytest.CaptureFixtu
     assert "--o is missing" in capsys.readouterr().err
 
 
-def test_a_job_whose_folder_was_removed_ends_in_failure_and_continue_makes_the_rest(
+def test_more_processes_than_processors_are_named(
     project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from cryoseg_ext import pipeline
-
-    segment = pipeline.pick_repaired
-
-    def remove(*arguments: object) -> object:
-        if len(project.picked) == 1:
-            shutil.rmtree(project.job)
-        return segment(*arguments)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(pipeline, "pick_repaired", remove)
-    assert project.run() == 1
-    assert project.exit_files() == ["EXIT_FAILURE"]
-    assert "mic.0_candidates.star is not there any more" in capsys.readouterr().err
-    monkeypatch.setattr(pipeline, "pick_repaired", segment)
-    assert project.run() == 0
-    assert (len(project.picked), project.exit_files()) == (1, ["EXIT_SUCCESS"])
-
-
-def test_continue_does_not_list_what_is_gone_and_keeps_its_result(project: Project) -> None:
-    project.run()
-    (project.folder / project.names[1]).rename("elsewhere.mrc")
-    assert project.run("--threshold", "0.02") == 0
-    assert _names(project.job / "autopick.star", "coordinate_files") == [project.names[0], project.names[2]]
-    assert (project.job / "Movies/mic.1_candidates.star").exists()
-    Path("elsewhere.mrc").rename(project.folder / project.names[1])
-    assert project.run("--threshold", "0.02") == 0
-    assert project.picked == []
-    assert _names(project.job / "autopick.star", "coordinate_files") == project.names
-
-
-def test_more_threads_than_processors_are_told(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    # Other processes would not have the engine of the tests.
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
     assert project.run("--j", "999") == 0
     assert "--j 999 is more than the processors" in capsys.readouterr().err

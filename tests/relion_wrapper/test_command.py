@@ -44,7 +44,7 @@ def test_options_come_in_any_order_and_bare(options: list[tuple[str, ...]]) -> N
     assert output_directory(argv) == Path("External/job002")
     assert parse_picking(argv) == PickingArguments(
         Path("CtfFind/job003/micrographs_ctf.star"),
-        JobOptions(ParticleSize(180.0), extraction=ExtractionOptions(min_distance_A=90.5), threads=4, gpu=""),
+        JobOptions(ParticleSize(180.0), extraction=ExtractionOptions(min_distance_A=90.5), workers=4, gpu=""),
         (
             "--in_movies movies.star is not used by this job",
             "--in_3dref ref.mrc is not used by this job",

@@ -35,10 +35,7 @@ def _write_outputs(folder: Path, text: str, picks: dict[str, Picks]) -> None:
     listed = read_micrographs([in_mics])
     finished = {name: FinishedMicrograph("", 0.5, some, AREAS, (20, 20), 1.0) for name, some in picks.items()}
     result = JobResult(listed, finished, {}, PickingOptions(100.0), 0.2, {})
-    paths = {
-        kind: {name: Path("job") / f"{name}_{kind}.star" for name in picks} for kind in ("autopick", "tubes")
-    }
-    write_outputs(folder / "job", result, paths)
+    write_outputs(folder / "job", result, lambda name, kind: Path("job") / f"{name}_{kind}.star")
 
 
 def _tables(path: Path) -> dict[str, pd.DataFrame]:
@@ -102,7 +99,9 @@ def test_particles_of_a_relion_3_0_file_are_in_one_unnamed_table(tmp_path: Path)
 
 def test_lists_lead_to_the_coordinate_files(tmp_path: Path) -> None:
     coordinates = {"a b.mrc": Path("External/job2/a b_autopick.star"), "c.mrc": Path("External/job2/c.star")}
-    write_coordinate_lists(tmp_path, "autopick", Path("CtfFind/job003/micrographs_ctf.star"), coordinates)
+    write_coordinate_lists(
+        tmp_path, "autopick", Path("CtfFind/job003/micrographs_ctf.star"), coordinates.items()
+    )
     table = starfile.read(tmp_path / "autopick.star", always_dict=True)["coordinate_files"]
     assert list(table["rlnMicrographName"]) == list(coordinates)
     assert [Path(path) for path in table["rlnMicrographCoordinates"]] == list(coordinates.values())
@@ -115,7 +114,7 @@ def test_summary_and_candidates_count_every_pick(tmp_path: Path) -> None:
     summary = starfile.read(tmp_path / "job/summary.star", always_dict=True)[""]
     assert list(summary["rlnGroupNrParticles"]) == [2, 0]
     assert summary["rlnAutopickFigureOfMerit"][0] == pytest.approx(0.575)
-    write_candidates_star(tmp_path / "candidates.star", {"a.mrc": PICKS, "b.mrc": NO_PICKS})
+    write_candidates_star(tmp_path / "candidates.star", {"a.mrc": PICKS, "b.mrc": NO_PICKS}.items())
     candidates = starfile.read(tmp_path / "candidates.star", always_dict=True)["candidates"]
     assert list(candidates["rlnMicrographName"]) == ["a.mrc"] * 2
     assert list(candidates["rlnCoordinateX"]) == [3.4, 1.6]

@@ -274,7 +274,7 @@ def _write_file(path: Path, picks: Picks, options: FileOptions) -> None:
 
 
 def _write_lists(folder: Path, in_mics: Path, coordinates: Mapping[str, Path]) -> None:
-    write_coordinate_lists(folder, _PICKER_ENDS[0][1:], in_mics, coordinates)
+    write_coordinate_lists(folder, _PICKER_ENDS[0][1:], in_mics, coordinates.items())
 
 
 STAR = PickFormat(

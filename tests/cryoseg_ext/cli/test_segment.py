@@ -53,7 +53,7 @@ def test_it_picks_too_and_segments_nothing_twice(micrograph: Path, engine: Engin
         assert result.exit_code == 0, result.output
         assert len(engine.picked) == 1
         assert (out / "discs.csv").read_text().count("\n") == 1 + n_picks
-    for name in ("discs.star", "report.pdf", "review.html", "quality.csv"):
+    for name in ("discs.star", "report.pdf", "review.html", "quality.tsv"):
         assert (out / name).stat().st_size > 0
     # A map that has gone is made again.
     (out / "discs_network_mask.mrc").unlink()

@@ -9,14 +9,17 @@ from typing import Any
 import mrcfile
 import numpy as np
 import pytest
+import starfile
 from click.testing import CliRunner
 
 from cryoseg_ext.cli import main
+from cryoseg_ext.formats.micrographs import read_micrographs
 from cryoseg_ext.formats.reading import read_picks
 from cryoseg_ext.options.extraction import ExtractionOptions
 from cryoseg_ext.options.size import ParticleSize
 from cryoseg_ext.simulation.session import SessionOptions
 from cryoseg_ext.simulation.session_files import write_session
+from cryoseg_ext.tuning.select import true_picks
 from relion_wrapper.command import parse_picking
 
 SESSION = SessionOptions(shape=(256, 288), pixel_size_A=6.0, family="ellipsoid", diameter_A=150.0, seed=3)
@@ -64,12 +67,40 @@ def test_the_settings_found_are_taken_by_the_command_that_picks(session: Path, t
     assert by_file.count("\n") > 3
 
 
+def test_truth_of_another_binning_is_brought_to_the_micrographs_and_remarked_on(
+    session: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = read_micrographs([session / "micrographs.star"])
+    expected = true_picks(session / "particles.star", listed)
+    tables = starfile.read(session / "particles.star")
+    tables["optics"]["rlnMicrographPixelSize"] = SESSION.pixel_size_A / 2
+    particles = tables["particles"]
+    for axis in "XY":
+        particles[f"rlnOrigin{axis}Angst"] = 12.0
+        particles[f"rlnCoordinate{axis}"] = 2 * particles[f"rlnCoordinate{axis}"] + 4
+    starfile.write(tables, tmp_path / "unbinned.star")
+    capsys.readouterr()
+    found = true_picks(tmp_path / "unbinned.star", listed)
+    assert capsys.readouterr().err.startswith("Note: ")
+    for name, picks in expected.items():
+        np.testing.assert_allclose(found[name].x_px, picks.x_px, atol=1e-3)
+        np.testing.assert_allclose(found[name].y_px, picks.y_px, atol=1e-3)
+
+
 def test_without_truth_neither_distance_nor_precision_is_spoken_of(session: Path, tmp_path: Path) -> None:
     settings, tried, output = _select(session, tmp_path / "settings.json")
     assert tried == {"diameter", "crf", "method"}
     assert settings["min_distance"] == 60
     assert "agreement" in output
     assert "precision" not in output
+
+
+def test_a_file_that_cannot_be_written_is_named_before_anything_is_tried(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    out = tmp_path / "file/settings.json"
+    output = _run("select", tmp_path / "absent", "--particle_diameter", 150, "--out", out, code=1)
+    assert output.startswith(f"Error: {out.parent}: ")
+    assert "correct this and run the command again" in output
 
 
 def test_bright_protein_is_chosen_for_as_its_negative(session: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import torch
 from click.testing import CliRunner, Result
 
 from cryoseg_ext.cli import main
+from cryoseg_ext.files import locked
 from cryoseg_ext.model.checkpoint import load_model
 from cryoseg_ext.model.weights import DEFAULT_MODEL
 from cryoseg_ext.training import TrainingOptions, calibrate
@@ -51,6 +52,21 @@ def test_a_device_that_is_not_there_is_named_in_one_sentence(tmp_path: Path) -> 
     result = _run("--out", tmp_path, "--device", "nonsense")
     assert result.exit_code == 1
     assert result.output.startswith("Error: --device nonsense: PyTorch finds no such device")
+
+
+def test_a_folder_that_cannot_be_used_is_named_before_anything_is_read(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cryoseg_ext.training.labelled.read_training_set", None)
+    labels = ("--in_mics", own, "--in_coords", own / "picks", "--particle_diameter", DIAMETER_A)
+    (own / "file").touch()
+    for labelled in (labels, ()):
+        result = _run("--out", own / "file/out", *labelled)
+        assert result.exit_code == 1
+        assert result.output.startswith(f"Error: {own}/file/out: Not a directory: correct this")
+        with locked(own / "busy"):
+            result = _run("--out", own / "busy", *labelled)
+        assert "another job of cryoseg is writing to this folder" in result.output
 
 
 @pytest.mark.parametrize("slight", [("--learning_rate", "1e-6"), ("--blend_share", "1e-3")])

@@ -15,8 +15,8 @@ from typing import Any
 def main() -> None:
     # What the commands import when they need it.
     import cryoseg_ext.cryosparc.truth
-    import cryoseg_ext.job.batch
     import cryoseg_ext.job.contrast
+    import cryoseg_ext.job.micrograph
     import cryoseg_ext.training.fine_tune
     import cryoseg_ext.training.labelled  # noqa: F401
 

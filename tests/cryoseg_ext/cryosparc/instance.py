@@ -165,6 +165,8 @@ class Instance:
         source_uid, output = group.source
         dataset = self.jobs[source_uid].outputs[output].dataset
         assert dataset is not None
+        if slots in ([], ["all"]):
+            return dataset
         if unknown := set(slots) - set(group.slots):
             raise RefusedError(422, f"no slots {unknown}")
         return dataset.filter_prefixes(slots, copy=True)

@@ -16,8 +16,8 @@ from cryoseg_ext.cryosparc.job import ExternalJob
 from cryoseg_ext.options.crf import CrfChoice
 from cryoseg_ext.options.job import JobOptions
 from cryoseg_ext.options.size import ParticleSize
-from tests.cryoseg_ext.cryosparc.conftest import CENTRES_PX, DIAMETER_A, SHAPE
 from tests.cryoseg_ext.cryosparc.instance import Instance
+from tests.cryoseg_ext.cryosparc.session import CENTRES_PX, DIAMETER_A, SHAPE
 
 ARGUMENTS = ("P3", "W1", "J12:exposures_accepted")
 OPTIONS = JobOptions(ParticleSize(DIAMETER_A))
@@ -64,12 +64,12 @@ def test_the_tile_shows_the_picks_of_the_last_run(instance: Instance) -> None:
 def test_reports_are_files_of_the_job_and_the_log_has_the_quality(instance: Instance) -> None:
     job = pick_exposures(*ARGUMENTS, OPTIONS)
     names = [f"J2/imported/mic{index}.mrc" for index in range(3)]
-    rows = (job.folder / "quality.csv").read_text().splitlines()[1:]
-    assert [row.split(",")[0] for row in rows] == names
-    assert sum(int(row.split(",")[1]) for row in rows) == job.n_particles
+    rows = (job.folder / "quality.tsv").read_text().splitlines()[1:]
+    assert [row.split("\t")[0] for row in rows] == names
+    assert sum(int(row.split("\t")[1]) for row in rows) == job.n_particles
     assert (job.folder / "report.pdf").read_bytes().startswith(b"%PDF")
     assert all(name in (job.folder / "review.html").read_text() for name in names)
-    (table,) = (text for text in instance.picking.log if "quality.csv" in text)
+    (table,) = (text for text in instance.picking.log if "quality.tsv" in text)
     assert f"review.html, for a browser, and report.pdf; in {job.folder}" in table
     assert sorted(line.split()[-1] for line in table.splitlines()[2:5]) == names
     assert len(list(job.folder.glob("candidates/*_preview.npz"))) == 3

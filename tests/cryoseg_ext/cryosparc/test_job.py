@@ -10,19 +10,12 @@ import numpy as np
 import pytest
 
 from cryoseg_ext.words import counted
-from tests.cryoseg_ext.cryosparc.conftest import (
-    CENTRES_PX,
-    DIAMETER_A,
-    PIXEL_SIZE_A,
-    SHAPE,
-    Finished,
-    Server,
-    Site,
-    serve,
-)
+from tests.cryoseg_ext.cryosparc.conftest import Finished, Site
 from tests.cryoseg_ext.cryosparc.instance import Instance
 from tests.cryoseg_ext.cryosparc.rest import rest_app
 from tests.cryoseg_ext.cryosparc.rpc import rpc_app
+from tests.cryoseg_ext.cryosparc.server import Server, serve
+from tests.cryoseg_ext.cryosparc.session import CENTRES_PX, DIAMETER_A, PIXEL_SIZE_A, SHAPE
 
 # Name, type and width; the last two are optional.
 FIELDS: list[tuple[object, ...]] = [

@@ -18,9 +18,10 @@ from cryoseg_ext.job.diameter import STORED_NAME
 from cryoseg_ext.options.job import JobOptions
 from cryoseg_ext.options.size import AUTO, ParticleSize
 from cryoseg_ext.size.estimate import Measurement
-from tests.cryoseg_ext.cryosparc.conftest import DIAMETER_A, Server
 from tests.cryoseg_ext.cryosparc.instance import EMAIL, Instance
 from tests.cryoseg_ext.cryosparc.rest import TOKEN
+from tests.cryoseg_ext.cryosparc.server import Server
+from tests.cryoseg_ext.cryosparc.session import DIAMETER_A
 from tests.cryoseg_ext.size.drawn import long_particles
 
 ARGUMENTS = ("P3", "W1", "J12:exposures_accepted")

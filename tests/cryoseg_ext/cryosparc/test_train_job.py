@@ -18,16 +18,9 @@ from cryoseg_ext.formats.groups import exposures as read_exposures
 from cryoseg_ext.formats.micrographs import list_exposures
 from cryoseg_ext.model.checkpoint import load_model
 from cryoseg_ext.options.training import FineTuningOptions
-from tests.cryoseg_ext.cryosparc.conftest import (
-    CENTRES_PX,
-    DIAMETER_A,
-    PIXEL_SIZE_A,
-    Finished,
-    Site,
-    exposures,
-    particles,
-)
+from tests.cryoseg_ext.cryosparc.conftest import Finished, Site
 from tests.cryoseg_ext.cryosparc.instance import Instance
+from tests.cryoseg_ext.cryosparc.session import CENTRES_PX, DIAMETER_A, PIXEL_SIZE_A, exposures, particles
 
 SOURCES = ("--particles", "J20:particles")
 SHORT = ("--steps", "1", "--batch", "1", "--workers", "0")
@@ -54,6 +47,7 @@ def test_a_training_keeps_its_model_in_the_job_and_picking_finds_it_there(site: 
     }
     assert job.inputs["particles"].slots == ["location"]
     log = "\n".join(job.log)
+    assert "the particles of J45: origin shifts of up to 10 Å are applied" in log
     # Of four micrographs with particles, three are among the exposures.
     assert "1 micrographs skipped:\nJ2/imported/mic3.mrc: no micrograph in the exposures of J45" in log
     assert "particle diameter: 120 Å\n3 micrographs with 9 particles" in log
@@ -96,15 +90,19 @@ def test_labels_lie_on_the_copies_that_are_trained_on(tmp_path: Path) -> None:
     (image,) = images.micrographs
     assert (image.path, image.pixel_size_A) == (tmp_path / "J2/denoised0.mrc", 2 * PIXEL_SIZE_A)
     skipped: list[str] = []
+    notes: list[str] = []
     job = SimpleNamespace(
         uid="J45",
-        read_input=lambda _, slots: particles(2).filter_prefixes(slots),
+        read_input=lambda _: particles(2),
+        log=notes.append,
         log_skipped=skipped.extend,
     )
     picks = read_particle_picks(job, images, set)  # type: ignore[arg-type]
     assert list(picks) == ["J2/imported/mic0.mrc"]
     assert [sentence.partition(":")[0] for sentence in skipped] == ["J2/imported/mic1.mrc"]
-    x_px, y_px = np.array(CENTRES_PX).T / 2 - [[1], [0]]
+    # They lie where the refinement moved them.
+    assert [note for note in notes if "shift" in note] == notes != []
+    x_px, y_px = np.array(CENTRES_PX).T / 2
     found_px = sorted(zip(picks[image.name].x_px, picks[image.name].y_px, strict=True))
     np.testing.assert_allclose(found_px, sorted(zip(x_px, y_px, strict=True)), atol=1e-4)
 

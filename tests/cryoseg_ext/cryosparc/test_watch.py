@@ -9,8 +9,9 @@ import pytest
 from cryoseg_ext.cryosparc import pick_exposures
 from cryoseg_ext.options.job import JobOptions
 from cryoseg_ext.options.size import ParticleSize
-from tests.cryoseg_ext.cryosparc.conftest import DIAMETER_A, Site, exposures
+from tests.cryoseg_ext.cryosparc.conftest import Site
 from tests.cryoseg_ext.cryosparc.instance import Instance
+from tests.cryoseg_ext.cryosparc.session import DIAMETER_A, exposures
 
 
 def test_watching_picks_what_appears_until_its_job_ends(site: Site) -> None:
@@ -52,9 +53,11 @@ def test_a_watch_goes_on_after_micrographs_that_cannot_be_read(instance: Instanc
         output.dataset = exposures(3)
         source.status = "completed"
 
-    instance.when("log: .*waiting for more exposures", appear)
+    instance.when("log: 0 micrographs so far; waiting for more", appear)
     job = pick_exposures(
-        *("P3", "W1", "J12:exposures_accepted"), JobOptions(ParticleSize(DIAMETER_A)), watch_interval_s=0.05
+        *("P3", "W1", "J12:exposures_accepted"),
+        JobOptions(ParticleSize(DIAMETER_A), watch=True),
+        watch_interval_s=0.05,
     )
     assert len(job.skipped) == 1
     assert set(instance.particles["location/micrograph_uid"]) == {2**63 + 1, 2**63 + 2}

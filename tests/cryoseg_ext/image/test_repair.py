@@ -162,6 +162,17 @@ def test_the_input_is_not_changed() -> None:
     np.testing.assert_array_equal(image, before)
 
 
+def test_an_image_that_may_be_overwritten_is_repaired_without_a_copy() -> None:
+    image = noise()
+    image[:30] = 0
+    expected = repair(image, invert=True)
+    repaired = repair(image, invert=True, overwrite=True)
+    assert repaired.image is image
+    np.testing.assert_array_equal(repaired.image, expected.image)
+    image.setflags(write=False)
+    assert repair(image, overwrite=True).image is not image
+
+
 @pytest.mark.parametrize(
     ("image", "reason"),
     [

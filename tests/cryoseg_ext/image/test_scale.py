@@ -72,6 +72,13 @@ def test_a_particle_of_a_few_pixels_is_refused() -> None:
         to_working_scale(RepairedMicrograph(image, np.ones(image.shape, np.bool_)), 100.0, 180.0)
 
 
+def test_a_particle_far_too_small_for_its_field_is_refused_before_anything_is_computed() -> None:
+    image = np.broadcast_to(np.float32(0), (20000, 30000))
+    repaired = RepairedMicrograph(image, np.broadcast_to(np.True_, image.shape))
+    with pytest.raises(CryosegError, match="20 px wide at 1 Å/px on a field of 30000 x 20000 px: check"):
+        to_working_scale(repaired, 1.0, 20.0)
+
+
 def test_a_field_smaller_than_a_particle_is_refused() -> None:
     image = np.zeros((100, 400), np.float32)
     with pytest.raises(CryosegError, match="smaller than one particle"):

@@ -17,7 +17,7 @@ from tests.engine import CENTRES_PX, DIAMETER_A
 
 if TYPE_CHECKING:
     from cryoseg_ext.picks import Picks
-    from cryoseg_ext.report.pdf import Overlay
+    from cryoseg_ext.report.content import Overlay
 
 SIZE = ParticleSize(DIAMETER_A)
 BY_DEFAULT = JobOptions(SIZE)

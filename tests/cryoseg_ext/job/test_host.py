@@ -15,7 +15,7 @@ from cryoseg_ext.job.run import Job
 from cryoseg_ext.options.extraction import ExtractionOptions
 from cryoseg_ext.options.job import JobOptions
 from cryoseg_ext.options.size import ParticleSize
-from cryoseg_ext.report.pdf import write_report
+from cryoseg_ext.report.pages import write_report
 from tests.cryoseg_ext.job.small import ABOVE, ALL, SIZE, SmallHost, picks_of, run
 from tests.cryoseg_ext.size.drawn import long_particles
 from tests.engine import AREAS, DIAMETER_A, Engine, blobs, write_micrograph
@@ -31,8 +31,8 @@ def test_a_host_of_a_few_lines_gets_picks_and_reports(
     assert (result.n_picks, result.threshold, result.skipped) == (6, 0.5, {})
     for path in (Path("job/report.pdf"), Path("job/review.html")):
         assert path.stat().st_size > 1000
-    with Path("job/quality.csv").open() as file:
-        header, first, *_ = csv.reader(file)
+    with Path("job/quality.tsv").open() as file:
+        header, first, *_ = csv.reader(file, "excel-tab")
     assert tuple(header) == QUALITY_COLUMNS
     shares = [AREAS.usable, AREAS.contaminated, AREAS.film, AREAS.dead]
     assert [first[0], *map(float, first[1:2]), *map(float, first[3:])] == ["in/a.mrc", 2.0, *shares]

@@ -24,6 +24,7 @@ FIELD = (4096, 4096)
 
 def test_the_working_scale_is_that_of_the_engine() -> None:
     assert scale.WORKING_DIAMETER_PX == image_scale.WORKING_DIAMETER_PX
+    assert scale.LIMIT == image_scale.MAX_WORKING_PX
 
 
 def test_the_line_says_all_that_decides_about_the_scale() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,11 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 
 from cryoseg_ext.image.areas import AreaShares, assess
+from cryoseg_ext.job.finished import FinishedMicrograph
+from cryoseg_ext.job.reports import overlay_of
 from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.picks import Picks
-from cryoseg_ext.report.pdf import Overlay, Report, overlay_of_picks
+from cryoseg_ext.report.content import Overlay, Report, count_scores
 from cryoseg_ext.report.preview import Preview
 from cryoseg_ext.report.review import write_review
 
@@ -40,13 +42,20 @@ PREVIEW = Preview(np.full((100, 200), 9, np.uint8), np.eye(100, 200) > 0, np.eye
 CANDIDATES = [_picks(number) for number in range(len(NAMES))]
 
 
+def _report(candidates: list[Picks], overlays: list[Overlay], skipped: Sequence[str] = ()) -> Report:
+    counts = np.stack([count_scores(one.score) for one in candidates])
+    return Report("External/job002", THRESHOLD, [len(one) for one in candidates], counts, overlays, skipped)
+
+
 def _write(path: Path) -> None:
     picks = [candidates.above(THRESHOLD) for candidates in CANDIDATES]
-    overlays = [Overlay(NAMES[row], PREVIEW, picks[row], DIAMETER_PX) for row in PICTURED]
+    overlays = [
+        Overlay(NAMES[row], PREVIEW, picks[row], DIAMETER_PX, candidates=CANDIDATES[row]) for row in PICTURED
+    ]
     qualities = [
         assess(one, AreaShares(share, share / 2, 0.1)) for one, share in zip(picks, CONTAMINATED, strict=True)
     ]
-    report = Report("External/job002", THRESHOLD, CANDIDATES, overlays, ["b.mrc is <truncated>"])
+    report = _report(CANDIDATES, overlays, ["b.mrc is <truncated>"])
     write_review(path, report, NAMES, qualities)
 
 
@@ -162,14 +171,15 @@ def test_circles_of_a_mixture_have_the_sizes_of_their_particles(
 ) -> None:
     small, large = 90.0, 240.0
     picks = replace(CANDIDATES[0], diameter_A=np.where(CANDIDATES[0].score > 0.7, large, small))
+    areas = AreaShares(0.1, 0.0, 0.0)
+    finished = FinishedMicrograph("", THRESHOLD, picks, areas, SHAPE_PX, pixel_size_A=1.5)
     for options, expected_px in (
         (PickingOptions(large), {large / 1.5}),
         (PickingOptions(large, smallest_diameter_A=small), {small / 1.5, large / 1.5}),
     ):
-        overlay = overlay_of_picks(NAMES[0], PREVIEW, picks.above(THRESHOLD), options, pixel_size_A=1.5)
-        report = Report("External/job002", THRESHOLD, [picks], [overlay])
-        quality = assess(overlay.picks, AreaShares(0.1, 0.0, 0.0))
-        write_review(tmp_path / "review.html", report, NAMES[:1], [quality])
+        overlay = overlay_of(NAMES[0], PREVIEW, finished, options, THRESHOLD)
+        quality = assess(overlay.picks, areas)
+        write_review(tmp_path / "review.html", _report([picks], [overlay]), NAMES[:1], [quality])
         browser.get((tmp_path / "review.html").as_uri())
         # An arc ends one diameter to the right of its start: "a radius radius 0 1 0 diameter 0".
         drawn_px = re.findall(r"0 1 0 (\d+) 0", _drawn(browser, 0))
@@ -183,13 +193,26 @@ def test_a_long_table_shows_its_first_thousand_and_all_on_demand(
 ) -> None:
     areas, n = AreaShares(0.1, 0.0, 0.0), 1200
     quality = assess(CANDIDATES[0].above(THRESHOLD), areas)
-    report = Report("External/job002", THRESHOLD, [CANDIDATES[0]] * n, [])
+    report = _report([CANDIDATES[0]] * n, [])
     write_review(tmp_path / "review.html", report, [f"{i}.mrc" for i in range(n)], [quality] * n)
     browser.get((tmp_path / "review.html").as_uri())
     lines = "return document.querySelectorAll('tbody tr').length"
     assert browser.execute_script(lines) == 1000
     browser.find_element(By.ID, "all").click()
     assert browser.execute_script(lines) == n
+
+
+@pytest.mark.chromium
+def test_a_bin_of_any_size_is_counted(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    sizes = [1, 254, 255, 256, 511, 70]
+    scores = [np.full(size, 0.905) for size in sizes]
+    picks = [Picks(np.zeros(len(score)), np.zeros(len(score)), score) for score in scores]
+    quality = [assess(one, AreaShares(0.1, 0.0, 0.0)) for one in picks]
+    names = [f"{size}.mrc" for size in sizes]
+    write_review(tmp_path / "review.html", _report(picks, []), names, quality)
+    browser.get((tmp_path / "review.html").as_uri())
+    _move_threshold(browser, 0.9)
+    assert _column(browser, 2) == [str(size) for size in sizes]
 
 
 def test_a_page_of_5000_micrographs_is_small_and_quick(tmp_path: Path) -> None:
@@ -200,7 +223,7 @@ def test_a_page_of_5000_micrographs_is_small_and_quick(tmp_path: Path) -> None:
     names = [f"MotionCorr/job002/Movies/GridSquare_{i // 50}/FoilHole_{i:05d}.mrc" for i in range(5000)]
     overlays = [Overlay(name, noise, picks, 107.0) for name in names[::209]]
     start_s = time.process_time()
-    report = Report("External/job002", 0.4, [picks] * 5000, overlays)
+    report = _report([picks] * 5000, overlays)
     write_review(tmp_path / "review.html", report, names, [assess(picks, AreaShares(0.1, 0.05, 0.0))] * 5000)
     assert time.process_time() - start_s < 10
     assert (tmp_path / "review.html").stat().st_size < 12_000_000

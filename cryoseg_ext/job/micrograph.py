@@ -1,24 +1,25 @@
-"""Many micrographs, one after another, the next one read while this one is segmented."""
+"""One micrograph of a job: read, picked, and what the job keeps of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import file_stamp
 from cryoseg_ext.job.scale import check_size
+from cryoseg_ext.report.preview import make_preview
 
 if TYPE_CHECKING:
     from cryoseg_ext.formats.micrographs import ListedMicrograph
+    from cryoseg_ext.image.areas import AreaShares
     from cryoseg_ext.image.reading import Micrograph
     from cryoseg_ext.image.repair import RepairedMicrograph
     from cryoseg_ext.model.checkpoint import Model
     from cryoseg_ext.options.picking import PickingOptions
     from cryoseg_ext.picks import Picks
     from cryoseg_ext.pipeline import PickedMicrograph
+    from cryoseg_ext.report.preview import Preview
 
 _READINGS = 3
 """How often a file that changes while it is read is read."""
@@ -63,70 +64,120 @@ class PreparedMicrograph:
 
 
 @dataclass(frozen=True)
-class BatchResult:
-    """What was found on a micrograph.
+class MicrographResult:
+    """What a job keeps of a micrograph that was picked.
 
     Parameters
     ----------
-    picked : PickedMicrograph
-        The result for the image that was picked.
     candidates : Picks
-        Its candidates in pixels of the micrograph.
-    prepared : PreparedMicrograph
-        The image.
+        All candidates, in pixels of the micrograph.
+    areas : AreaShares
+        How much of the micrograph is contaminated or dead.
+    shape : tuple of int
+        ``(ny, nx)`` of the micrograph.
+    pixel_size_A : float
+        Å/px of the micrograph.
+    image_pixel_A : float
+        Å/px of the image that was picked.
+    stamp : str
+        Size and modification time of its file, see `file_stamp`.
+    notes : tuple of str
+        What seemed wrong with the file, without its name.
+    preview : Preview
+        A small picture.
+    maps : PickedMicrograph, optional
+        The maps at the working scale, where they are wanted.
+    hint : str, optional
+        What seems wrong with the contrast, where it was looked at.
     """
 
-    picked: PickedMicrograph
     candidates: Picks
-    prepared: PreparedMicrograph
+    areas: AreaShares
+    shape: tuple[int, int]
+    pixel_size_A: float
+    image_pixel_A: float
+    stamp: str
+    notes: tuple[str, ...]
+    preview: Preview
+    maps: PickedMicrograph | None = None
+    hint: str | None = None
 
     @property
     def working_pixel_A(self) -> tuple[float, float]:
         """Å per pixel of the maps, (y, x)."""
-        step_y, step_x = self.picked.working.step_px
-        return step_y * self.prepared.pixel_size_A, step_x * self.prepared.pixel_size_A
+        assert self.maps is not None
+        step_y, step_x = self.maps.working.step_px
+        return step_y * self.image_pixel_A, step_x * self.image_pixel_A
 
 
-def pick_batch(
-    micrographs: Sequence[ListedMicrograph],
-    model: Model,
-    options: PickingOptions,
-    check: Callable[[], None] = lambda: None,
-) -> Iterator[tuple[ListedMicrograph, BatchResult | CryosegError]]:
-    """Pick particles on micrographs, in order.
-
-    While one micrograph is segmented, a thread reads and repairs the next; no more than that one is held.
+@dataclass(frozen=True)
+class Work:
+    """What is to be done with every micrograph of a run.
 
     Parameters
     ----------
-    micrographs : Sequence of ListedMicrograph
-        What to pick.
+    picking : PickingOptions
+        How it is picked.
+    keeps_maps : bool
+        Whether the maps are wanted too.
+    """
+
+    picking: PickingOptions
+    keeps_maps: bool = False
+
+
+def pick_listed(
+    model: Model, micrograph: ListedMicrograph, work: Work, *, looks_at_contrast: bool = False
+) -> MicrographResult | CryosegError:
+    """Read and pick a micrograph, or return what is wrong with it in one sentence that names the file.
+
+    Parameters
+    ----------
     model : Model
         The network.
-    options : PickingOptions
-        Particle diameter and the rest.
-    check : callable
-        Called before each micrograph; may raise to stop.
-
-    Yields
-    ------
-    tuple of (ListedMicrograph, BatchResult or CryosegError)
-        The result, or what is wrong with this micrograph in one sentence that names the file.
+    micrograph : ListedMicrograph
+        The micrograph.
+    work : Work
+        What is to be done.
+    looks_at_contrast : bool
+        Whether to compare with the other contrast.
     """
-    if not micrographs:
-        return
-    reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cryoseg-reader")
     try:
-        ahead = reader.submit(prepare, micrographs[0], invert=options.invert)
-        for micrograph, following in zip(micrographs, [*micrographs[1:], None], strict=True):
-            check()
-            prepared = _result(ahead)
-            if following:
-                ahead = reader.submit(prepare, following, invert=options.invert)
-            yield micrograph, _picked(micrograph, prepared, model, options)
-    finally:
-        # The user who aborts does not wait for the micrograph that is being read.
-        reader.shutdown(wait=False, cancel_futures=True)
+        prepared = prepare(micrograph, invert=work.picking.invert)
+        check_size(prepared.repaired.image.shape, prepared.pixel_size_A, work.picking)
+        return _result(model, micrograph, prepared, work, looks_at_contrast=looks_at_contrast)
+    except Exception as error:
+        return about_micrograph(error, micrograph)
+
+
+def _result(
+    model: Model,
+    micrograph: ListedMicrograph,
+    prepared: PreparedMicrograph,
+    work: Work,
+    *,
+    looks_at_contrast: bool,
+) -> MicrographResult:
+    from cryoseg_ext.job.contrast import contrast_hint
+    from cryoseg_ext.pipeline import pick_repaired
+
+    picked = pick_repaired(prepared.repaired, prepared.pixel_size_A, model, work.picking)
+    candidates = picked.candidates
+    if micrograph.copy:
+        scale_y, scale_x = prepared.scale
+        candidates = replace(candidates, x_px=candidates.x_px * scale_x, y_px=candidates.y_px * scale_y)
+    return MicrographResult(
+        candidates,
+        picked.areas,
+        prepared.shape,
+        prepared.micrograph_pixel_A,
+        prepared.pixel_size_A,
+        prepared.stamp,
+        prepared.notes,
+        make_preview(picked.working.image, picked.mask, prepared.shape, picked.contaminated),
+        picked if work.keeps_maps else None,
+        contrast_hint(picked, model, work.picking) if looks_at_contrast else None,
+    )
 
 
 def prepare(micrograph: ListedMicrograph, *, invert: bool = False) -> PreparedMicrograph:
@@ -160,7 +211,7 @@ def _prepare(micrograph: ListedMicrograph, *, invert: bool) -> PreparedMicrograp
     read, pixel_size_A, shape = read_listed(micrograph)
     # A pixel size that the user or a list states makes that of the header needless.
     doubts = () if micrograph.pixel_size_A else read.pixel_size_notes
-    repaired = repair(read.image, invert=invert)
+    repaired = repair(read.image, invert=invert, overwrite=True)
     return PreparedMicrograph(repaired, pixel_size_A, shape, notes=(*read.notes, *doubts))
 
 
@@ -172,12 +223,36 @@ def read_listed(micrograph: ListedMicrograph) -> tuple[Micrograph, float, tuple[
     CryosegError
         If it cannot be read, or its pixel size is not known.
     """
-    from cryoseg_ext.image.reading import read_micrograph, read_shape
+    from cryoseg_ext.image.reading import read_micrograph
 
     read = read_micrograph(micrograph.image)
     ny, nx = read.image.shape
-    pixel_size_A = micrograph.pixel_size_A or read.pixel_size_A
-    shape = (ny, nx)
+    return read, *size_of(micrograph, (ny, nx), read.pixel_size_A)
+
+
+def size_of(
+    micrograph: ListedMicrograph, image_shape: tuple[int, int], header_A: float | None
+) -> tuple[float, tuple[int, int]]:
+    """Return Å/px of the image of a micrograph, and ``(ny, nx)`` of the micrograph.
+
+    Parameters
+    ----------
+    micrograph : ListedMicrograph
+        What its list says.
+    image_shape : tuple of int
+        ``(ny, nx)`` of its image.
+    header_A : float, optional
+        Å/px that the file of the image states.
+
+    Raises
+    ------
+    CryosegError
+        If the pixel size is not known, or the image shows another field.
+    """
+    from cryoseg_ext.image.reading import read_shape
+
+    ny, nx = shape = image_shape
+    pixel_size_A = micrograph.pixel_size_A or header_A
     if copy := micrograph.copy:
         shape = micrograph.shape or read_shape(micrograph.path)
         if abs(shape[0] * nx / (shape[1] * ny) - 1) > _SAME_ASPECT:
@@ -186,12 +261,10 @@ def read_listed(micrograph: ListedMicrograph) -> tuple[Micrograph, float, tuple[
                 "another field; give whole copies of the micrographs"
             )
         of_micrograph_A = micrograph.pixel_size_A
-        pixel_size_A = (
-            of_micrograph_A * shape[1] / nx if of_micrograph_A else copy.pixel_size_A or read.pixel_size_A
-        )
+        pixel_size_A = of_micrograph_A * shape[1] / nx if of_micrograph_A else copy.pixel_size_A or header_A
     if pixel_size_A is None:
         raise CryosegError(f"{micrograph.image}: its header has no pixel size: give --pixel_size in Å/px")
-    return read, pixel_size_A, shape
+    return pixel_size_A, shape
 
 
 def about_micrograph(error: Exception, micrograph: ListedMicrograph) -> CryosegError:
@@ -210,32 +283,3 @@ def about_micrograph(error: Exception, micrograph: ListedMicrograph) -> CryosegE
     return CryosegError(
         f"{micrograph.image}: it cannot be picked (an error in cryoseg itself, please report it: {what})"
     )
-
-
-def _result(future: Future[PreparedMicrograph]) -> PreparedMicrograph | CryosegError:
-    try:
-        return future.result()
-    except CryosegError as error:
-        return error
-
-
-def _picked(
-    micrograph: ListedMicrograph,
-    prepared: PreparedMicrograph | CryosegError,
-    model: Model,
-    options: PickingOptions,
-) -> BatchResult | CryosegError:
-    from cryoseg_ext.pipeline import pick_repaired
-
-    if isinstance(prepared, CryosegError):
-        return prepared
-    try:
-        check_size(prepared.repaired.image.shape, prepared.pixel_size_A, options)
-        picked = pick_repaired(prepared.repaired, prepared.pixel_size_A, model, options)
-    except Exception as error:
-        return about_micrograph(error, micrograph)
-    candidates = picked.candidates
-    if micrograph.copy:
-        scale_y, scale_x = prepared.scale
-        candidates = replace(candidates, x_px=candidates.x_px * scale_x, y_px=candidates.y_px * scale_y)
-    return BatchResult(picked, candidates, prepared)
