@@ -194,7 +194,9 @@ def picking(listed: str, workers: int) -> list[str]:
 
 def log_picker(listed: str) -> list[str]:
     """Return the command of RELION's LoG picker."""
-    options = ["--LoG", "--LoG_diam_min", "130", "--LoG_diam_max", f"{DIAMETER_A:g}", "--lowpass", "20"]
+    # As its GUI runs it.
+    options = ["--LoG", "--LoG_diam_min", "130", "--LoG_diam_max", f"{DIAMETER_A:g}", "--shrink", "0"]
+    options += ["--lowpass", "20", "--LoG_adjust_threshold", "0"]
     return [*LOG, "--i", listed, "--odir", "External/job002/", "--pickname", "autopick", *options]
 
 

@@ -25,7 +25,7 @@ Smaller ones are not needed: at twice the true diameter most particles are still
 def contrast_hint(picked: PickedMicrograph, model: Model, options: PickingOptions) -> str | None:
     """Return a sentence for the user where the other contrast shows clearly more particles.
 
-    Costs about two more runs of the network, so use it for one micrograph only.
+    Costs one to two more runs of the network, so use it for one micrograph only.
 
     Parameters
     ----------
@@ -43,8 +43,11 @@ def contrast_hint(picked: PickedMicrograph, model: Model, options: PickingOption
         (replace(working, image=-working.image), size_A)
         for working, size_A in [(picked.working, diameter_A), *larger]
     ]
-    n_given = max([expected_number(picked.candidates.score), *_n_found(larger, model, options)])
+    n_given = expected_number(picked.candidates.score)
     n_opposite = max(_n_found(opposite, model, options))
+    # The given contrast at larger diameters matters only where it could change the answer.
+    if is_clearly_more(n_opposite, n_given):
+        n_given = max([n_given, *_n_found(larger, model, options)])
     if not is_clearly_more(n_opposite, n_given):
         return None
     contrast, remedy = opposite_contrast(invert=options.invert)

@@ -88,6 +88,8 @@ class _OpenVino:
         settings = {
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
             "NUM_STREAMS": 1,
+            # All workers of a job would be bound to the same cores.
+            "ENABLE_CPU_PINNING": False,
             "INFERENCE_PRECISION_HINT": hint,
         }
         self._compiled = _core().compile_model(graph, "CPU", settings)
