@@ -14,10 +14,17 @@ from pathlib import Path
 _POLL_S = 0.05
 
 
-def run_measured(command: Sequence[str], folder: Path) -> tuple[float, float]:
-    """Return wall seconds of a command, and the largest memory of all its processes together in GB."""
+def seconds_of(command: Sequence[str], folder: Path) -> float:
+    """Return the wall seconds of a command."""
     start = time.perf_counter()
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = _started(command, folder)
+    _, told = process.communicate()
+    return _checked(command, process, told, time.perf_counter() - start)
+
+
+def peak_memory_of(command: Sequence[str], folder: Path) -> float:
+    """Return the largest memory of all processes of a command together in GB; looking at it slows it down."""
+    process = _started(command, folder)
     peaks = [0.0]
 
     def watch() -> None:
@@ -28,11 +35,18 @@ def run_measured(command: Sequence[str], folder: Path) -> tuple[float, float]:
     watcher = threading.Thread(target=watch)
     watcher.start()
     _, told = process.communicate()
-    seconds = time.perf_counter() - start
     watcher.join()
+    return _checked(command, process, told, peaks[0])
+
+
+def _started(command: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def _checked(command: Sequence[str], process: subprocess.Popen[bytes], told: bytes, measured: float) -> float:
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)}: {told.decode()[-500:]}")
-    return seconds, peaks[0]
+    return measured
 
 
 def memory_of(parent: int) -> float:

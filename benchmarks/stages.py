@@ -26,7 +26,7 @@ from pathlib import Path
 import mrcfile
 import numpy as np
 import torch
-from measuring import run_measured
+from measuring import peak_memory_of, seconds_of
 
 from cryoseg_ext.crf.refinement import refine_maps
 from cryoseg_ext.extract.candidates import Maps
@@ -176,14 +176,20 @@ def time_jobs(project: Path, rounds: int) -> dict[str, dict[str, list[float]]]:
     if shutil.which("relion_autopick_mpi"):
         kinds = {"LoG": lambda: log_picker("micrographs.star"), **kinds}
     found: dict[str, dict[str, list[float]]] = {kind: defaultdict(list) for kind in kinds}
-    for _ in range(rounds):
+    for number in range(rounds + 1):
         for kind, command in kinds.items():
-            shutil.rmtree(project / "External", ignore_errors=True)
-            (project / "External/job002").mkdir(parents=True)
-            seconds, memory_GB = run_measured(command(), project)
-            found[kind]["s"].append(seconds)
-            found[kind]["memory_GB"].append(memory_GB)
+            make_job_folder(project)
+            if number < rounds:
+                found[kind]["s"].append(seconds_of(command(), project))
+            else:
+                found[kind]["memory_GB"].append(peak_memory_of(command(), project))
     return found
+
+
+def make_job_folder(project: Path) -> None:
+    """Make an empty folder for a job."""
+    shutil.rmtree(project / "External", ignore_errors=True)
+    (project / "External/job002").mkdir(parents=True)
 
 
 def picking(listed: str, workers: int) -> list[str]:
@@ -237,15 +243,12 @@ def time_super_resolution(folder: Path) -> dict[str, float]:
     write_list(folder / "super.star", ["super.mrc"], SUPER_PIXEL_A)
     command = picking("super.star", 2)
     command[command.index("--particle_diameter") + 1] = f"{SUPER_DIAMETER_A:g}"
-    found = []
+    seconds = []
     for _ in range(3):
-        shutil.rmtree(folder / "External", ignore_errors=True)
-        (folder / "External/job002").mkdir(parents=True)
-        found.append(run_measured(command, folder))
-    return {
-        "s": statistics.median(seconds for seconds, _ in found),
-        "memory_GB": statistics.median(memory_GB for _, memory_GB in found),
-    }
+        make_job_folder(folder)
+        seconds.append(seconds_of(command, folder))
+    make_job_folder(folder)
+    return {"s": statistics.median(seconds), "memory_GB": peak_memory_of(command, folder)}
 
 
 if __name__ == "__main__":
