@@ -54,6 +54,7 @@ class Job:
     host: Host
     model: Model | None = None
     _keeper: Keeper = field(init=False)
+    _warned: set[str] = field(default_factory=set, init=False)
     _skipped: Skipped = field(default_factory=Skipped, init=False)
     _listed: MicrographList | None = field(default=None, init=False)
     _planned: dict[str, Planned] = field(default_factory=dict, init=False)
@@ -74,11 +75,17 @@ class Job:
 
     @cached_property
     def _workers(self) -> Workers:
-        return Workers(self.options, self.host, self._file, lambda: self._model)
+        return Workers(self.options, self.host, self._file, lambda: self._model, self._warn_once)
 
     @cached_property
     def _model(self) -> Model:
-        return self.model or load_on_device(self._file, self.options, self.host.warn)
+        return self.model or load_on_device(self._file, self.options, self._warn_once)
+
+    def _warn_once(self, sentence: str) -> None:
+        # Where the model is loaded and where workers are started, the same devices are looked for.
+        if sentence not in self._warned:
+            self._warned.add(sentence)
+            self.host.warn(sentence)
 
     def run(self, listed: MicrographList) -> JobResult:
         """Pick what is not finished, and write the results and reports of all that is.

@@ -18,7 +18,7 @@ from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.job.device import choose_devices
 from cryoseg_ext.job.executor import WorkersGoneError
 from cryoseg_ext.job.micrograph import pick_listed
-from cryoseg_ext.processes import as_many_as_fit, use_threads
+from cryoseg_ext.processes import as_many_as_fit, at_most_cores, use_threads
 
 if TYPE_CHECKING:
     from cryoseg_ext.formats.micrographs import ListedMicrograph
@@ -92,12 +92,15 @@ class Workers:
         The model.
     load : callable
         Returns the model in this process.
+    warn : callable
+        Called with a sentence where other devices or fewer workers are used than were asked for.
     """
 
     options: JobOptions
     host: Host
     file: ModelFile
     load: Callable[[], Model]
+    warn: Callable[[str], None]
     _stack: ExitStack = field(default_factory=ExitStack, init=False)
     _executor: Executor | None = field(default=None, init=False)
 
@@ -142,7 +145,7 @@ class Workers:
             first = _absolute(micrographs[0]).image
             there = cluster_executor(options.cluster, options.workers or 1, setup, first, self.host)
             return self._stack.enter_context(there)
-        devices, n = _workers(options, micrographs, self.host.warn)
+        devices, n = _workers(options, micrographs, self.warn)
         if n == 1:
             return None
         from cryoseg_ext.job.pool import ProcessPool
@@ -161,7 +164,8 @@ def _workers(
         # Nothing is asked of the machine: the model is loaded on its device, or says that it cannot be.
         return [options.device], 1
     devices = choose_devices(options, warn)
-    n = options.workers or (1 if devices == ["cpu"] else PER_GPU * len(devices))
+    by_default = 1 if devices == ["cpu"] else at_most_cores(PER_GPU * len(devices), lambda _: None)
+    n = options.workers or by_default
     file_bytes = max((one.image.stat().st_size for one in micrographs[:1] if one.image.exists()), default=0)
     n = as_many_as_fit(n, WORKER_BYTES + BYTES_PER_FILE_BYTE * file_bytes, warn)
     # While the job watches, more will come.

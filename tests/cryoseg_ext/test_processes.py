@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cryoseg_ext.processes import at_most_cores
+from cryoseg_ext import processes
+from cryoseg_ext.processes import as_many_as_fit, at_most_cores, free_bytes
 
 _SECOND_ARRAY = """
 from resource import RUSAGE_SELF, getrusage
@@ -73,3 +74,18 @@ def test_no_more_threads_are_used_than_there_are_processors() -> None:
     assert told == []
     assert at_most_cores(cores + 7, told.append) == cores
     assert told == [f"--j {cores + 7} is more than the processors that this job has: using {cores}"]
+
+
+def test_no_more_processes_are_used_than_fit_into_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = free_bytes()
+    assert free is None or 1e6 < free < 1e14
+    monkeypatch.setattr(processes, "at_most_cores", lambda n, _: n)
+    monkeypatch.setattr(processes, "free_bytes", lambda: 2.5e9)
+    told: list[str] = []
+    assert as_many_as_fit(2, 1e9, told.append) == 2
+    assert told == []
+    assert as_many_as_fit(8, 1e9, told.append) == 2
+    assert as_many_as_fit(8, 3e9, told.append) == 1
+    assert told[0] == "8 processes need about 8.0 GB of memory, and 2.5 GB are free: using 2"
+    monkeypatch.setattr(processes, "free_bytes", lambda: None)
+    assert as_many_as_fit(8, 3e9, told.append) == 8

@@ -218,3 +218,11 @@ def test_a_diameter_in_nm_ends_the_job_at_once(folder: Path, engine: Engine) -> 
     with pytest.raises(CryosegError, match=r"large/a\.mrc: a particle of 18 Å is only 6 px wide at 3 Å/px"):
         run(JobOptions(ParticleSize(18.0)), "large/a.mrc")
     assert (engine.picked, engine.devices) == ([], [])
+
+
+def test_other_numbers_of_the_network_that_are_insisted_on_pick_anew(folder: Path, engine: Engine) -> None:
+    run()
+    for numbers, n_picked in (("float32", 3), ("float32", 0), ("auto", 3)):
+        engine.clear()
+        run(JobOptions(SIZE, precision=numbers))
+        assert len(engine.picked) == n_picked
