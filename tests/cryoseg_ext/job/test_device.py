@@ -78,7 +78,7 @@ def test_there_are_as_many_workers_as_are_wanted_or_feed_the_gpus(
 
 def test_a_machine_without_the_numbers_of_the_job_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert workers.load_remote(ModelFile(), "cpu", "float32").precision == "float32"
-    monkeypatch.setattr("cryoseg_ext.model.backend._capabilities", lambda: set())
+    monkeypatch.setattr("cryoseg_ext.model.backend._capabilities", set)
     assert workers.load_remote(ModelFile(), "cpu", "float32").precision == "float32"
     with pytest.raises(CryosegError, match="their processor or GPU has no instructions for int8"):
         workers.load_remote(ModelFile(), "cpu", "int8")
