@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     help="The rectangle in which --truth is complete, in pixels.",
 )
 @click.option("--most", type=COUNT, default=10, help="Micrographs to use at most.")
-@functools.partial(with_job_options, without=("only_do_unfinished", "watch", "watch_until_idle"))
+@functools.partial(with_job_options, without=("cluster", "only_do_unfinished", "watch", "watch_until_idle"))
 def select(
     sources: tuple[str, ...],
     image_slot: str,

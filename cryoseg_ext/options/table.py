@@ -155,7 +155,7 @@ OPTIONS = (
     *_rows(
         "Computation",
         "",
-        ("j", "workers", COUNT, "processes, of one core each (1; on GPUs 4 for each GPU)"),
+        ("j", "workers", COUNT, "processor cores to use (1; with GPUs 4 for each)"),
         ("device", "device", TEXT, "torch device: cpu, cuda, cuda:1 ..."),
         ("gpu", "gpu", Gpu("ID"), "the same in RELION's words: all GPUs, or those of these numbers"),
         ("precision", "precision", Word(PRECISIONS), ", ".join(PRECISIONS)),

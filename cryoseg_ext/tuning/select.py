@@ -125,7 +125,7 @@ def select(
         listed = with_copies(listed, options.pick_on)
     use_threads(options.workers or 1)
     model = ModelFile(options.model or DEFAULT_MODEL, options.architecture).load(
-        choose_devices(options, notices.warn)[0]
+        choose_devices(options, notices.warn)[0], options.precision
     )
     diameter_A = options.size.largest_A
     if diameter_A is None:
