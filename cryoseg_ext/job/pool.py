@@ -126,9 +126,12 @@ class ProcessPool:
             except WorkerDiedError as died:
                 cause = str(died)
                 self._give_back(None, setup)
-                continue
-            self._give_back(worker, setup)
-            return answer
+            except BaseException:
+                self._give_back(worker, setup)
+                raise
+            else:
+                self._give_back(worker, setup)
+                return answer
         raise CryosegError(
             f"the process that picked it {cause}, two times: give the job more memory or fewer workers "
             "(--j), or leave it out"

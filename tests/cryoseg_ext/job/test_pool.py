@@ -35,6 +35,13 @@ def test_calls_are_answered_by_other_processes_with_their_state(calls: Any) -> N
     assert os.getpid() not in {process for *_, process in answers}
 
 
+def test_a_worker_whose_call_goes_wrong_answers_the_next(calls: Any) -> None:
+    with ProcessPool([calls.state], 1, pytest.fail) as pool:
+        wrong, right = pool.submit(calls.be_wrong), pool.submit(calls.answer, 3)
+        assert isinstance(wrong.exception(), ValueError)
+        assert right.result()[1] == 3
+
+
 def test_a_call_whose_worker_dies_is_made_once_more(calls: Any, tmp_path: Path) -> None:
     with ProcessPool([calls.state], 2, pytest.fail) as pool:
         made = [
