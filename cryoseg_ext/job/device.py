@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -92,4 +93,7 @@ def load_on_device(file: ModelFile, options: JobOptions, warn: Callable[[str], N
     from cryoseg_ext.processes import use_threads
 
     use_threads(options.workers or 1, warn)
-    return file.load(choose_devices(options, warn)[0], options.precision)
+    model = file.load(choose_devices(options, warn)[0], options.precision)
+    # What torch has imported lives as long as the process; to look for cycles in it at the end takes long.
+    gc.freeze()
+    return model
