@@ -122,7 +122,7 @@ def computes(precision: str, device: str) -> bool:
     if device.startswith("cuda"):
         return precision == "bfloat16" and torch.cuda.is_bf16_supported(including_emulation=False)
     # Processors without VNNI sum products of 8-bit integers in 16 bits, and lose some.
-    needed = {"int8": {"avx512_vnni", "avx_vnni"}, "bfloat16": {"avx512_bf16"}}[precision]
+    needed = {"int8": {"avx512_vnni", "avx_vnni"}, "bfloat16": {"amx_bf16", "avx512_bf16"}}[precision]
     return device == "cpu" and bool(needed & _capabilities())
 
 

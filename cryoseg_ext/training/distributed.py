@@ -49,15 +49,6 @@ class ProcessGroup:
         return box[0]
 
 
-def has_bfloat16(device: str) -> bool:
-    """Return whether convolutions are faster in bfloat16: without instructions for it they are slower."""
-    if torch.device(device).type != "cpu":
-        return True
-    # Older releases of torch have no such function.
-    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16"))
-
-
 def is_main_process() -> bool:
     """Return whether this is the first process that ``torchrun`` started, or the only one."""
     return os.environ.get("RANK", "0") == "0"

@@ -16,8 +16,9 @@ from torch.utils.data import Dataset, Subset
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replacing
+from cryoseg_ext.model.backend import computes
 from cryoseg_ext.options.training import TrainingOptions
-from cryoseg_ext.training.distributed import ProcessGroup, has_bfloat16
+from cryoseg_ext.training.distributed import ProcessGroup
 from cryoseg_ext.training.history import Callbacks, Epoch, write_log
 from cryoseg_ext.training.loading import load_batches
 from cryoseg_ext.training.losses import ClassLoss, parse_loss, training_loss
@@ -234,7 +235,7 @@ def _step(
 ) -> float:
     image, labels, target = (tensor.to(device) for tensor in batch)
     # The loss stays in float32.
-    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=has_bfloat16(device)):
+    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=computes("bfloat16", device)):
         classes, centre = network(image.to(memory_format=torch.channels_last))
     loss = training_loss(classes.float(), centre.float(), labels, target, class_loss)
     optimiser.zero_grad()
