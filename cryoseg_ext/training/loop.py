@@ -145,6 +145,9 @@ def optimise(
             part.load_state_dict(saved[name])
         progress.history = [Epoch(**epoch) for epoch in saved["history"]]
         progress.best = saved["best"]
+        if processes.is_main:
+            # It may have been killed after the checkpoint and before its log.
+            write_log(run.out / LOG, progress.history)
 
     def end_epoch(epoch: Epoch) -> None:
         if validation is None or not processes.is_main:

@@ -1,4 +1,4 @@
-"""Which epoch of a training is kept."""
+"""Which epoch of a training is kept, and its log."""
 
 from itertools import count
 from pathlib import Path
@@ -39,3 +39,14 @@ def test_better_outlines_are_kept_where_picks_cannot_get_better(
     history = optimise(network, SimulatedFields(8, 48, seed=1), options, run, validation)
     assert [epoch.pixel_iou for epoch in history] == [0.0, 0.1, 0.2]
     assert torch.equal(network.convolution.weight, before) is not is_kept
+
+
+def test_a_training_killed_before_its_log_was_written_has_it_when_it_goes_on(tmp_path: Path) -> None:
+    options = TrainingOptions(steps=4, steps_per_epoch=2, batch=2, field_px=48)
+    run = TrainingRun(tmp_path, "test", ProcessGroup(0, 1, "cpu"), workers=0)
+    fields, log = SimulatedFields(8, 48, seed=1), tmp_path / "training.csv"
+    optimise(_OneConvolution(), fields, options, run)
+    whole = log.read_text()
+    log.write_text("".join(whole.splitlines(keepends=True)[:-1]))
+    optimise(_OneConvolution(), fields, options, run)
+    assert log.read_text() == whole
