@@ -135,7 +135,7 @@ def score_picks(micrographs: Iterable[TruthAndPicks], radius_px: float, threshol
     above = ranked.score >= threshold
     right, n_picks, n_truth = int(ranked.hit[above].sum()), int(above.sum()), int(ranked.n_truth.sum())
     return PickScores(
-        *_precision_recall_f1(right, n_picks, n_truth),
+        *precision_recall_f1(right, n_picks, n_truth),
         best_f1=float(curve.f1[curve.best]) if curve else 0.0,
         best_threshold=float(curve.threshold[curve.best]) if curve else 1.0,
         average_precision=curve.average_precision if curve else 0.0,
@@ -168,7 +168,7 @@ def score_at(
         n_picks, n_truth = n_picks + len(picks), n_truth + len(truth_xy_px)
     distance = np.concatenate(distances)
     median = float(np.median(distance)) if len(distance) else float("nan")
-    shares = _precision_recall_f1(len(distance), n_picks, n_truth)
+    shares = precision_recall_f1(len(distance), n_picks, n_truth)
     return FixedScores(len(distance), n_picks, n_truth, *shares, median)
 
 
@@ -203,7 +203,14 @@ def draw_curve(ranked: RankedPicks, weight: NDArray[np.int64] | None = None) -> 
     return Curve(ranked.score[last], found / count, found / n_truth, 2 * found / (count + n_truth))
 
 
-def _precision_recall_f1(right: int, n_picks: int, n_truth: int) -> tuple[float, float, float]:
+def precision_recall_f1(right: int, n_picks: int, n_truth: int) -> tuple[float, float, float]:
+    """Return precision, recall and F1 of counts; 0 where the denominator is 0.
+
+    Parameters
+    ----------
+    right, n_picks, n_truth : int
+        Numbers of correct picks, picks and reference particles.
+    """
     return (
         right / n_picks if n_picks else 0.0,
         right / n_truth if n_truth else 0.0,

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cryoseg_ext.evaluation.boxes import BoxSummary
 from cryoseg_ext.evaluation.calibration import Reliability
 from cryoseg_ext.evaluation.picks import FixedScores
 from cryoseg_ext.evaluation.summary import PickSummary, PixelSummary
+from cryoseg_ext.report.boxes import box_rows
 from cryoseg_ext.report.pdf import new_page, write_pages
 
 if TYPE_CHECKING:
@@ -26,7 +28,10 @@ _WIDTHS = (0.46, 0.08, 0.08, 0.09, 0.09, 0.08, 0.12)
 
 
 def write_evaluation_report(
-    path: Path, picks: Mapping[str, PickSummary], pixels: PixelSummary | None
+    path: Path,
+    picks: Mapping[str, PickSummary],
+    pixels: PixelSummary | None,
+    boxes: BoxSummary | None = None,
 ) -> None:
     """Write the PDF report of an evaluation.
 
@@ -38,13 +43,21 @@ def write_evaluation_report(
         Metrics of the picks by the match distance in words; may be empty.
     pixels : PixelSummary or None
         Metrics of the masks, if there are any.
+    boxes : BoxSummary, optional
+        Metrics of the picks as boxes.
     """
-    write_pages(path, "Evaluation", _pages(picks, pixels))
+    write_pages(path, "Evaluation", _pages(picks, pixels, boxes))
 
 
-def _pages(picks: Mapping[str, PickSummary], pixels: PixelSummary | None) -> Iterator[Figure]:
+def _pages(
+    picks: Mapping[str, PickSummary], pixels: PixelSummary | None, boxes: BoxSummary | None
+) -> Iterator[Figure]:
     if picks:
         yield pick_page(picks)
+    if boxes is not None:
+        lines = box_rows(boxes)
+        title = f"Boxes of one diameter, {boxes.side_px:.1f} px; precision and recall at an IoU of 0.5"
+        yield table_page(title, lines[0], lines[1:], (0.15, *[0.053] * (len(lines[0]) - 1)))
     if pixels is not None:
         lines = pixel_lines(pixels)
         yield table_page("Pixels", lines[0], lines[1:], (0.2, *[0.11] * (len(lines[0]) - 1)))

@@ -197,6 +197,29 @@ def test_intervals_hold_the_number_and_a_pdf_is_written(tmp_path: Path) -> None:
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
 
 
+def test_boxes_are_scored_as_worked_out_by_hand(tmp_path: Path) -> None:
+    # Boxes of 10 px: the second pick is 2 px off, which is an IoU of 8/12.
+    first: Field = ([(10, 10, 0), (50, 10, 0)], [(10, 10, 0.9), (52, 10, 0.8), (100, 10, 0.7)])
+    _write(tmp_path, [first, ([(10, 10, 0)], [(90, 90, 0.95)])])
+    common = ("--truth", tmp_path / "truth", "--picks", tmp_path / "picks", "--diameter", 10, "--boxes")
+    output = _evaluate(*common, "--json", tmp_path / "a.json", "--pdf", tmp_path / "a.pdf")
+    found = json.loads((tmp_path / "a.json").read_text())["boxes"]
+    assert (found["precision"], found["recall"]) == (2 / 4, 2 / 3)
+    # By score the picks are wrong, right, right and wrong: precision 2/3 up to a recall of 2/3. From an IoU
+    # of 0.7 on only the second one is right: precision 1/2 up to a recall of 1/3.
+    assert found["average_precision"] == pytest.approx([67 * (2 / 3) / 101] * 4 + [34 * 0.5 / 101] * 6)
+    assert found["mean_average_precision"] == pytest.approx((4 * 67 * 2 / 3 + 6 * 34 / 2) / 1010)
+    # Of the first micrograph alone: all found, then one of two; of the second one nothing.
+    assert found["micrograph_means"]["mean_average_precision"] == pytest.approx((4 + 6 * 51 / 101) / 20)
+    assert "mAP 0.2779 over IoU 0.50 to 0.95  AP at 0.5 0.4422, at 0.75 0.1683" in output
+    assert "boxes of one diameter = 10.0 px" in output
+    assert (tmp_path / "a.pdf").stat().st_size > 0
+    _evaluate(*common, "--threshold", 0.75, "--json", tmp_path / "b.json")
+    above = json.loads((tmp_path / "b.json").read_text())["boxes"]
+    assert (above["precision"], above["recall"]) == (2 / 3, 2 / 3)
+    assert above["average_precision"] == found["average_precision"]
+
+
 def test_masks_are_scored_by_class_and_their_instances_are_a_truth_for_picks(tmp_path: Path) -> None:
     truth = np.zeros((40, 60), np.int8)
     truth[10:20, 10:20], truth[30:34, 40:44] = 1, 2
@@ -257,6 +280,7 @@ def test_a_diameter_in_angstrom_becomes_pixels_of_the_truth(
         (["--picks", "{}/extra"], "--ignore_extra"),
         (["--picks", "{}/picks", "--threshold", "0.5"], "no scores"),
         (["--masks", "{}/picks"], "masks"),
+        (["--masks", "{}/picks", "--boxes"], "--boxes scores picks"),
         ([], "nothing to compare"),
     ],
 )
