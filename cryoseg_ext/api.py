@@ -37,6 +37,13 @@ class Segmentation:
         ``(y, x)`` probability of contamination, such as ice or carbon.
     step_px : tuple of float
         (y, x) micrograph pixels per pixel of the maps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> maps = np.array([[0.2, 0.9], [0.5, 0.1]], np.float32)
+    >>> Segmentation(maps, maps, np.zeros_like(maps), (4.0, 4.0)).mask.tolist()
+    [[False, True], [True, False]]
     """
 
     probability: NDArray[np.float32]
@@ -66,6 +73,17 @@ class PickResult:
         ``(y, x)`` probability of particle and where it is at least one half, at the working scale.
     step_px : tuple of float
         (y, x) micrograph pixels per pixel of `probability`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cryoseg_ext import pick
+    >>> noise = np.random.default_rng(0).normal(size=(400, 600)).astype(np.float32)
+    >>> result = pick(noise, particle_diameter_A=160, pixel_size_A=4.0)
+    >>> result.threshold, len(result.candidates.above(0.5)) == len(result.picks)
+    (0.5, True)
+    >>> result.probability.shape == result.mask.shape
+    True
     """
 
     picks: Picks

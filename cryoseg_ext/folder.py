@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import click
 
 from cryoseg_ext.files import remove
 from cryoseg_ext.formats.coordinates import write_tubes_star
@@ -15,8 +14,10 @@ from cryoseg_ext.formats.names import stem_of
 from cryoseg_ext.formats.particles import PickedExposure, particle_dataset
 from cryoseg_ext.formats.picks.format import FileOptions, even_px
 from cryoseg_ext.formats.writing import micrograph_path, write_micrograph
+from cryoseg_ext.job.advice import advise, cryosparc_step
 from cryoseg_ext.job.host import Host
 from cryoseg_ext.job.maps import map_files, write_maps
+from cryoseg_ext.progress import write
 from cryoseg_ext.words import counted, printable
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from cryoseg_ext.picks import Picks
 
 GROUP_NAME = "picked_particles"
+_FORMATS = ("star", "csv")
+_MOST_SOURCES = 20
+"""A shell makes thousands of words of a pattern without quotes, which nobody would read."""
 
 
 class FolderHost(Host):
@@ -39,12 +43,25 @@ class FolderHost(Host):
         Names of the formats of the coordinate files.
     maps : bool
         Whether probability maps, masks and a picture are written of each micrograph too.
+    sources : Sequence of str
+        The words of the command line that name the micrographs.
     """
 
     def __init__(
-        self, directory: Path, formats: Sequence[str] = ("star", "csv"), *, maps: bool = False
+        self,
+        directory: Path,
+        formats: Sequence[str] = _FORMATS,
+        *,
+        maps: bool = False,
+        sources: Sequence[str] = (),
     ) -> None:
         super().__init__(directory)
+        if 0 < len(sources) <= _MOST_SOURCES:
+            written = [word for name in formats for word in ("--format", name) if formats != _FORMATS]
+            words = ["cryoseg", "segment" if maps else "pick", *sources, "--out", str(directory), *written]
+            self.command = shlex.join(words)
+        if len(sources) == 1:
+            self.in_mics = shlex.quote(sources[0])
         self._formats, self.keeps_maps = formats, maps
         # Refused before anything is picked.
         for name in formats:
@@ -105,11 +122,11 @@ class FolderHost(Host):
 
     def say(self, text: str) -> None:
         """Write a line to standard output."""
-        click.echo(printable(text))
+        write(printable(text))
 
     def warn(self, text: str) -> None:
         """Write a line to standard error."""
-        click.echo(printable(text), err=True)
+        write(printable(text), err=True)
 
     def progress(self, micrograph: ListedMicrograph, done: int, total: int, n_picks: int | None) -> None:  # noqa: ARG002
         """Write a line for each micrograph that is picked."""
@@ -118,3 +135,32 @@ class FolderHost(Host):
 
     def _path(self, micrograph: ListedMicrograph, end: str) -> Path:
         return self.directory / f"{stem_of(micrograph.name)}{end}"
+
+
+def next_steps(directory: Path, result: JobResult) -> Iterator[str]:
+    """Yield advice on what to do with the picks, a line each.
+
+    Parameters
+    ----------
+    directory : Path
+        The folder of the job.
+    result : JobResult
+        What was picked.
+    """
+    advice, listed = advise(result), result.listed
+    yield from advice.lines
+    if not result.n_picks:
+        return
+    if any(one.exposure for one in listed.micrographs):
+        group = directory / f"{GROUP_NAME}.csg"
+        yield cryosparc_step(advice.boxes, "the exposures", f"the particles of Import Result Group ({group})")
+    elif listed.table is not None:
+        out = f"{directory.as_posix()}_relion"
+        command = ["cryoseg", "convert", directory.as_posix(), out, "--micrographs", listed.path.as_posix()]
+        yield f"Next in RELION: {shlex.join(command)}"
+        yield (
+            f"Then: Particle extraction with micrograph STAR file: {listed.path}, Input coordinates: "
+            f"{out}/autopick.star (RELION 3.1: coords_suffix_autopick.star)"
+        )
+    else:
+        yield "Next: bring them to RELION or CryoSPARC; `cryoseg convert --help` says how"

@@ -94,6 +94,7 @@ PICK = relion_command(
     "Pick particles on micrographs, as a RELION External job; run it in the RELION project folder.\n\n"
     "RELION's other inputs (--in_movies, --in_parts, ...) are accepted and not used.",
     [FOLDER, MICROGRAPHS, *map(click_option, OPTIONS), SETTINGS_OPTION],
+    used=("in_coords",),
 )
 
 

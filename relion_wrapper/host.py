@@ -13,7 +13,6 @@ from cryoseg_ext.formats.paths import after_job_folder
 from cryoseg_ext.job.host import Host, ResultFiles
 from relion_wrapper.job import RelionJob, say, warn
 from relion_wrapper.outputs import OUTPUT_NAMES, PICK_NAME, TUBES_NAME, write_outputs
-from relion_wrapper.progress import ProgressBar
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +37,6 @@ class RelionHost(Host):
         super().__init__(job.directory)
         self.title = job.directory.as_posix()
         self._job = job
-        self._bar: ProgressBar | None = None
         self._places: dict[str, str] = {}
 
     def files(self, micrograph: ListedMicrograph) -> ResultFiles:
@@ -89,15 +87,6 @@ class RelionHost(Host):
     def warn(self, text: str) -> None:
         """Write to ``run.err``."""
         warn(text)
-
-    def start(self, total: int) -> None:
-        """Draw RELION's progress bar."""
-        self._bar = ProgressBar(total)
-
-    def progress(self, micrograph: ListedMicrograph, done: int, total: int, n_picks: int | None) -> None:  # noqa: ARG002
-        """Move the mouse on."""
-        if self._bar:
-            self._bar.update(done)
 
     def _place(self, name: str) -> str:
         # Kept, as it takes a look at the disk.

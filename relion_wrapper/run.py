@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.job.unchanged import Record
+from cryoseg_ext.progress import showing
 from cryoseg_ext.words import counted
 from relion_wrapper.command import PickingArguments
 from relion_wrapper.job import RelionJob, say, warn
 from relion_wrapper.nodes import detect_relion_version
+from relion_wrapper.progress import RelionProgress
 
 if TYPE_CHECKING:
     from cryoseg_ext.formats.micrographs import MicrographList
@@ -74,7 +77,10 @@ def _pick(arguments: PickingArguments, job: RelionJob) -> tuple[JobResult, Relio
         return listed
 
     host = RelionHost(job)
-    result = run_or_watch(Job(options, host), [in_mics], read)
+    host.in_mics = shlex.quote(in_mics.as_posix())
+    host.command = f"cryoseg-relion --o {shlex.quote(f'{host.title}/')} --in_mics {host.in_mics}"
+    with showing(RelionProgress(job)):
+        result = run_or_watch(Job(options, host), [in_mics], read)
     host.check()
     return result, host
 
@@ -89,13 +95,15 @@ def _check(listed: MicrographList) -> None:
 
 
 def _lines(result: JobResult, host: RelionHost) -> Iterator[str]:
-    """Return what the user should know: the count, what was skipped and how to look at the picks."""
+    """Return what the user should know: the count, what was skipped, how to see the picks, what is next."""
     from relion_wrapper.display import display_commands
+    from relion_wrapper.next_steps import next_steps
 
     folder = host.directory
+    by_hand = ", or by hand," if result.edits.picks else ""
     yield (
-        f"{counted(result.n_picks, 'pick')} with a figure of merit of {result.threshold:g} or more on "
-        f"{counted(len(result.finished), 'micrograph')}; all {counted(result.n_candidates, 'candidate')}: "
+        f"{counted(result.n_picks, 'pick')} with a figure of merit of {result.threshold:g} or more{by_hand} "
+        f"on {counted(len(result.finished), 'micrograph')}; all {counted(result.n_candidates, 'candidate')}: "
         f"{folder / 'candidates.star'}"
     )
     if result.skipped:
@@ -105,3 +113,4 @@ def _lines(result: JobResult, host: RelionHost) -> Iterator[str]:
     yield f"The same for a browser, with all micrographs in a table: {folder / 'review.html'}"
     yield "To see the picks:"
     yield from (f"  {command}" for command in display_commands(host, result))
+    yield from next_steps(folder, result)

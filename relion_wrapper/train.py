@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -16,12 +15,10 @@ from cryoseg_ext.options.job import JobOptions
 from cryoseg_ext.options.kinds import COUNT, FLAG, LENGTH, TEXT, File
 from cryoseg_ext.options.size import ParticleSize
 from cryoseg_ext.options.table import BY_NAME
+from cryoseg_ext.progress import showing
 from cryoseg_ext.words import counted
 from relion_wrapper.command import FOLDER, MICROGRAPHS, main_of, parse, relion_command
 from relion_wrapper.job import RelionJob, say, warn
-
-if TYPE_CHECKING:
-    from cryoseg_ext.training.history import Epoch
 
 REPORT_NODE = "logfile.pdf"
 _RECIPE = ("architecture", "loss", "initial", "steps", "complete", "from_scratch")
@@ -126,7 +123,7 @@ def _run(arguments: TrainingArguments, job: RelionJob) -> None:
     from cryoseg_ext.training import Callbacks, fine_tune, fine_tuning_options
     from cryoseg_ext.training.labelled import TrainingFiles, read_training_set
     from relion_wrapper.nodes import detect_relion_version, write_output_nodes
-    from relion_wrapper.progress import ProgressBar
+    from relion_wrapper.progress import RelionProgress
 
     for warning in arguments.warnings:
         warn(warning)
@@ -134,26 +131,23 @@ def _run(arguments: TrainingArguments, job: RelionJob) -> None:
     options = fine_tuning_options(**arguments.recipe)
     files = TrainingFiles([str(arguments.in_mics)], arguments.in_coords)
     diameter_A = arguments.options.size.largest_A
-    micrographs = read_training_set(files, diameter_A, warn, invert=arguments.options.invert)
-    n_picks = sum(len(one.xy_px) for one in micrographs)
-    say(f"Training on {counted(len(micrographs), 'micrograph')} with {counted(n_picks, 'pick')}")
-    bar = ProgressBar(options.steps)
+    progress = RelionProgress(job)
 
-    def step(number: int, _loss: float) -> None:
-        job.stop_if_aborted()
-        bar.update(number)
+    def say_below(line: object) -> None:
+        progress.break_line()
+        say(str(line))
 
-    def epoch(done: Epoch) -> None:
-        sys.stdout.write("\n")
-        say(str(done))
-
-    model = fine_tune(
-        micrographs,
-        options,
-        job.directory,
-        device=choose_devices(arguments.options, warn)[0],
-        callbacks=Callbacks(step, epoch, say),
-    )
+    with showing(progress):
+        micrographs = read_training_set(files, diameter_A, warn, invert=arguments.options.invert)
+        n_picks = sum(len(one.xy_px) for one in micrographs)
+        say(f"Training on {counted(len(micrographs), 'micrograph')} with {counted(n_picks, 'pick')}")
+        model = fine_tune(
+            micrographs,
+            options,
+            job.directory,
+            device=choose_devices(arguments.options, warn)[0],
+            callbacks=Callbacks(say_below, say_below),
+        )
     (job.directory / "report.pdf").replace(job.directory / REPORT_NODE)
     write_output_nodes(job.directory, detect_relion_version(job.directory), [REPORT_NODE])
     say(f"Learning curves, precision and recall, and overlays: {job.directory / REPORT_NODE}")

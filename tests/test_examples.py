@@ -26,6 +26,18 @@ def test_the_examples_of_a_module_run(name: str) -> None:
     assert found.failed == 0
 
 
-@pytest.mark.parametrize("name", ["load_model", "pick", "segment", "Picks", "CrfChoice", "ExtractionOptions"])
+USED_FIRST = (
+    "load_model",
+    "pick",
+    "segment",
+    "PickResult",
+    "Segmentation",
+    "Picks",
+    "CrfChoice",
+    "ExtractionOptions",
+)
+
+
+@pytest.mark.parametrize("name", USED_FIRST)
 def test_what_users_call_first_has_an_example(name: str) -> None:
     assert ">>> " in (getattr(cryoseg_ext, name).__doc__ or "")

@@ -18,12 +18,12 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("cryoseg_ext", "relion_wrapper")
 LAYERS = (
     ("arrays", "errors", "words"),
-    ("files", "picks", "processes"),
+    ("extras", "files", "picks", "processes", "progress"),
     ("options", "image", "network"),
     ("crf", "extract", "formats"),
     ("model",),
     ("pipeline",),
-    ("evaluation",),
+    ("averages", "evaluation"),
     ("report", "simulation", "size"),
     ("job",),
     ("labels", "training", "tuning"),

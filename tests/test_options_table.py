@@ -35,7 +35,7 @@ REQUIRED = {
     "cryoseg cryosparc pick": ["--project", "P1", "--workspace", "W1", "--exposures", "J1:exposures"],
 }
 # Nothing of its own is resumed there, and it chooses once.
-LACKING = {"cryoseg select": {"cluster", "only_do_unfinished", "watch", "watch_until_idle"}}
+LACKING = {"cryoseg select": {"in_coords", "cluster", "only_do_unfinished", "watch", "watch_until_idle"}}
 NUMBERS = [option.name for option in OPTIONS if isinstance(option.kind, Number)]
 commands = pytest.mark.parametrize("name", REQUIRED)
 

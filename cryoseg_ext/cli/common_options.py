@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,14 @@ device_option = table_option("device")
 workers_option = click.option("--workers", default=1, help="Processes that prepare fields beside it.")
 
 
+_IMAGE_SLOT = "micrograph_blob"
+
+
+def micrograph_words(sources: Sequence[str], image_slot: str) -> list[str]:
+    """Return what a user of `micrograph_inputs` writes to name these micrographs."""
+    return [*sources, *(() if image_slot == _IMAGE_SLOT else ("--image_slot", image_slot))]
+
+
 def micrograph_inputs(command: Command) -> Command:
     """Add MICROGRAPHS, ``--in_mics``, which means the same, and ``--image_slot``.
 
@@ -45,7 +54,7 @@ def micrograph_inputs(command: Command) -> Command:
     )
     @click.option(
         "--image_slot",
-        default="micrograph_blob",
+        default=_IMAGE_SLOT,
         metavar="SLOT",
         help="CryoSPARC only: the image of each exposure to pick, such as micrograph_blob_denoised.",
     )

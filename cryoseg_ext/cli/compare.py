@@ -10,10 +10,11 @@ import click
 
 from cryoseg_ext.cli.common_options import device_option, out_option, workers_option
 from cryoseg_ext.cli.own_micrographs import own_micrographs
-from cryoseg_ext.cli.progress import progress_bar
+from cryoseg_ext.cli.progress import training_on_terminal
 from cryoseg_ext.cli.stopping import stoppable
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.options.training import ARCHITECTURE_NAMES, LOSS_NAMES, TrainingOptions
+from cryoseg_ext.progress import write
 
 if TYPE_CHECKING:
     from cryoseg_ext.training.compare import Row
@@ -68,8 +69,8 @@ def compare(
     for loss in names:
         parse_loss(loss)
     networks = _networks(architectures)
-    run = TrialRun(device, workers, progress_bar)
-    with locked(out):
+    with locked(out), training_on_terminal() as callbacks:
+        run = TrialRun(device, workers, callbacks)
         if read_own:
             options = fine_tuning_options(from_scratch=True, steps=steps, seed=seed)
             trial = on_micrographs(read_own(), options, run)
@@ -78,9 +79,9 @@ def compare(
         rows: list[Row] = []
         for row in compare_networks(networks, names, trial, out):
             if not rows:
-                click.echo(_HEAD)
+                write(_HEAD)
             rows.append(row)
-            click.echo(_line(row))
+            write(_line(row))
             write_table(out / "comparison.csv", rows)
     click.echo(f"All numbers: {out / 'comparison.csv'}")
 

@@ -11,6 +11,7 @@ from cryoseg_ext.formats.names import NAME_RULE
 from cryoseg_ext.formats.picks import PICK_FORMATS
 from cryoseg_ext.formats.scaling import SCALE_RULE
 from cryoseg_ext.options.kinds import COUNT, PIXEL_SIZE
+from cryoseg_ext.progress import on_terminal
 from cryoseg_ext.words import counted, note, printable
 
 
@@ -51,6 +52,7 @@ from cryoseg_ext.words import counted, note, printable
     help="Side of the boxes in .box and .cbox files. Default: the median diameter of the picks, where IN has "
     "it.",
 )
+@on_terminal()
 def convert(source: Path, out: Path, **options: Any) -> None:
     """Convert picks between RELION, CryoSPARC, crYOLO, Topaz, EMAN and CSV.
 

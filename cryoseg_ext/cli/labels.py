@@ -12,6 +12,7 @@ import click
 from cryoseg_ext.cli.common_options import out_option, pixel_size_option, threads_option
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.options.kinds import LEAST_ZERO, LENGTH
+from cryoseg_ext.progress import on_terminal, write
 from cryoseg_ext.words import counted, printable
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def _threshold(
 )
 @click.option("--shape", type=click.Choice(["disc", "soft"]), default="disc", help="With --in_coords.")
 @threads_option
+@on_terminal()
 def labels(out: Path, threads: int | None, **given: Any) -> None:
     """Label the pixels of particles on micrographs, as truth to train on or to compare with.
 
@@ -124,10 +126,10 @@ def _run(tasks: Sequence[LabelTask], out: Path, settings: Mapping[str, Any]) -> 
     done = []
     for task, error in label_batch(tasks, out):
         if error:
-            click.echo(f"Skipped: {printable(str(error))}", err=True)
+            write(f"Skipped: {printable(str(error))}", err=True)
         else:
             done.append(task)
-            click.echo(f"{task.name}: {counted(task.n_particles, 'particle')}")
+            write(f"{task.name}: {counted(task.n_particles, 'particle')}")
     if not done:
         raise CryosegError(f"none of the {len(tasks)} micrographs could be labelled; see above")
     write_labels_star(out, done)

@@ -11,6 +11,7 @@ import click
 from cryoseg_ext.cli.common_options import diameter_option, invert_option, pixel_size_option
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.options.commands import Command
+from cryoseg_ext.progress import write
 from cryoseg_ext.words import printable
 
 if TYPE_CHECKING:
@@ -69,4 +70,4 @@ def own_micrographs(command: Command) -> Command:
 
 
 def _echo_skipped(sentence: str) -> None:
-    click.echo(f"Skipped: {printable(sentence)}", err=True)
+    write(f"Skipped: {printable(sentence)}", err=True)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cryoseg_ext.cli.common_options import micrograph_inputs, out_option
+from cryoseg_ext.cli.common_options import micrograph_inputs, micrograph_words, out_option
 from cryoseg_ext.options.commands import GroupedCommand, with_job_options
+from cryoseg_ext.progress import on_terminal
+from cryoseg_ext.words import printable
 
 if TYPE_CHECKING:
     from cryoseg_ext.options.job import JobOptions
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     help="Formats of the coordinate files: star, csv, box (EMAN), cbox (crYOLO), txt (Topaz); repeatable.",
 )
 @with_job_options
+@on_terminal()
 def pick(
     sources: tuple[str, ...], image_slot: str, out: Path, formats: tuple[str, ...], options: JobOptions
 ) -> None:
@@ -40,11 +43,13 @@ def pick(
     picked_particles.csg and .cs, for "Import Result Group". NAME_candidates.star and NAME_preview.npz let a
     run that was stopped go on, and one with another threshold finish in seconds: give the same command.
     """
-    from cryoseg_ext.folder import FolderHost
+    from cryoseg_ext.folder import FolderHost, next_steps
     from cryoseg_ext.formats.micrographs import read_micrographs
     from cryoseg_ext.job.run import Job
     from cryoseg_ext.job.watch import run_or_watch
 
-    job = Job(options, FolderHost(out, formats))
-    run_or_watch(job, sources, lambda: read_micrographs(sources, options.pixel_size_A, image_slot))
+    job = Job(options, FolderHost(out, formats, sources=micrograph_words(sources, image_slot)))
+    result = run_or_watch(job, sources, lambda: read_micrographs(sources, options.pixel_size_A, image_slot))
     click.echo(f"Coordinates and report.pdf are in {out}; open {out / 'review.html'} in a browser")
+    for line in next_steps(out, result):
+        click.echo(printable(line))

@@ -6,25 +6,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from cryoseg_ext.progress import on_terminal, write
+
 if TYPE_CHECKING:
     from cryoseg_ext.training import Callbacks, Epoch
 
 
 @contextmanager
-def progress_bar(steps: int) -> Iterator[Callbacks]:
-    """Yield callbacks that draw a bar with the loss and write validation scores after each epoch."""
-    import tqdm
+def training_on_terminal() -> Iterator[Callbacks]:
+    """Show how far the body is, and yield callbacks that write validation scores after each epoch.
 
+    Of several processes that train together, the main one does.
+    """
     from cryoseg_ext.training import Callbacks
+    from cryoseg_ext.training.distributed import is_main_process
 
-    with tqdm.tqdm(total=steps, desc="training", unit="step", smoothing=0.05) as bar:
+    def epoch(finished: Epoch) -> None:
+        if finished.average_precision is not None:
+            write(str(finished))
 
-        def step(number: int, loss: float) -> None:
-            bar.update(number - bar.n)
-            bar.set_postfix(loss=f"{loss:.3f}")
-
-        def epoch(finished: Epoch) -> None:
-            if finished.average_precision is not None:
-                bar.write(str(finished))
-
-        yield Callbacks(step, epoch, bar.write)
+    if is_main_process():
+        with on_terminal():
+            yield Callbacks(epoch, write)
+    else:
+        yield Callbacks()

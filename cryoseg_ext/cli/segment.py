@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cryoseg_ext.cli.common_options import micrograph_inputs, out_option
+from cryoseg_ext.cli.common_options import micrograph_inputs, micrograph_words, out_option
 from cryoseg_ext.options.commands import GroupedCommand, with_job_options
+from cryoseg_ext.progress import on_terminal
 
 if TYPE_CHECKING:
     from cryoseg_ext.options.job import JobOptions
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 @micrograph_inputs
 @out_option
 @with_job_options
+@on_terminal()
 def segment(sources: tuple[str, ...], image_slot: str, out: Path, options: JobOptions) -> None:
     """Mark the particle pixels of MICROGRAPHS, what `cryoseg pick` takes, and pick them.
 
@@ -31,6 +33,6 @@ def segment(sources: tuple[str, ...], image_slot: str, out: Path, options: JobOp
     from cryoseg_ext.job.run import Job
     from cryoseg_ext.job.watch import run_or_watch
 
-    job = Job(options, FolderHost(out, maps=True))
+    job = Job(options, FolderHost(out, maps=True, sources=micrograph_words(sources, image_slot)))
     run_or_watch(job, sources, lambda: read_micrographs(sources, options.pixel_size_A, image_slot))
     click.echo(f"Maps, pictures and picks are in {out}; open {out / 'review.html'} in a browser")

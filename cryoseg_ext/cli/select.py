@@ -13,6 +13,7 @@ import click
 from cryoseg_ext.cli.common_options import micrograph_inputs
 from cryoseg_ext.options.commands import GroupedCommand, with_job_options
 from cryoseg_ext.options.kinds import COUNT, LENGTH
+from cryoseg_ext.progress import on_terminal, write
 from cryoseg_ext.words import counted
 
 if TYPE_CHECKING:
@@ -38,7 +39,10 @@ if TYPE_CHECKING:
     help="The rectangle in which --truth is complete, in pixels.",
 )
 @click.option("--most", type=COUNT, default=10, help="Micrographs to use at most.")
-@functools.partial(with_job_options, without=("cluster", "only_do_unfinished", "watch", "watch_until_idle"))
+@functools.partial(
+    with_job_options, without=("cluster", "only_do_unfinished", "watch", "watch_until_idle", "in_coords")
+)
+@on_terminal()
 def select(
     sources: tuple[str, ...],
     image_slot: str,
@@ -68,8 +72,6 @@ def select(
 
     --masks writes the segmentations of the choice to the folder masks beside the file.
     """
-    import tqdm
-
     from cryoseg_ext.files import check_writable
     from cryoseg_ext.formats.micrographs import read_micrographs
     from cryoseg_ext.options.settings import write_settings
@@ -78,11 +80,7 @@ def select(
     from cryoseg_ext.tuning.select import Evidence, Notices, select
 
     check_writable(out)
-    notices = Notices(
-        click.echo,
-        functools.partial(click.echo, err=True),
-        functools.partial(tqdm.tqdm, desc="trying settings", unit="micrograph"),
-    )
+    notices = Notices(write, functools.partial(write, err=True))
     if "trackpy" not in installed_methods():
         notices.warn("trackpy is not installed, so it is not tried: pip install trackpy")
     listed = read_micrographs(sources, options.pixel_size_A, image_slot)

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 from cryoseg_ext.cli.common_options import out_option
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.options.kinds import ABOVE_ZERO, Number
+from cryoseg_ext.progress import on_terminal
 
 if TYPE_CHECKING:
     from cryoseg_ext.simulation.session import SessionOptions
@@ -113,6 +114,7 @@ if TYPE_CHECKING:
 )
 @click.option("--j", "workers", type=click.IntRange(min=1), default=1, help="Processes.")
 @click.pass_context
+@on_terminal()
 def simulate(ctx: click.Context, /, out: Path, n: int, workers: int, **given: Any) -> None:
     """Simulate micrographs with exact truth: labels, outlines of each particle, centres, poses and CTF.
 
@@ -172,19 +174,13 @@ def _refuse_given(ctx: click.Context, decider: str, *names: str) -> None:
 
 
 def _simulate_parts(out: Path, options: SessionOptions, parts: Mapping[str, int], workers: int) -> None:
-    import tqdm
-
     from cryoseg_ext.files import locked
     from cryoseg_ext.simulation.session_files import write_session
 
     first = 0
-    with locked(out), tqdm.tqdm(total=sum(parts.values()), desc="simulating", unit="micrograph") as bar:
+    with locked(out):
         for part, n in parts.items():
-
-            def report(done: int, before: int = first) -> None:
-                bar.update(before + done - bar.n)
-
-            write_session(out / part, options, n, first=first, workers=workers, report=report)
+            write_session(out / part, options, n, first=first, workers=workers)
             first += n
     click.echo(f"Micrographs and truth are in {out}: {', '.join(_lists(parts))}")
 

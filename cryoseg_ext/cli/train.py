@@ -12,7 +12,7 @@ import click
 from cryoseg_ext.cli.common_options import device_option, workers_option
 from cryoseg_ext.cli.config import config_option
 from cryoseg_ext.cli.own_micrographs import own_micrographs
-from cryoseg_ext.cli.progress import progress_bar
+from cryoseg_ext.cli.progress import training_on_terminal
 from cryoseg_ext.cli.stopping import stoppable
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.options.kinds import ABOVE_ZERO, FRACTION, Number
@@ -167,13 +167,10 @@ def _train(
     """Train by the recipe that was given, and return the path of the model."""
     from cryoseg_ext import training
 
-    if read_own:
+    with training_on_terminal() as callbacks:
+        if read_own is None:
+            return training.train(TrainingOptions(**recipe), out, callbacks=callbacks, **machine)
         options = training.fine_tuning_options(**recipe)
-        micrographs = read_own()
-        with progress_bar(options.steps) as callbacks:
-            model = training.fine_tune(micrographs, options, out, callbacks=callbacks, **machine)
-        click.echo(f"Learning curves, precision and recall, and overlays: {out / 'report.pdf'}")
-        return model
-    simulation = TrainingOptions(**recipe)
-    with progress_bar(simulation.steps) as callbacks:
-        return training.train(simulation, out, callbacks=callbacks, **machine)
+        model = training.fine_tune(read_own(), options, out, callbacks=callbacks, **machine)
+    click.echo(f"Learning curves, precision and recall, and overlays: {out / 'report.pdf'}")
+    return model

@@ -9,7 +9,7 @@ from cryoseg_ext.crf.gaussian import gaussian_filter
 from cryoseg_ext.crf.grid import BilateralGridFilter
 from cryoseg_ext.crf.references import reference_map
 from cryoseg_ext.crf.window import WindowFilter
-from cryoseg_ext.options.crf import CrfOptions, FilterName, Kernel
+from cryoseg_ext.options.crf import CrfOptions, FilterName, Kernel, require_filter
 
 
 class KernelBank:
@@ -71,10 +71,16 @@ def build_filter(
         Spatial standard deviation in pixels.
     reference_sigma : float
         Standard deviation on each channel, in units of `reference`.
+
+    Raises
+    ------
+    CryosegError
+        If the package of the filter is not installed.
     """
     if name == "window":
         return WindowFilter(reference, sigma_px, reference_sigma)
     if name == "permutohedral":
+        require_filter(name)
         from cryoseg_ext.crf.permutohedral import PermutohedralFilter
 
         return PermutohedralFilter(reference, sigma_px, reference_sigma)

@@ -46,6 +46,14 @@ def summary_png(report: Report) -> bytes:
     return as_png(draw_pixels(partial(draw_summary, report=report), dpi=_DPI))
 
 
+def averages_png(report: Report) -> bytes:
+    """Draw the class averages of a job as PNG."""
+    from cryoseg_ext.report.pages import draw_averages
+    from cryoseg_ext.report.pixels import as_png, draw_pixels
+
+    return as_png(draw_pixels(partial(draw_averages, averages=report.averages), dpi=_DPI))
+
+
 def figure_png(figure: Figure) -> bytes:
     """Return a figure as PNG."""
     picture = BytesIO()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-import click
-
-from cryoseg_ext.cryosparc.events import overlay_png, quality_table, summary_png, write_picture
+from cryoseg_ext.cryosparc.events import averages_png, overlay_png, quality_table, summary_png, write_picture
 from cryoseg_ext.cryosparc.job import OUTPUT
 from cryoseg_ext.formats.names import stem_of
 from cryoseg_ext.formats.particles import PickedExposure
+from cryoseg_ext.job.advice import advise, cryosparc_step
 from cryoseg_ext.job.host import Host, ResultFiles
 from cryoseg_ext.job.reports import report_of
+from cryoseg_ext.progress import write
 from cryoseg_ext.report.preview import stretch
 from cryoseg_ext.words import counted, printable
 
@@ -82,6 +82,12 @@ class CryosparcHost(Host):
             self._job.set_images(tile, OUTPUT)
         histograms = summary_png(report)
         self._job.log_picture(histograms, "Picks per micrograph, and scores of all candidates")
+        if report.averages:
+            self._job.log_picture(averages_png(report), "Class averages of a sample of the picks")
+        if result.n_picks:
+            advice = advise(result)
+            step = cryosparc_step(advice.boxes, "the exposures", f"{self._job.uid}:{OUTPUT}")
+            self._job.log_in_place("advice", "\n".join([*advice.lines, step]))
         self._job.log_in_place("quality", quality_table(result, self.directory))
         if not result.n_picks:
             best = max(float(one.candidates.score.max(initial=0)) for one in result.finished.values())
@@ -91,7 +97,7 @@ class CryosparcHost(Host):
             )
             self._job.log(sentence, level="warning")
         particles = counted(result.n_picks, "particle")
-        click.echo(f"{particles} on {counted(len(picked), 'micrograph')} saved as {self._job.uid}:{OUTPUT}")
+        write(f"{particles} on {counted(len(picked), 'micrograph')} saved as {self._job.uid}:{OUTPUT}")
 
     def check(self) -> None:
         """Stop when somebody ended the job in CryoSPARC."""
@@ -100,13 +106,13 @@ class CryosparcHost(Host):
     def say(self, text: str) -> None:
         """Write to the event log."""
         text = printable(text)
-        click.echo(text)
+        write(text)
         self._job.log(text)
 
     def warn(self, text: str) -> None:
         """Write to the event log as a warning; of skipped micrographs, the first 50."""
         text = printable(text)
-        click.echo(text, err=True)
+        write(text, err=True)
         # The job says so of each micrograph that it leaves out.
         is_skipped = text.startswith("Skipped: ")
         self._n_skipped += is_skipped
@@ -121,15 +127,12 @@ class CryosparcHost(Host):
         self._parts_shown.clear()
 
     def progress(self, micrograph: ListedMicrograph, done: int, total: int, n_picks: int | None) -> None:  # noqa: ARG002
-        """Show how far the run is, and the number of particles."""
+        """Count what is done."""
         self._n_done = done
-        particles = counted(sum(self._n_picks.values()), "particle")
-        text = f"{done} of {total} micrographs picked, {particles} so far"
-        self._job.show_progress(text, last=done == total)
 
     def waiting(self, text: str) -> None:
         """Show that the job waits for exposures."""
-        self._job.show_progress(text, last=True)
+        self._job.log_progress(text)
 
 
 def _exposure(micrograph: ListedMicrograph) -> Exposure:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
@@ -19,6 +20,7 @@ from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.formats.groups import EXPOSURE_SLOT, exposures
 from cryoseg_ext.formats.micrographs import MicrographList, list_exposures
 from cryoseg_ext.formats.particles import PickedExposure, fill_particles
+from cryoseg_ext.progress import Lines, Terminal, showing
 
 if TYPE_CHECKING:
     from cryosparc.dataset import Dataset
@@ -50,9 +52,13 @@ class ExternalJob:
     client_job: Any
     project_folder: Path
     folder: Path
-    _progress_shown_s: float = field(default=-math.inf, init=False)
+    _terminal: Terminal = field(default_factory=Terminal, init=False)
+    _event: Lines = field(init=False)
     _status_read_s: float = field(default=-math.inf, init=False)
     _status: str = field(default="", init=False)
+
+    def __post_init__(self) -> None:
+        self._event = Lines(self.log_progress, versions.PROGRESS_INTERVAL_S, short_s=0.0)
 
     @property
     def uid(self) -> str:
@@ -91,12 +97,35 @@ class ExternalJob:
         with requesting(f"add a picture to the log of {self.uid}", LOOK):
             self.client_job.log_plot(BytesIO(png), text, formats=["png"])
 
-    def show_progress(self, text: str, *, last: bool) -> None:
-        """Show how far the job is; calls that follow too fast are left out, except for the last."""
-        now_s = time.monotonic()
-        if last or now_s - self._progress_shown_s >= versions.PROGRESS_INTERVAL_S:
-            self._progress_shown_s = now_s
-            self.log_in_place("progress", text)
+    def log_progress(self, text: str) -> None:
+        """Write to the event log how far the job is, in place of where it was."""
+        self.log_in_place("progress", text)
+
+    def show(self, what: str, done: int, total: int, note: str) -> None:
+        """Show in the event log and on the terminal how far work is.
+
+        Parameters
+        ----------
+        what, done, total, note
+            As for `cryoseg_ext.progress.tell`.
+
+        Raises
+        ------
+        JobKilledError
+            If somebody ended the job in CryoSPARC.
+        """
+        self.raise_if_killed()
+        self._terminal(what, done, total, note)
+        self._event(what, done, total, note)
+
+    @contextmanager
+    def showing(self) -> Iterator[None]:
+        """Show how far the work of the body is."""
+        try:
+            with showing(self.show):
+                yield
+        finally:
+            self._terminal.close()
 
     def has_input(self, name: str) -> bool:
         """Return whether the job has an input of this name."""

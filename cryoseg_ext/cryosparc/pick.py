@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -106,9 +107,13 @@ def pick_exposures(
     # A second job must not mark the first one failed; a folder that cannot be written is found by `begin`.
     is_writable = os.access(external.folder, os.W_OK)
     lock = locked(external.folder, f"wait until {external.uid} ends") if is_writable else nullcontext()
-    with lock, running(external.client_job):
+    with lock, running(external.client_job), external.showing():
         external.begin(place.mismatch)
         host = CryosparcHost(external)
+        slot = () if image_slot == EXPOSURE_SLOT else ("--image_slot", image_slot)
+        host.command = shlex.join(
+            ("cryoseg", "cryosparc", "pick", "--project", project, "--job", external.uid, *slot)
+        )
         for warning in warnings:
             host.warn(warning)
         picking = Job(options, host, model)

@@ -22,6 +22,7 @@ from cryoseg_ext.job.device import check_device
 from cryoseg_ext.model.file import ModelFile
 from cryoseg_ext.model.weights import DEFAULT_MODEL
 from cryoseg_ext.options.training import FineTuningOptions
+from cryoseg_ext.progress import write
 from cryoseg_ext.words import printable
 
 if TYPE_CHECKING:
@@ -150,11 +151,11 @@ def train_on_exposures(
     external = open_job(place, workspace, "cryoseg training", inputs.job_inputs(), picks=False, job_uid=job)
     click.echo(f"Job {external.uid} of {project}, in {external.folder}")
     lock = locked(external.folder, f"wait until {external.uid} ends")
-    with lock, running(external.client_job):
+    with lock, running(external.client_job), external.showing():
         external.begin(place.mismatch)
         micrographs = _read_micrographs(external, inputs, options.seed)
         external.log(_settings(options, micrographs, inputs.particle_diameter_A))
-        callbacks = _callbacks(external, options.steps)
+        callbacks = _callbacks(external)
         model = fine_tune(
             micrographs, options, external.folder, device=device, workers=workers, callbacks=callbacks
         )
@@ -179,14 +180,13 @@ def _read_micrographs(job: ExternalJob, inputs: TrainingInputs, seed: int) -> li
         raise CryosegError(
             f"none of the {len(images.by_name)} exposures has particles: connect those that were picked"
         )
-    job.log(f"Reading {len(labelled)} micrographs")
     skipped: list[str] = []
     micrographs = read_labelled(
         labelled, labels, inputs.particle_diameter_A, skipped.append, invert=inputs.invert
     )
     job.log_skipped(skipped)
     for sentence in skipped:
-        click.echo(f"Skipped: {printable(sentence)}", err=True)
+        write(f"Skipped: {printable(sentence)}", err=True)
     return micrographs
 
 
@@ -210,18 +210,15 @@ def _settings(
     return "\n".join(lines)
 
 
-def _callbacks(job: ExternalJob, steps: int) -> Callbacks:
-    """Return what shows a training in the event log: its progress in one line, its report as pictures."""
+def _callbacks(job: ExternalJob) -> Callbacks:
+    """Return what shows a training in the event log: its scores in one line, its report as pictures."""
     from cryoseg_ext.training.history import Callbacks
 
     pages = 0
 
-    def step(number: int, loss: float) -> None:
-        job.raise_if_killed()
-        job.show_progress(f"step {number} of {steps}, loss {loss:.3f}", last=False)
-
     def epoch(done: Epoch) -> None:
-        job.show_progress(f"{done} (of {steps} steps at most)", last=True)
+        write(str(done))
+        job.log_in_place("scores", str(done))
 
     def page(figure: Figure) -> None:
         nonlocal pages
@@ -231,4 +228,4 @@ def _callbacks(job: ExternalJob, steps: int) -> Callbacks:
         job.log_picture(picture, "Overlays of validation micrographs" if pages else "Learning curves")
         pages += 1
 
-    return Callbacks(step, epoch, job.log, page)
+    return Callbacks(epoch, job.log, page)

@@ -29,6 +29,7 @@ from cryoseg_ext.formats.tubes import axis_deg, wrapped_deg
 from cryoseg_ext.formats.writing import write_folder, write_single_file
 from cryoseg_ext.image.reading import read_shape
 from cryoseg_ext.picks import Picks
+from cryoseg_ext.progress import tracked
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ def bring_picks(
     if pixel_size_A is None and not own:
         located, remark = with_original_sizes(located, targets, micrographs)
         remarks += [remark] * bool(remark)
-    for name, source in located.items():
+    for name, source in tracked(list(located.items()), "Bringing picks to micrographs", quick=True):
         if name not in matched:
             skipped.append(f"{name}: no micrograph in {micrographs.path} has this name")
             continue

@@ -5,18 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.progress import tracked
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _MOST_CHARACTERS = 100_000
+_MB = 1_000_000
 # So many problems of a file are named one by one.
 _MOST_NAMED = 20
 _NO_TEXT = re.compile("[\x00\udc80-\udcff]")
 _PROBLEMS, _LINES = "problems", "lines"
+
+
+class _Kept(tuple[Any, ...]):
+    """What stands in the attributes of a table; pandas would copy all of it with each column."""
+
+    def __deepcopy__(self, memo: object) -> _Kept:
+        return self
 
 
 def text_lines(path: Path, strip: str | None = None) -> Iterator[tuple[int, str]]:
@@ -35,13 +44,19 @@ def text_lines(path: Path, strip: str | None = None) -> Iterator[tuple[int, str]
         if start.startswith((b"\xff\xfe", b"\xfe\xff")) or start.count(0) > len(start) // 4:
             raise CryosegError(f"{path} is not text in UTF-8: write it again as UTF-8 or plain ASCII")
         with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
-            number = 0
+            megabytes = tracked(range(path.stat().st_size // _MB), f"Reading {path.name}, MB", quick=True)
+            number = n_read = 0
             while line := file.readline(_MOST_CHARACTERS):
-                number += 1
+                number, n_read = number + 1, n_read + len(line)
+                if n_read >= _MB:
+                    n_read -= _MB
+                    next(megabytes, None)
                 rest = line
                 while rest and not rest.endswith("\n"):
                     rest = file.readline(_MOST_CHARACTERS)
                 yield number, line.strip(strip)
+            for _ in megabytes:
+                pass
     except FileNotFoundError:
         raise CryosegError(f"{path} does not exist: check the path and the current folder") from None
     except IsADirectoryError:
@@ -70,7 +85,7 @@ def annotate(table: pd.DataFrame, problems: Iterable[str], lines: Iterable[int] 
     lines : iterable of int
         The line of the file on which each row of the table stands.
     """
-    table.attrs[_PROBLEMS], table.attrs[_LINES] = tuple(problems), tuple(lines)
+    table.attrs[_PROBLEMS], table.attrs[_LINES] = _Kept(problems), _Kept(lines)
     return table
 
 

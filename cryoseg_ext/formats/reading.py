@@ -10,6 +10,7 @@ from cryoseg_ext.formats.paths import exists
 from cryoseg_ext.formats.picks import PICK_FORMATS, NoPicksError, PickFormat
 from cryoseg_ext.formats.table import LocatedPicks, with_remarks
 from cryoseg_ext.picks import Picks
+from cryoseg_ext.progress import tracked
 
 # Files of our own beside the coordinates: candidates below the threshold, and ends of filaments.
 _SIDE_FILES = ("_candidates", "_tubes")
@@ -82,7 +83,7 @@ def _read_files(folder: Path, of_format: PickFormat) -> dict[str, LocatedPicks]:
     read = of_format.read_in_folder or of_format.read
     found: dict[str, LocatedPicks] = {}
     remarks: list[str] = []
-    for path in _coordinate_files(folder, of_format.suffixes):
+    for path in tracked(_coordinate_files(folder, of_format.suffixes), "Reading files of picks", quick=True):
         try:
             picks = read(path)
         except NoPicksError:

@@ -12,6 +12,7 @@ from cryoseg_ext.formats.names import distinct_names, without_extensions
 from cryoseg_ext.formats.paths import after_job_folder
 from cryoseg_ext.formats.picks import PICK_FORMATS, FileOptions, PickFormat
 from cryoseg_ext.picks import Picks
+from cryoseg_ext.progress import tracked
 
 FILE_FORMATS = tuple(name for name, one in PICK_FORMATS.items() if one.write_file)
 """The formats that have a file for each micrograph."""
@@ -130,7 +131,7 @@ def write_folder(
     stems = distinct_names(list(picks), _path_in_job if in_job else without_extensions)
     end = of_format.folder_end or of_format.suffixes[0]
     paths = {name: folder / f"{stem}{end}" for name, stem in stems.items()}
-    for name, path in paths.items():
+    for name, path in tracked(list(paths.items()), "Writing files of picks", quick=True):
         _write_file(of_format, path, picks[name], _with_pixel_size(options, micrographs.by_name[name]))
     if in_job and of_format.write_lists:
         of_format.write_lists(folder, micrographs.path, paths)

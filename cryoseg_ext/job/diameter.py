@@ -15,6 +15,7 @@ from cryoseg_ext.formats.micrographs import ListedMicrograph
 from cryoseg_ext.job.finished import settings_key
 from cryoseg_ext.job.micrograph import prepare
 from cryoseg_ext.options.picking import PickingOptions
+from cryoseg_ext.progress import tell
 from cryoseg_ext.size.contrast import ENOUGH, is_clearly_more, opposite_contrast
 from cryoseg_ext.size.estimate import DiameterEstimate, Measurement, estimate_diameter
 
@@ -30,7 +31,6 @@ def sampled_diameter(
     digest: str,
     folder: Path,
     load: Callable[[], Model],
-    before_each: Callable[[], None] = lambda: None,
     *,
     invert: bool = False,
 ) -> DiameterEstimate:
@@ -46,8 +46,6 @@ def sampled_diameter(
         Folder of the job, for the file `STORED_NAME`.
     load : Callable[[], Model]
         Returns the model; called where it is needed.
-    before_each : Callable[[], None]
-        Called before each micrograph; may raise to stop.
     invert : bool
         Whether protein is bright.
 
@@ -61,7 +59,7 @@ def sampled_diameter(
     stored = folder / STORED_NAME
     if (earlier := _read(stored, key, tasks)) is not None:
         return earlier
-    estimate = estimated_diameter(tasks, load(), before_each, invert=invert)
+    estimate = estimated_diameter(tasks, load(), invert=invert)
     named = [_named(task) for task in _sample(tasks)]
     content = {"settings": key, "estimate": asdict(estimate), "sample": named}
     replace_text(stored, json.dumps(content, indent=1) + "\n")
@@ -93,17 +91,13 @@ def _read(path: Path, key: str, tasks: Sequence[ListedMicrograph]) -> DiameterEs
 
 
 def estimated_diameter(
-    tasks: Sequence[ListedMicrograph],
-    model: Model,
-    before_each: Callable[[], None] = lambda: None,
-    *,
-    invert: bool = False,
+    tasks: Sequence[ListedMicrograph], model: Model, *, invert: bool = False
 ) -> DiameterEstimate:
     """Return the particle diameter from a few of the micrographs.
 
     Parameters
     ----------
-    tasks, before_each, invert
+    tasks, invert
         As for `sampled_diameter`.
     model : Model
         The network.
@@ -117,9 +111,16 @@ def estimated_diameter(
 
     measured: list[list[Measurement]] = []
     opposite: list[list[Measurement]] = []
-    errors = []
-    for task in _sample(tasks):
-        before_each()
+    errors: list[CryosegError] = []
+    sample = _sample(tasks)
+
+    def look() -> None:
+        # As a rule one negative is looked at.
+        done = len(measured) + len(errors) + len(opposite)
+        tell("Estimating the particle diameter", done, len(sample) + max(len(opposite), 1))
+
+    for task in sample:
+        look()
         try:
             prepared = prepare(task, invert=invert)
         except CryosegError as error:
@@ -129,12 +130,13 @@ def estimated_diameter(
         measured.append(measure(prepared.repaired, prepared.pixel_size_A, model))
         # One micrograph with particles is enough to compare the contrasts.
         if not any(_most_particles(shown) >= ENOUGH for shown in (*measured[:-1], *opposite)):
-            before_each()
+            look()
             negative = replace(prepared.repaired, image=-prepared.repaired.image)
             opposite.append(measure(negative, prepared.pixel_size_A, model))
     if not measured:
         reason = errors[0] if errors else "there are no micrographs"
         raise NothingPickedError(f"no particle diameter can be estimated: {reason}")
+    look()
     contrast = _doubt_of_contrast(measured, opposite, invert=invert)
     try:
         return replace(estimate_diameter(measured), contrast=contrast)

@@ -52,6 +52,10 @@ class Host:
     """The name of the PDF in the folder."""
     title = ""
     """What the reports call the job."""
+    command = ""
+    """What runs the job again in its folder, without the options of the table; empty where nothing does."""
+    in_mics = ""
+    """What names the micrographs on a command line."""
     keeps_maps = False
     """Whether `keep` needs the maps of a result."""
     picking: PickingOptions | None = None
@@ -130,10 +134,10 @@ class Host:
         self.say(text)
 
     def start(self, total: int) -> None:
-        """Prepare to show how `total` micrographs are picked, one after another."""
+        """Take note that `total` micrographs are picked now, one after another."""
 
     def progress(self, micrograph: ListedMicrograph, done: int, total: int, n_picks: int | None) -> None:
-        """Show how far the job is.
+        """Take note of a micrograph that is done; how far the job is, is shown by `cryoseg_ext.progress`.
 
         Parameters
         ----------

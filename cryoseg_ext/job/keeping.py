@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import remove
+from cryoseg_ext.formats.edits import Edits
 from cryoseg_ext.job.finished import FinishedMicrograph, Results, as_stored, write_finished
 from cryoseg_ext.job.host import Host
 from cryoseg_ext.job.masks import picks_in_mask, write_mask
 from cryoseg_ext.job.micrograph import about_micrograph
-from cryoseg_ext.job.reports import overlay_of
+from cryoseg_ext.job.reports import overlay_of, without_masked
 from cryoseg_ext.report.preview import save_preview
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Keeper:
     """Lowest score of a pick."""
     heeded: Mapping[str, Path] = field(default_factory=dict, init=False)
     """Given masks by name."""
+    edits: Edits = field(default_factory=Edits, init=False)
+    """What was decided by hand."""
     _shown: set[int] = field(default_factory=set, init=False)
 
     def look_for_previews(self, planned: Mapping[str, Planned]) -> None:
@@ -102,12 +105,15 @@ class Keeper:
         if is_sample and self.host.picking and n_picks is not None:
             name = one.micrograph.name
             kept = self.finished[name]
-            self.host.show(overlay_of(name, outcome.preview, kept, self.host.picking, self.threshold))
+            preview = without_masked(outcome.preview, result.candidates, kept.candidates)
+            picks = self.edits.picks_of(name, kept.candidates, self.threshold)
+            self.host.show(overlay_of(name, preview, kept, self.host.picking, picks))
         return n_picks
 
     def take_over(self, one: Planned, result: FinishedMicrograph) -> int | None:
         """Hold a result, without what lies outside of a mask; write and count its picks.
 
+        A micrograph that was rejected by hand is held too, but nothing stands for it.
         Returns None where the mask cannot be read, which skips the micrograph.
         """
         name, kept = one.micrograph.name, result
@@ -119,7 +125,10 @@ class Keeper:
                 self.skip(name, str(error))
                 return None
         self.finished[name] = kept
-        picks = kept.candidates.above(self.threshold)
+        if self.edits.rejects(name):
+            self.host.forget(one.micrograph)
+            return 0
+        picks = self.edits.picks_of(name, kept.candidates, self.threshold)
         known = replace(one.micrograph, pixel_size_A=result.pixel_size_A, shape=result.shape)
         self.host.write_picks(known, picks)
         return len(picks)

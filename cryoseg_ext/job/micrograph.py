@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import file_stamp
 from cryoseg_ext.job.scale import check_size
-from cryoseg_ext.report.preview import make_preview
+from cryoseg_ext.report.preview import make_preview, with_boxes
 
 if TYPE_CHECKING:
     from cryoseg_ext.formats.micrographs import ListedMicrograph
@@ -162,7 +162,10 @@ def _result(
     from cryoseg_ext.pipeline import pick_repaired
 
     picked = pick_repaired(prepared.repaired, prepared.pixel_size_A, model, work.picking)
-    candidates = picked.candidates
+    candidates, working = picked.candidates, picked.working
+    preview = make_preview(working.image, picked.mask, prepared.shape, picked.contaminated)
+    x_px, y_px = working.from_source_px(candidates.x_px, candidates.y_px)
+    preview = with_boxes(preview, working.image, replace(candidates, x_px=x_px, y_px=y_px))
     if micrograph.copy:
         scale_y, scale_x = prepared.scale
         candidates = replace(candidates, x_px=candidates.x_px * scale_x, y_px=candidates.y_px * scale_y)
@@ -174,7 +177,7 @@ def _result(
         prepared.pixel_size_A,
         prepared.stamp,
         prepared.notes,
-        make_preview(picked.working.image, picked.mask, prepared.shape, picked.contaminated),
+        preview,
         picked if work.keeps_maps else None,
         contrast_hint(picked, model, work.picking) if looks_at_contrast else None,
     )

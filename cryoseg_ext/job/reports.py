@@ -5,20 +5,31 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from cryoseg_ext.arrays import Mask
+from cryoseg_ext.averages import ClassAverage, class_averages
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replace_text
-from cryoseg_ext.job.finished import FinishedMicrograph
+from cryoseg_ext.job.finished import FinishedMicrograph, read_finished
 from cryoseg_ext.job.host import Host
 from cryoseg_ext.job.result import JobResult
 from cryoseg_ext.options.picking import PickingOptions
+from cryoseg_ext.picks import Picks
 from cryoseg_ext.report.content import Overlay, Report
 from cryoseg_ext.report.pages import write_report
-from cryoseg_ext.report.preview import Preview, load_preview, stretch
+from cryoseg_ext.report.particle_boxes import BOX_PX
+from cryoseg_ext.report.preview import Preview, load_preview, stretch, with_even_boxes
 from cryoseg_ext.report.review import write_review
 
 QUALITY_COLUMNS = ("micrograph", "picks", "mean_score", "usable", "contaminated", "film", "dead")
+MOST_AVERAGED = 2000
+"""Particles in the class averages."""
 
 
 def overlay_of(
@@ -26,7 +37,7 @@ def overlay_of(
     preview: Preview,
     finished: FinishedMicrograph,
     options: PickingOptions,
-    threshold: float,
+    picks: Picks,
 ) -> Overlay:
     """Return what to draw of a finished micrograph.
 
@@ -40,13 +51,36 @@ def overlay_of(
         Its result.
     options : PickingOptions
         How it was picked.
-    threshold : float
-        Lowest score of a pick.
+    picks : Picks
+        Its picks.
     """
     candidates, pixel_size_A = finished.candidates, finished.pixel_size_A
     mixture_pixel_A = None if options.smallest_diameter_A is None else pixel_size_A
     diameter_px = options.particle_diameter_A / pixel_size_A
-    return Overlay(name, preview, candidates.above(threshold), diameter_px, mixture_pixel_A, candidates)
+    return Overlay(name, preview, picks, diameter_px, mixture_pixel_A, candidates)
+
+
+def without_masked(preview: Preview, every: Picks, kept: Picks) -> Preview:
+    """Return a preview with the boxes of those candidates only that a mask did not leave out.
+
+    Parameters
+    ----------
+    preview : Preview
+        Its boxes are numbered by `every`.
+    every : Picks
+        All candidates of the micrograph.
+    kept : Picks
+        Some of them, in the same order; they number the boxes that are returned.
+    """
+    is_kept = _are_among(every, kept)
+    # A number beyond them all can only come from a file of somebody else's.
+    remains = np.append(is_kept, False)[np.minimum(preview.box_candidates, len(every))]
+    numbers = (np.cumsum(is_kept) - 1)[preview.box_candidates[remains]]
+    return replace(preview, boxes=preview.boxes[remains], box_candidates=numbers)
+
+
+def _are_among(some: Picks, others: Picks) -> Mask:
+    return np.isin(some.x_px + 1j * some.y_px, others.x_px + 1j * others.y_px)
 
 
 def report_of(result: JobResult, title: str, warn: Callable[[str], None] = lambda _: None) -> Report:
@@ -62,6 +96,7 @@ def report_of(result: JobResult, title: str, warn: Callable[[str], None] = lambd
         Called with a sentence on each picture that is damaged, which is left out.
     """
     overlays: dict[int, Overlay] = {}
+    boxes = [np.zeros((0, BOX_PX, BOX_PX), np.uint8)]
     for number, name in enumerate(result.finished):
         # Only a sample of micrographs has a preview, of several runs perhaps two in a part of the list.
         part = stretch(number, len(result.finished))
@@ -69,9 +104,15 @@ def report_of(result: JobResult, title: str, warn: Callable[[str], None] = lambd
             continue
         path = result.files[name].preview
         if preview := load_preview(path):
-            overlays[part] = overlay_of(
-                name, preview, result.finished[name], result.options, result.threshold
-            )
+            kept = result.finished[name]
+            every = (read_finished(result.files[name].candidates) or kept).candidates
+            shown = without_masked(preview, every, kept.candidates)
+            picks = result.picks[name]
+            overlays[part] = overlay_of(name, shown, kept, result.options, picks)
+            even = without_masked(with_even_boxes(preview, len(every)), every, kept.candidates)
+            is_picked = _are_among(kept.candidates.at(even.box_candidates), picks)
+            # A filament has no middle to be aligned by.
+            boxes.append(even.boxes[is_picked & (kept.candidates.tube_id is None)])
         elif path.exists():
             warn(f"{path} is damaged: the reports go without this picture")
     heading = f"{title}: particles" if title else "Particles"
@@ -82,15 +123,33 @@ def report_of(result: JobResult, title: str, warn: Callable[[str], None] = lambd
         score_counts=result.score_counts,
         overlays=list(overlays.values()),
         skipped=list(result.skipped.values()),
+        averages=_averages_of(np.concatenate(boxes)),
     )
+
+
+def _averages_of(boxes: NDArray[np.uint8]) -> tuple[ClassAverage, ...]:
+    chosen = np.random.default_rng(0).permutation(len(boxes))[:MOST_AVERAGED]
+    return _averages_of_bytes(boxes[chosen].tobytes())
+
+
+# Whoever watches, and a host with a log, asks for the report of the same boxes again.
+@lru_cache(maxsize=1)
+def _averages_of_bytes(content: bytes) -> tuple[ClassAverage, ...]:
+    return class_averages(np.frombuffer(content, np.uint8).reshape(-1, BOX_PX, BOX_PX))
 
 
 def write_reports(host: Host, result: JobResult) -> None:
     """Write the PDF, ``review.html`` and ``quality.tsv`` into the folder of a job."""
     report = report_of(result, host.title, host.warn)
     write_report(host.directory / host.report_name, report)
+    every = result.with_rejected
     write_review(
-        host.directory / "review.html", report, list(result.finished), list(result.qualities.values())
+        host.directory / "review.html",
+        replace(report, score_counts=every.score_counts),
+        list(every.finished),
+        list(every.qualities.values()),
+        result.edits,
+        result.commands,
     )
     write_quality(host.directory / "quality.tsv", result)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cryoseg_ext.formats.edits import Edits
 from cryoseg_ext.formats.micrographs import MicrographList
 from cryoseg_ext.image.areas import MicrographQuality, assess
 from cryoseg_ext.job.finished import FinishedMicrograph
@@ -20,7 +21,7 @@ from cryoseg_ext.report.content import count_scores
 
 
 class PicksAbove(Mapping[str, Picks]):
-    """The picks at or above a threshold of finished micrographs, by name; none is held.
+    """The picks of finished micrographs, by name: at or above a threshold, or by hand; none is held.
 
     Parameters
     ----------
@@ -28,13 +29,15 @@ class PicksAbove(Mapping[str, Picks]):
         The results.
     threshold : float
         Lowest score of a pick.
+    edits : Edits
+        What was decided by hand.
     """
 
-    def __init__(self, finished: Mapping[str, FinishedMicrograph], threshold: float) -> None:
-        self._finished, self._threshold = finished, threshold
+    def __init__(self, finished: Mapping[str, FinishedMicrograph], threshold: float, edits: Edits) -> None:
+        self._finished, self._threshold, self._edits = finished, threshold, edits
 
     def __getitem__(self, name: str) -> Picks:
-        return self._finished[name].candidates.above(self._threshold)
+        return self._edits.picks_of(name, self._finished[name].candidates, self._threshold)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._finished)
@@ -50,7 +53,7 @@ class JobResult:
     Parameters
     ----------
     listed : MicrographList
-        The input, with those micrographs only that were picked.
+        The input, with those micrographs only that were picked and are not rejected.
     finished : Mapping[str, FinishedMicrograph]
         Their results; candidates outside of given masks are left out.
     files : Mapping[str, ResultFiles]
@@ -61,6 +64,12 @@ class JobResult:
         Lowest score of a pick.
     skipped : Mapping[str, str]
         What is wrong with the other micrographs.
+    edits : Edits
+        What was decided by hand.
+    every : Mapping[str, FinishedMicrograph]
+        The results of these micrographs and of those that are rejected.
+    commands : Mapping[str, str]
+        What uses other edits, see `edit_commands`.
     """
 
     listed: MicrographList
@@ -69,11 +78,19 @@ class JobResult:
     options: PickingOptions
     threshold: float
     skipped: Mapping[str, str]
+    edits: Edits = field(default_factory=Edits)
+    every: Mapping[str, FinishedMicrograph] = field(default_factory=dict)
+    commands: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def picks(self) -> Mapping[str, Picks]:
-        """The picks at or above the threshold, made at each access."""
-        return PicksAbove(self.finished, self.threshold)
+        """The picks, made at each access."""
+        return PicksAbove(self.finished, self.threshold, self.edits)
+
+    @property
+    def with_rejected(self) -> JobResult:
+        """The result as if nothing were rejected; what is counted of it refers to those micrographs too."""
+        return replace(self, finished=self.every) if len(self.every) > len(self.finished) else self
 
     @property
     def on_filaments(self) -> list[str]:
@@ -105,7 +122,7 @@ class JobResult:
         """What is counted of each micrograph, in one pass."""
         return {
             name: _Measured(
-                assess(one.candidates.above(self.threshold), one.areas),
+                assess(self.edits.picks_of(name, one.candidates, self.threshold), one.areas),
                 count_scores(one.candidates.score),
                 one.candidates.tube_id is not None,
             )

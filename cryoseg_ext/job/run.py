@@ -14,6 +14,7 @@ from cryoseg_ext.errors import CryosegError, NothingPickedError
 from cryoseg_ext.formats.micrographs import MicrographList, with_copies
 from cryoseg_ext.job.device import load_on_device
 from cryoseg_ext.job.diameter import sampled_diameter
+from cryoseg_ext.job.edits import edit_commands, given_edits
 from cryoseg_ext.job.finished import FinishedMicrograph, Results, read_finished
 from cryoseg_ext.job.host import Host
 from cryoseg_ext.job.keeping import Keeper
@@ -30,10 +31,14 @@ from cryoseg_ext.model.weights import DEFAULT_MODEL
 from cryoseg_ext.options.job import JobOptions
 from cryoseg_ext.options.picking import PickingOptions
 from cryoseg_ext.options.table import as_arguments
+from cryoseg_ext.progress import tell, tracked
 from cryoseg_ext.words import counted
 
 if TYPE_CHECKING:
     from cryoseg_ext.model.checkpoint import Model
+
+PICKING = "Picking micrographs"
+"""What the progress of a job is shown as."""
 
 
 @dataclass
@@ -145,12 +150,22 @@ class Job:
             raise self._nothing_picked()
         keeper, own_masks = self._keeper, {name: one.files.mask for name, one in planned.items()}
         keeper.heeded = given_masks(self.options, own_masks, self.host)
+        edits = keeper.edits = given_edits(self.options, listed, self.host, self._warn_once)
+        if all(map(edits.rejects, planned)):
+            raise NothingPickedError(
+                f"{self.options.in_coords} rejects all micrographs that can be picked: accept one, or leave "
+                "out --in_coords"
+            )
         kept = {name for name, one in planned.items() if self._is_kept(one)}
         earlier = Results()
-        for name, one in planned.items():
+        for name, one in tracked(list(planned.items()), "Looking for what is finished", quick=True):
             if name not in kept and (stored := self._stored(one)) is not None:
                 earlier[name] = stored
-        waiting = [one for name, one in planned.items() if name not in kept and name not in earlier]
+        waiting = [
+            one
+            for name, one in planned.items()
+            if name not in kept and name not in earlier and not edits.rejects(name)
+        ]
         if is_first:
             report_scale(
                 [one.micrograph for one in waiting], list(islice(earlier.values(), 1)), picking, self.host
@@ -171,7 +186,6 @@ class Job:
                 self._digest,
                 self.host.directory,
                 lambda: self._model,
-                self.host.check,
                 invert=self.options.invert,
             )
             (self.host.say if estimate.sure else self.host.warn)(str(estimate))
@@ -212,7 +226,8 @@ class Job:
         self.host.check()
         self.host.start(len(waiting))
         work = Work(picking, keeps_maps=self.options.masks or self.host.keeps_maps)
-        micrographs = [one.micrograph for one in waiting]
+        micrographs, n_all = [one.micrograph for one in waiting], 0
+        tell(PICKING, 0, len(waiting))
         for done, (micrograph, outcome) in enumerate(self._workers.pick(micrographs, work), start=1):
             one, n_picks = by_name[micrograph.name], None
             keeper.forget(one)
@@ -223,7 +238,9 @@ class Job:
                 if outcome.hint:
                     self.host.warn(outcome.hint)
                 n_picks = keeper.store(one, outcome, self._file.threshold)
+            n_all += n_picks or 0
             self.host.progress(micrograph, done, len(waiting), n_picks)
+            tell(PICKING, done, len(waiting), counted(n_all, "particle"))
             after_each()
         notes.summarise()
 
@@ -241,16 +258,21 @@ class Job:
             If nothing is.
         """
         listed, planned, picking = self._listed, self._planned, self._picking
-        done = [name for name in planned if name in self._keeper.finished]
+        keeper = self._keeper
+        finished = [name for name in planned if name in keeper.finished]
+        done = [name for name in finished if not keeper.edits.rejects(name)]
         if not done or listed is None or picking is None:
             raise self._nothing_picked()
         result = JobResult(
             replace(listed, by_name={name: listed.by_name[name] for name in done}),
-            self._keeper.finished.of(done),
+            keeper.finished.of(done),
             {name: planned[name].files for name in done},
             picking,
-            self._keeper.threshold,
+            keeper.threshold,
             dict(self._skipped.sentences),
+            keeper.edits,
+            keeper.finished.of(finished),
+            edit_commands(self.host, self.options, picking),
         )
         self.host.write_outputs(result)
         write_reports(self.host, result)

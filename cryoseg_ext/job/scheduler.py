@@ -9,11 +9,11 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.extras import require
 
 QUEUES = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster", "sge": "SGECluster"}
 """The class of dask-jobqueue for each batch system."""
@@ -37,11 +37,7 @@ def require_dask() -> None:
     CryosegError
         If they are not.
     """
-    if not all(find_spec(package) for package in ("distributed", "dask_jobqueue")):
-        raise CryosegError(
-            "--cluster needs two more packages: install them with pip install '.[cluster]' -c "
-            "constraints.txt in the folder of cryoseg"
-        )
+    require("cluster", "--cluster")
     import dask_jobqueue  # noqa: F401 - with all the loggers that it makes
     import distributed  # noqa: F401
 

@@ -61,7 +61,9 @@ class Record:
         Record or None
             None where more than these decides, or something cannot be read, so that the job says it.
         """
-        if options.watches or options.pick_on or options.masks_in:
+        if options.watches or options.pick_on or options.masks_in or options.in_coords:
+            # What an earlier run has recorded is written over.
+            remove(directory / NAME)
             return None
         try:
             model = ModelFile(options.model or DEFAULT_MODEL, options.architecture).digest

@@ -18,6 +18,7 @@ from cryoseg_ext.formats.names import stem_of
 from cryoseg_ext.formats.star import quoted, write_table
 from cryoseg_ext.image.reading import read_micrograph
 from cryoseg_ext.labels.canvas import Instances
+from cryoseg_ext.progress import tracked
 
 Labels = NDArray[np.int8] | NDArray[np.float32]
 Draw = Callable[[tuple[int, int], float], tuple[Labels, Instances]]
@@ -102,7 +103,7 @@ def label_batch(tasks: Sequence[LabelTask], folder: Path) -> Iterator[tuple[Labe
     tuple[LabelTask, CryosegError | None]
         What was done, or what is wrong with this micrograph in one sentence that names it.
     """
-    for task in tasks:
+    for task in tracked(tasks, "Labelling micrographs"):
         files = label_files(folder, task.name)
         try:
             if not (files.labels.exists() and files.instances.exists()):

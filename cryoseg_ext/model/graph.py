@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cryoseg_ext.arrays import Image
+from cryoseg_ext.progress import tracked
 
 if TYPE_CHECKING:
     import openvino
@@ -69,7 +70,7 @@ def measure_ranges(network: nn.Module, images: Sequence[Image]) -> dict[str, tup
     model = openvino.Model(list(graph.rounded.values()), [graph.image], "maps")
     run = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     ends = []
-    for image in images:
+    for image in tracked(images, "Measuring the ranges of the maps"):
         height, width = (n // 16 * 16 for n in image.shape)
         shown = np.ascontiguousarray(image[:height, :width], np.float32)[None, None]
         ends.append([np.quantile(values, (_TAIL, 1 - _TAIL)) for values in run([shown]).values()])

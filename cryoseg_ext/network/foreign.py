@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.extras import require
 from cryoseg_ext.network.classes import N_CLASSES
 from cryoseg_ext.network.encoder import N_MAPS
 
@@ -107,10 +108,5 @@ def _gives_maps(network: nn.Module, stride: int) -> bool:
 
 
 def _monai() -> Any:
-    try:
-        return importlib.import_module("monai.networks.nets")
-    except ModuleNotFoundError as error:
-        raise CryosegError(
-            "this architecture needs the package MONAI, which is not installed: pip install "
-            "'.[networks]' -c constraints.txt"
-        ) from error
+    require("networks", "this architecture")
+    return importlib.import_module("monai.networks.nets")

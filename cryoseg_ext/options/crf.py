@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
+from cryoseg_ext.extras import require
+
 SolverName = Literal["mean_field", "frank_wolfe", "none"]
 FilterName = Literal["grid", "window", "permutohedral"]
 ReferenceName = Literal["micrograph", "low_pass", "denoised", "logit", "centre", "stack"]
@@ -98,7 +100,7 @@ class CrfOptions:
         Number of iterations of the solver; 0 leaves only the unary terms.
     filter : {"grid", "window", "permutohedral"}
         How kernels with a `reference_sigma` are applied: the bilateral grid, a dilated local window, or the
-        lattice of pydensecrf, which is slower and less exact and imported only when chosen.
+        lattice of pydensecrf, a package of its own, which is slower and less exact.
     reference : {"micrograph", "low_pass", "denoised", "logit", "centre", "stack"}
         The map whose values these kernels compare, see `cryoseg_ext.crf.references.reference_map`.
     regulariser, strength, step, steps
@@ -171,10 +173,27 @@ class CrfChoice:
     reference: ReferenceName | None = None
     iterations: int | None = None
 
+    def __post_init__(self) -> None:
+        # Found here, before any work begins.
+        require_filter(self.filter)
+
     def applied_to(self, options: CrfOptions) -> CrfOptions:
         """Return `options` with these changes."""
         changes: dict[str, Any] = {name: value for name, value in vars(self).items() if value is not None}
         return replace(options, **changes)
+
+
+def require_filter(name: FilterName | None) -> None:
+    """Check that the package of a filter is installed.
+
+    Raises
+    ------
+    CryosegError
+        If it is not.
+    """
+    if name == "permutohedral":
+        otherwise = " (which needs a C++ compiler), or choose another"
+        require("pydensecrf", "--crf_filter permutohedral", otherwise)
 
 
 def chosen_crf(wanted: CrfChoice | CrfOptions | None, of_model: CrfOptions) -> CrfOptions:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from typing import Literal, get_args
 
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.extras import require
 
 Method = Literal["centre", "contours", "trackpy", "gaussian_nms", "watershed"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -87,10 +87,8 @@ class ExtractionOptions:
             if isinstance(value, float) and not math.isfinite(value):
                 raise CryosegError(f"{name} is {value}: give a number")
         # Found here, before any work begins.
-        if self.method == "trackpy" and find_spec("trackpy") is None:
-            raise CryosegError(
-                "--extraction trackpy needs the package trackpy: pip install trackpy, or choose another"
-            )
+        if self.method == "trackpy":
+            require("extraction", "--extraction trackpy", ", or choose another")
         if self.helical_rise_A is None and (self.helical_nr_asu != 1 or self.helical_tube_length_min_A):
             raise CryosegError("the options of filaments need --helical_rise: give the helical rise in Å")
         if self.helical_rise_A is not None and self.method != "centre":

@@ -40,6 +40,8 @@ class JobOptions:
         Other images of the same fields to pick on, matched by name.
     masks_in : Path, optional
         Folder of masks: picks where the mask of their micrograph is 0 are dropped.
+    in_coords : Path, optional
+        What was decided by hand: picks that replace those of their micrographs, and micrographs to leave out.
     masks : bool
         Whether the segmentations are written too.
     workers : int, optional
@@ -71,6 +73,7 @@ class JobOptions:
     pixel_size_A: float | None = None
     pick_on: str | None = None
     masks_in: Path | None = None
+    in_coords: Path | None = None
     masks: bool = False
     workers: int | None = None
     device: str = "cpu"

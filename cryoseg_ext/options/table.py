@@ -150,6 +150,12 @@ OPTIONS = (
             "pick on other images of the fields, matched by name",
         ),
         ("masks_in", "masks_in", Folder("DIR"), "drop picks where the mask (MRC of any size) is 0"),
+        (
+            "in_coords",
+            "in_coords",
+            File("FILE"),
+            "edits of review.html, or any picks: they replace those of their micrographs",
+        ),
         ("masks", "masks", FLAG, "also write the segmentations as MRC to the folder masks"),
     ),
     *_rows(

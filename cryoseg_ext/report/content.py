@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cryoseg_ext.averages import ClassAverage
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.report.preview import Preview
 
@@ -46,7 +47,8 @@ class Overlay:
         """Return ``(n,)`` the diameters of the circles around picks of the micrograph."""
         if self.mixture_pixel_A is None or picks.diameter_A is None:
             return np.full(len(picks), self.diameter_px)
-        return picks.diameter_A / self.mixture_pixel_A
+        # A pick that was added by hand has no size.
+        return np.where(np.isnan(picks.diameter_A), self.diameter_px, picks.diameter_A / self.mixture_pixel_A)
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class Report:
         A sample of micrographs.
     skipped : Sequence[str]
         What was wrong with the micrographs that could not be picked.
+    averages : Sequence[ClassAverage]
+        Averages of a sample of the picks in classes, the largest class first.
     """
 
     title: str
@@ -75,6 +79,7 @@ class Report:
     score_counts: NDArray[np.uint16]
     overlays: Sequence[Overlay]
     skipped: Sequence[str] = ()
+    averages: Sequence[ClassAverage] = ()
 
 
 def count_scores(score: NDArray[np.floating]) -> NDArray[np.uint16]:

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from cryoseg_ext.arrays import Image
+from cryoseg_ext.averages import ClassAverage
 from cryoseg_ext.report.canvas import PAGE_PT, Box, Canvas, write_pdf
 from cryoseg_ext.report.content import SCORE_BINS, Overlay, Report
 from cryoseg_ext.report.preview import GREY_LEVELS, outline
@@ -20,6 +22,11 @@ _PICK_COLOUR = "#ffd92f"
 MASK_COLOUR, CONTAMINATED_COLOUR = "#33a0ff", "#ff5c5c"
 _BAR_COLOUR, _LIMIT_COLOUR = "#666666", "#d62728"
 _MOST_BARS = 40
+_AVERAGES_ACROSS = 5
+_GLANCE = (
+    "A glance at a sample of the picks, in small boxes, without correction of the CTF: a class that shows no",
+    "particle holds junk. It does not replace Class2D of RELION or 2D Classification of CryoSPARC.",
+)
 _TITLE, _LABEL, _SMALL = 12, 9, 7.5
 """Sizes of letters."""
 
@@ -30,8 +37,10 @@ def write_report(path: Path, report: Report) -> None:
 
 
 def pages_of(report: Report) -> Iterator[Callable[[Canvas], None]]:
-    """Yield what draws each page: numbers and histograms, then the overlays, two side by side."""
+    """Yield what draws each page: numbers and histograms, class averages, then overlays, two side by side."""
     yield partial(draw_summary, report=report)
+    if report.averages:
+        yield partial(draw_averages, averages=report.averages)
     # An even sample: each one adds a fifth of a megabyte.
     overlays = report.overlays[:: max(1, -(-len(report.overlays) // _MOST_OVERLAYS))]
     for start in range(0, len(overlays), 2):
@@ -62,6 +71,35 @@ def draw_summary(canvas: Canvas, report: Report) -> None:
     canvas.text(x + across * report.threshold, y + up + 5, f"threshold {report.threshold:g}", 8, 0.5)
     if report.skipped:
         _list_skipped(canvas, report.skipped)
+
+
+def draw_averages(canvas: Canvas, averages: Sequence[ClassAverage]) -> None:
+    """Draw class averages with the number of particles behind each, and say what they are for."""
+    width, height = PAGE_PT
+    n = sum(one.n_particles for one in averages)
+    lines = (
+        f"Averages of {n} picks in {len(averages)} {'class' if len(averages) == 1 else 'classes'}",
+        *_GLANCE,
+    )
+    for line, text in enumerate(lines):
+        canvas.text(width / 2, height - 30 - 16 * line, text, _LABEL if line else _TITLE, 0.5)
+    greys = _palette()[:GREY_LEVELS]
+    for number, one in enumerate(averages):
+        row, column = divmod(number, _AVERAGES_ACROSS)
+        x, y = 36 + 156 * column, 340 - 205 * row
+        canvas.picture((x, y, 146, 146), average_levels(one.image), greys)
+        canvas.frame((x, y, 146, 146))
+        words = f"{one.n_particles} particles ({100 * one.n_particles / n:.0f} %)"
+        canvas.text(x + 73, y - 13, words, _LABEL, 0.5)
+
+
+def average_levels(image: Image) -> NDArray[np.uint8]:
+    """Return the grey values of a class average, 0 black to 31 white, with three pixels for one."""
+    from scipy.ndimage import zoom
+
+    fine = zoom(image, 3, order=3)
+    levels = (fine - fine.min()) / max(float(np.ptp(fine)), 1e-12) * (GREY_LEVELS - 1)
+    return np.asarray(np.rint(levels), np.uint8)
 
 
 def draw_overlays(canvas: Canvas, overlays: Sequence[Overlay]) -> None:

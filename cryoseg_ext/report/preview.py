@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cryoseg_ext.arrays import Mask
+from cryoseg_ext.arrays import Image, Mask
 from cryoseg_ext.files import replacing
+from cryoseg_ext.picks import Picks
+from cryoseg_ext.report.particle_boxes import BOX_PX, cut_boxes, even_sample, sample_candidates
 
 MAX_SIDE_PX = 600
 N_PREVIEWS = 24
@@ -41,12 +43,19 @@ class Preview:
         ``(y, x)`` where the network sees a contaminant.
     source_shape : tuple of int
         ``(ny, nx)`` of the micrograph on disk.
+    boxes : NDArray[np.uint8]
+        ``(n, side, side)`` a sample of its candidates, in as many grey values, see `with_boxes`. A side is
+        1.5 particle diameters; of a mixture of sizes, of a middle one.
+    box_candidates : NDArray[np.int64]
+        ``(n,)`` the index of each box among the candidates of the micrograph, ascending.
     """
 
     image: NDArray[np.uint8]
     mask: NDArray[np.bool_]
     contaminated: NDArray[np.bool_]
     source_shape: tuple[int, int]
+    boxes: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, BOX_PX, BOX_PX), np.uint8))
+    box_candidates: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def make_preview(
@@ -78,11 +87,50 @@ def make_preview(
     sample = smooth[::_SAMPLE_STEP, ::_SAMPLE_STEP]
     middle = np.median(sample)
     spread = max(1.4826 * float(np.median(np.abs(sample - middle))), 1e-6)
-    # Few grey levels: nobody sees them in noise, and the PDF becomes half as large.
-    levels = (smooth - middle) * np.float32((GREY_LEVELS - 1) / (2 * _CONTRAST_SIGMA * spread))
+    return Preview(_grey(smooth - middle, spread), small_mask, small_dirt, source_shape)
+
+
+def with_boxes(preview: Preview, image: Image, candidates: Picks) -> Preview:
+    """Return the preview with boxes of a sample of the candidates.
+
+    Their grey values are even within a micrograph and among all: 0 is 4 standard deviations of the
+    micrograph below its background, 31 as much above. What lies outside the micrograph or in dead areas is
+    as grey as the background.
+
+    Parameters
+    ----------
+    preview : Preview
+        Picture and mask.
+    image : NDArray[np.float32]
+        ``(y, x)`` at the working scale, normalised.
+    candidates : Picks
+        All candidates, in working pixels.
+    """
+    chosen = sample_candidates(candidates.score)
+    boxes = cut_boxes(image, candidates.x_px[chosen], candidates.y_px[chosen])
+    return replace(preview, boxes=_grey(boxes, 1.0), box_candidates=chosen)
+
+
+def with_even_boxes(preview: Preview, n_candidates: int) -> Preview:
+    """Return the preview with those boxes only that were chosen whatever their score.
+
+    Parameters
+    ----------
+    preview : Preview
+        With boxes.
+    n_candidates : int
+        All candidates of the micrograph.
+    """
+    is_even = np.isin(preview.box_candidates, even_sample(n_candidates))
+    return replace(preview, boxes=preview.boxes[is_even], box_candidates=preview.box_candidates[is_even])
+
+
+def _grey(values: Image, spread: float) -> NDArray[np.uint8]:
+    """Return grey values, of which the background 0 has the middle one."""
+    # Few levels: nobody sees them in noise, and the files become half as large.
+    levels = values * np.float32((GREY_LEVELS - 1) / (2 * _CONTRAST_SIGMA * spread))
     levels += (GREY_LEVELS - 1) / 2
-    levels = np.rint(np.clip(levels, 0, GREY_LEVELS - 1)).astype(np.uint8, order="C")
-    return Preview(levels, small_mask, small_dirt, source_shape)
+    return np.rint(np.clip(levels, 0, GREY_LEVELS - 1)).astype(np.uint8, order="C")
 
 
 def _shrinking(n_px: int, factor: float) -> tuple[NDArray[np.int64], Any]:
@@ -111,6 +159,8 @@ def save_preview(path: Path, preview: Preview) -> None:
             mask=np.packbits(preview.mask),
             contaminated=np.packbits(preview.contaminated),
             source_shape=np.array(preview.source_shape),
+            boxes=preview.boxes,
+            box_candidates=preview.box_candidates,
         )
 
 
@@ -135,7 +185,19 @@ def _preview_of(arrays: Mapping[str, NDArray[Any]]) -> Preview:
         np.unpackbits(arrays[name], count=image.size).reshape(image.shape).astype(bool)
         for name in ("mask", "contaminated")
     )
-    return Preview(image, mask, contaminated, (ny, nx))
+    if "boxes" not in arrays:
+        # Written by a version that cut none.
+        return Preview(image, mask, contaminated, (ny, nx))
+    boxes, numbers = arrays["boxes"], arrays["box_candidates"]
+    if (
+        boxes.dtype != np.uint8
+        or numbers.dtype != np.int64
+        or boxes.shape != (len(numbers), BOX_PX, BOX_PX)
+        or boxes.max(initial=0) >= GREY_LEVELS
+        or numbers.min(initial=0) < 0
+    ):
+        raise ValueError("no boxes")
+    return Preview(image, mask, contaminated, (ny, nx), boxes, numbers)
 
 
 def outline(mask: Mask) -> Mask:

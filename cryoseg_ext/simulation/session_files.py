@@ -18,7 +18,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,7 @@ from cryoseg_ext.formats.picks.csv_table import write_coordinates_csv
 from cryoseg_ext.formats.poses import to_relion_angles
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.processes import in_processes
+from cryoseg_ext.progress import tell
 from cryoseg_ext.simulation.session import SessionOptions, load_specimens, simulate_session_micrograph
 from cryoseg_ext.simulation.session_star import BOX_DIAMETERS, write_labels_list, write_lists
 from cryoseg_ext.simulation.specimens import Specimen
@@ -44,6 +45,7 @@ LARGEST_BOX_PX = 160
 """Largest box of a map in voxels; for a large structure they are larger than the micrographs' pixels."""
 GREY_VALUES_PER_SIGMA = {"int16": 1000, "int8": 30}
 """Integer steps per standard deviation of the micrograph, whose mean becomes 0."""
+_SIMULATING = "Simulating micrographs"
 
 
 def write_session(
@@ -53,7 +55,6 @@ def write_session(
     *,
     first: int = 0,
     workers: int = 1,
-    report: Callable[[int], None] | None = None,
 ) -> None:
     """Simulate micrographs `first` to ``first + n - 1`` of a session and write them to `folder`.
 
@@ -71,8 +72,6 @@ def write_session(
         Index of the first micrograph.
     workers : int
         Number of processes.
-    report : callable, optional
-        Called with the number of finished micrographs, at the start and after each.
 
     Raises
     ------
@@ -88,12 +87,10 @@ def write_session(
     indices = range(first, first + n)
     missing = [index for index in indices if not _record_path(folder, index).exists()]
     kept = n - len(missing)
-    if report is not None:
-        report(kept)
+    tell(_SIMULATING, kept, n)
     write = partial(_write_micrograph, folder, options, specimens)
     for done, _ in enumerate(in_processes(write, missing, workers), start=kept + 1):
-        if report is not None:
-            report(done)
+        tell(_SIMULATING, done, n)
     records = [json.loads(_record_path(folder, index).read_text(encoding="utf-8")) for index in indices]
     write_lists(folder, records, options.pixel_size_A)
     write_labels_list(folder, records)

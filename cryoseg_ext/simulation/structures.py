@@ -11,6 +11,7 @@ import numpy as np
 
 from cryoseg_ext.arrays import FloatArray
 from cryoseg_ext.errors import CryosegError
+from cryoseg_ext.extras import require
 from cryoseg_ext.image.volume import read_map
 from cryoseg_ext.simulation.specimens import Specimen
 
@@ -112,13 +113,9 @@ def _read_atoms(path: Path) -> tuple[FloatArray, FloatArray]:
 
 
 def _gemmi(path: Path) -> ModuleType:
-    try:
-        import gemmi
-    except ModuleNotFoundError as error:
-        raise CryosegError(
-            f"{path}: an atomic model is read with the package gemmi, which is not installed: pip install "
-            "'.[simulation]' -c constraints.txt, or give a map (MRC)"
-        ) from error
+    require("simulation", f"{path}: an atomic model", ", or give a map (MRC)")
+    import gemmi
+
     return gemmi
 
 

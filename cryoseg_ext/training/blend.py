@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, lerp, nn
 
+from cryoseg_ext.progress import showing, silent, tracked
 from cryoseg_ext.training.loop import Validation
 
 SHARES = (0.25, 0.5, 0.75, 1.0)
@@ -44,10 +45,12 @@ def blend(
 
     def total_score(share: float) -> float:
         interpolate(network, initial, trained, share)
-        scores = validation.score(network)
+        # One display, of the shares.
+        with showing(silent):
+            scores = validation.score(network)
         return sum(scores[name] or 0.0 for name in validation.metrics)
 
-    best = max(SHARES, key=total_score)
+    best = max(tracked(SHARES, "Choosing how much of the training to keep"), key=total_score)
     share = (n_particles * best + PRIOR_PARTICLES / 2) / (n_particles + PRIOR_PARTICLES)
     interpolate(network, initial, trained, share)
     return share

@@ -21,6 +21,7 @@ from cryoseg_ext.image.scale import WorkingMicrograph
 from cryoseg_ext.model.checkpoint import Model
 from cryoseg_ext.model.inference import ONE_VIEW
 from cryoseg_ext.pipeline import maps_of
+from cryoseg_ext.progress import tracked
 from cryoseg_ext.training.correctness import label_candidates
 from cryoseg_ext.training.dataset import simulate_field, working_field
 
@@ -51,7 +52,10 @@ def calibrate(model: Model, field_px: int, seed: int) -> Model:
     seed : int
         Random seed of the fields.
     """
-    fields = [_candidates(model, WIDTH_FACTOR * field_px, [seed, index]) for index in range(N_FIELDS)]
+    fields = [
+        _candidates(model, WIDTH_FACTOR * field_px, [seed, index])
+        for index in tracked(range(N_FIELDS), "Calibrating the score on simulated fields")
+    ]
     radius_px = MATCH_DIAMETERS * fields[0][0].diameter_px
     calibration = fit_scores(
         [label_candidates(candidates, centres_px, radius_px) for _, candidates, centres_px in fields]

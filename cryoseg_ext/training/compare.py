@@ -18,6 +18,7 @@ from cryoseg_ext.files import replace_text
 from cryoseg_ext.model.checkpoint import Model, load_model
 from cryoseg_ext.network.classes import BACKGROUND, CLASS_NAMES, CONTAMINANT, N_CLASSES, PARTICLE
 from cryoseg_ext.options.crf import CrfChoice
+from cryoseg_ext.progress import tracked
 from cryoseg_ext.training.loop import LOG
 from cryoseg_ext.training.targets import TrainingExample, predict
 from cryoseg_ext.training.trials import Trial
@@ -73,7 +74,8 @@ def score(model: Model, examples: Sequence[TrainingExample], crf: CrfChoice | No
     crf : CrfChoice or None
         Changes of the model's CRF; None leaves the CRF out.
     """
-    predictions = [predict(example.micrograph.working, model, crf) for example in examples]
+    what = "Scoring without the random field" if crf is None else "Scoring with the random field"
+    predictions = [predict(one.micrograph.working, model, crf) for one in tracked(examples, what)]
     confusion = np.zeros((N_CLASSES, N_CLASSES), np.int64)
     for example, prediction in zip(examples, predictions, strict=True):
         no_particle = np.where(prediction.contaminant >= 0.5, CONTAMINANT, BACKGROUND)

@@ -12,6 +12,7 @@ from cryoseg_ext.image.scale import WORKING_DIAMETER_PX
 from cryoseg_ext.model.checkpoint import Model
 from cryoseg_ext.model.inference import ONE_VIEW, NetworkOutput, run_network
 from cryoseg_ext.network.classes import PARTICLE
+from cryoseg_ext.progress import tracked
 from cryoseg_ext.simulation import SimulatedMicrograph, Specimen
 from cryoseg_ext.training.crf_learning import CrfExample, learn_crf
 from cryoseg_ext.training.dataset import simulate_field, working_field
@@ -37,7 +38,7 @@ def fit_crf(model: Model, field_px: int, seed: int, library: Sequence[Specimen] 
         Structures to draw from beside the procedural ones.
     """
     examples = []
-    for index in range(N_EXAMPLES):
+    for index in tracked(range(N_EXAMPLES), "Simulating fields for the random field"):
         field = simulate_field(np.random.default_rng([seed, index]), field_px, library=library)
         micrograph = working_field(field)[0].image
         examples.append(crf_example(field, micrograph, run_network(micrograph, model, ONE_VIEW)))

@@ -18,6 +18,7 @@ from cryoseg_ext.evaluation.matching import MATCH_DIAMETERS
 from cryoseg_ext.extract.candidates import Maps, nearest_pixels
 from cryoseg_ext.extract.peaks import find_candidates
 from cryoseg_ext.options.crf import CrfOptions, Terms
+from cryoseg_ext.progress import tell, tracked
 from cryoseg_ext.training.correctness import label_candidates
 
 Loss = Callable[[Tensor], Tensor]
@@ -83,7 +84,6 @@ def learn_crf(
     diameter_px: float,
     initial: CrfOptions = LEARNABLE,
     descent: GradientDescent | None = None,
-    report: Callable[[int, float], None] = lambda _step, _loss: None,
 ) -> CrfOptions:
     """Return `initial` with the weights that fit `examples` best.
 
@@ -102,12 +102,11 @@ def learn_crf(
         Model and first weights.
     descent : GradientDescent, optional
         Goes on from the regression, for more than one iteration or another solver.
-    report : callable
-        Called with the number of each step of the descent and its loss.
     """
-    prepared = [_prepare(example, initial, diameter_px) for example in examples]
+    shown = tracked(examples, "Learning the random field")
+    prepared = [_prepare(example, initial, diameter_px) for example in shown]
     regressed = _with_centre_regressed(_with_mask_regressed(initial, prepared), prepared)
-    return _descended(regressed, prepared, descent, report) if descent else regressed
+    return _descended(regressed, prepared, descent) if descent else regressed
 
 
 @dataclass(frozen=True)
@@ -184,12 +183,7 @@ def _with_centre_regressed(options: CrfOptions, examples: Sequence[_Prepared]) -
     return replace(options, centre=_fitted(options.centre, torch.cat(rows), loss))
 
 
-def _descended(
-    start: CrfOptions,
-    examples: Sequence[_Prepared],
-    descent: GradientDescent,
-    report: Callable[[int, float], None],
-) -> CrfOptions:
+def _descended(start: CrfOptions, examples: Sequence[_Prepared], descent: GradientDescent) -> CrfOptions:
     """Return `start` after gradient descent on all its weights."""
     torch.manual_seed(descent.seed)
     layer, batch = CrfLayer(start), descent.batch
@@ -209,7 +203,7 @@ def _descended(
             total += float(loss.detach())
         optimiser.step()
         schedule.step()
-        report(step + 1, total)
+        tell("Learning the random field by gradient descent", step + 1, steps, f"loss {total:.3f}")
     return layer.options()
 
 

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 from cryoseg_ext.arrays import FloatArray, Image, Mask
 from cryoseg_ext.image.scale import WORKING_DIAMETER_PX, WorkingMicrograph, normalise
 from cryoseg_ext.network.classes import UNKNOWN
+from cryoseg_ext.progress import tracked
 from cryoseg_ext.simulation import (
     SimulatedMicrograph,
     Specimen,
@@ -62,7 +63,8 @@ class SimulatedFields(Dataset[tuple[Tensor, Tensor, Tensor]]):
 
 def load_library(folder: Path, leave_out: Sequence[str] = ()) -> list[Specimen]:
     """Return the structures in a folder, except those named `leave_out`, for the working scale."""
-    return [specimen_from_file(path, WORKING_DIAMETER_PX)[0] for path in structure_files(folder, leave_out)]
+    paths = tracked(structure_files(folder, leave_out), "Reading structures")
+    return [specimen_from_file(path, WORKING_DIAMETER_PX)[0] for path in paths]
 
 
 def simulate_field(

@@ -18,6 +18,7 @@ from cryoseg_ext.model.checkpoint import Model, load_model, save_model
 from cryoseg_ext.model.inference import with_ranges
 from cryoseg_ext.network.architectures import build_network, parse_architecture
 from cryoseg_ext.options.training import MODEL_FILE, FineTuningOptions
+from cryoseg_ext.progress import tracked
 from cryoseg_ext.training.blend import blend
 from cryoseg_ext.training.crops import MixedFields
 from cryoseg_ext.training.distributed import process_group
@@ -76,7 +77,6 @@ def fine_tune(
         initial = Path(options.initial) if options.initial else None
         teacher = load_model(initial, processes.device, options.architecture)
         model = _first_model(teacher, options)
-        callbacks.message("looking at the micrographs with the model to start from")
         examples = make_examples(micrographs, teacher, complete=options.complete)
         training, held_out = split(examples, options)
         if processes.is_main:
@@ -86,7 +86,6 @@ def fine_tune(
         fields = MixedFields(training, options, options.steps * options.batch * processes.size)
         history = optimise(model.network, fields, options, run, validation)
         if processes.is_main:
-            callbacks.message("choosing between the network before and after, and calibrating the score")
             training_record = asdict(options) | {
                 "data": f"{len(training)} micrographs, validated on {len(held_out)}",
                 "data_fingerprint": run.data,
@@ -168,7 +167,10 @@ def _metrics(micrographs: Sequence[LabelledMicrograph]) -> tuple[str, ...]:
 def _scores(model: Model, examples: Sequence[TrainingExample], network: nn.Module) -> dict[str, float]:
     """Return the scores of a network in place of that of `model`."""
     scored = replace(model, network=network)
-    predictions = [predict(example.micrograph.working, scored) for example in examples]
+    predictions = [
+        predict(example.micrograph.working, scored)
+        for example in tracked(examples, "Scoring the validation micrographs")
+    ]
     picks = score_candidates(examples, predictions)
     return {
         "pixel_iou": score_pixels(examples, predictions),
@@ -180,10 +182,11 @@ def _scores(model: Model, examples: Sequence[TrainingExample], network: nn.Modul
 def _calibrated(
     model: Model, training: Sequence[TrainingExample], validation: Sequence[TrainingExample]
 ) -> Model:
-    trained, held_out = (
-        [(example, predict(example.micrograph.working, model)) for example in part]
-        for part in (training, validation)
-    )
+    predicted = [
+        (example, predict(example.micrograph.working, model))
+        for example in tracked([*training, *validation], "Calibrating the score")
+    ]
+    trained, held_out = predicted[: len(training)], predicted[len(training) :]
     calibration, threshold = recalibrate(trained, held_out, model.calibration, model.threshold)
     shown = [example.micrograph.working.image for example in [*training, *validation][:N_RANGE_FIELDS]]
     return with_ranges(replace(model, calibration=calibration, threshold=threshold), shown)

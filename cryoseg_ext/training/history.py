@@ -57,8 +57,6 @@ class Callbacks:
 
     Parameters
     ----------
-    step : callable
-        Called with the number of the step and its loss.
     epoch : callable
         Called with each finished epoch.
     message : callable
@@ -67,7 +65,6 @@ class Callbacks:
         Called with each page of the report.
     """
 
-    step: Callable[[int, float], None] = lambda _step, _loss: None
     epoch: Callable[[Epoch], None] = lambda _epoch: None
     message: Callable[[str], None] = lambda _sentence: None
     page: Callable[[Figure], None] = lambda _page: None

@@ -13,15 +13,15 @@ from torch_fourier_rescale import fourier_rescale_2d
 
 from cryoseg_ext.arrays import Image
 from cryoseg_ext.errors import CryosegError
-from cryoseg_ext.formats.convert import bring_picks
+from cryoseg_ext.formats.edits import nothing_for, read_edits
 from cryoseg_ext.formats.masks import MaskFiles, read_labels_star
 from cryoseg_ext.formats.micrographs import ListedMicrograph, MicrographList, read_micrographs
 from cryoseg_ext.formats.names import match_names
-from cryoseg_ext.formats.reading import read_located_picks
 from cryoseg_ext.image.reading import read_micrograph
 from cryoseg_ext.image.scale import WORKING_DIAMETER_PX, to_working_scale
 from cryoseg_ext.job.micrograph import prepare
 from cryoseg_ext.picks import Picks, instance_centres
+from cryoseg_ext.progress import tracked
 from cryoseg_ext.training.micrographs import LabelledMicrograph, working_xy_px
 from cryoseg_ext.words import note
 
@@ -96,7 +96,7 @@ def find_picks(in_coords: Path, listed: MicrographList, skipped: Callable[[str],
     Parameters
     ----------
     in_coords : Path
-        What `cryoseg_ext.formats.reading.read_located_picks` reads.
+        What `cryoseg_ext.formats.edits.read_edits` reads; micrographs that it rejects are left out.
     listed : MicrographList
         The micrographs.
     skipped : callable
@@ -108,14 +108,12 @@ def find_picks(in_coords: Path, listed: MicrographList, skipped: Callable[[str],
         If it cannot be read, has no picks of these micrographs, or its picks are on another scale that is
         not known.
     """
-    located = read_located_picks(in_coords)
-    matched = _matched(in_coords, list(located), listed.micrographs)
-    brought = bring_picks({name: located[name] for name in matched}, listed, None, flip_y=False)
-    for sentence in brought.remarks:
+    edits = read_edits(in_coords, listed)
+    for sentence in edits.remarks:
         note(sentence)
-    for sentence in brought.skipped:
+    for sentence in edits.skipped:
         skipped(sentence)
-    return dict(brought.picks)
+    return {name: picks for name, picks in edits.picks.items() if not edits.rejects(name)}
 
 
 def find_masks(in_labels: Path, micrographs: Sequence[ListedMicrograph]) -> dict[str, MaskFiles]:
@@ -160,7 +158,7 @@ def read_labelled(
         If fewer than two can be used: one to train on and one to validate.
     """
     found: list[LabelledMicrograph] = []
-    for micrograph in micrographs:
+    for micrograph in tracked(micrographs, "Reading micrographs and labels"):
         label = labels.get(micrograph.name)
         if label is None or (isinstance(label, Picks) and len(label) == 0):
             continue
@@ -203,13 +201,10 @@ def rescale_classes(classes: Image, pixel_size_A: float, particle_diameter_A: fl
 def _matched(
     source: Path, names: Sequence[str], micrographs: Sequence[ListedMicrograph]
 ) -> Mapping[str, str]:
-    matched = match_names(names, [micrograph.name for micrograph in micrographs])
+    known = [micrograph.name for micrograph in micrographs]
+    matched = match_names(names, known)
     if not matched:
-        raise CryosegError(
-            f"{source} has nothing for these micrographs (it names {', '.join(names[:2]) or 'none'}; the "
-            f"micrographs are {', '.join(micrograph.name for micrograph in micrographs[:2])}): give those "
-            "that were picked"
-        )
+        raise nothing_for(source, names, known)
     return matched
 
 

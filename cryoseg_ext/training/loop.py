@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -18,6 +19,7 @@ from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.files import replacing
 from cryoseg_ext.model.backend import computes
 from cryoseg_ext.options.training import TrainingOptions
+from cryoseg_ext.progress import showing, silent, tell
 from cryoseg_ext.training.distributed import ProcessGroup
 from cryoseg_ext.training.history import Callbacks, Epoch, write_log
 from cryoseg_ext.training.loading import load_batches
@@ -27,6 +29,8 @@ from cryoseg_ext.training.replay import shown_again
 Fields = Dataset[tuple[Tensor, Tensor, Tensor]]
 CHECKPOINT, LOG = "checkpoint.pt", "training.csv"
 """Files in the output folder of a training."""
+TRAINING = "Training"
+"""What the progress of the steps is shown as."""
 WARM_UP_STEPS = 200
 
 
@@ -165,6 +169,7 @@ def optimise(
     runner, loss = processes.wrap(network), parse_loss(options.loss)
     step = progress.history[-1].step if progress.history else 0
     batches = _batches(fields, step, options, run)
+    tell(TRAINING, step, options.steps, "preparing the first fields")
     while not processes.broadcast(progress.is_over(options)):
         start_s, losses = time.perf_counter(), []
         _train_mode(network, keep_statistics=options.keep_statistics)
@@ -173,9 +178,11 @@ def optimise(
             schedule.step()
             average.update_parameters(network)
             step += 1
-            callbacks.step(step, losses[-1])
+            tell(TRAINING, step, options.steps, f"loss {losses[-1]:.3f}")
         seconds = time.perf_counter() - start_s
-        end_epoch(Epoch(step, sum(losses) / len(losses), float(schedule.get_last_lr()[0]), seconds))
+        # Where the training goes on, its own progress stays in sight.
+        with showing(silent) if step < options.steps else nullcontext():
+            end_epoch(Epoch(step, sum(losses) / len(losses), float(schedule.get_last_lr()[0]), seconds))
     network.load_state_dict(progress.best or average.module.state_dict())
     network.eval()
     return progress.history

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cryoseg_ext.evaluation.picks import draw_curve, rank_picks
 from cryoseg_ext.extract.selection import extract_picks
 from cryoseg_ext.model.checkpoint import Model
+from cryoseg_ext.progress import tracked
 from cryoseg_ext.report import make_preview
 from cryoseg_ext.report.content import Overlay
 from cryoseg_ext.report.pdf import new_page, overlay_pages, write_pages
@@ -45,7 +46,9 @@ def write_training_report(
     show : callable
         Called with each page as well.
     """
-    predictions = [predict(example.micrograph.working, model) for example in validation]
+    predictions = [
+        predict(example.micrograph.working, model) for example in tracked(validation, "Writing the report")
+    ]
     shown = list(zip(validation, predictions, strict=True))[:_MAX_OVERLAYS]
     overlays = [_overlay(example, prediction, model) for example, prediction in shown]
     curves = curves_page(model, validation, predictions, history)

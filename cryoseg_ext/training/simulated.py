@@ -16,6 +16,7 @@ from cryoseg_ext.model.checkpoint import Model, load_model, save_model
 from cryoseg_ext.model.inference import with_ranges
 from cryoseg_ext.network.architectures import DEFAULT_ARCHITECTURE, build_network, parse_architecture
 from cryoseg_ext.options.training import MODEL_FILE, TrainingOptions
+from cryoseg_ext.progress import tracked
 from cryoseg_ext.simulation import Specimen
 from cryoseg_ext.training.blend import interpolate, weights_of
 from cryoseg_ext.training.calibrate import WIDTH_FACTOR, calibrate
@@ -81,7 +82,6 @@ def train(
             }
             no_calibration = Calibration(0.0, (1.0, 0.0, 0.0))
             model = Model(network, architecture, no_calibration, 0.5, description, processes.device)
-            callbacks.message("learning the random field and calibrating the score on fresh simulated fields")
             save_model(fit_crf_and_scores(model, options.field_px, options.seed, library), path)
         return path
 
@@ -101,7 +101,8 @@ def fit_crf_and_scores(model: Model, field_px: int, seed: int, library: Sequence
         Structures that the CRF is learned on beside the procedural ones.
     """
     fitted = calibrate(fit_crf(model, field_px, seed + 2, library), field_px, seed + 1)
-    rngs = (np.random.default_rng([seed + 3, index]) for index in range(N_RANGE_FIELDS))
+    shown = tracked(range(N_RANGE_FIELDS), "Simulating fields to measure ranges on")
+    rngs = (np.random.default_rng([seed + 3, index]) for index in shown)
     fields = (simulate_field(rng, WIDTH_FACTOR * field_px, library=library) for rng in rngs)
     return with_ranges(fitted, [working_field(field)[0].image for field in fields])
 

@@ -19,6 +19,7 @@ from cryoseg_ext.model.checkpoint import Model
 from cryoseg_ext.network.classes import BACKGROUND, CONTAMINANT, PARTICLE, UNKNOWN
 from cryoseg_ext.options.crf import CrfChoice, CrfOptions
 from cryoseg_ext.pipeline import calibration_of, maps_of
+from cryoseg_ext.progress import tracked
 from cryoseg_ext.training.completeness import candidate_features, unpicked_probability
 from cryoseg_ext.training.losses import CLASS_UNKNOWN
 from cryoseg_ext.training.micrographs import LabelledMicrograph, working_xy_px
@@ -102,7 +103,10 @@ def make_examples(
     complete : bool
         Whether everything without a pick is background.
     """
-    predictions = [predict(micrograph.working, teacher) for micrograph in micrographs]
+    predictions = [
+        predict(micrograph.working, teacher)
+        for micrograph in tracked(micrographs, "Picking with the model to start from")
+    ]
     pairs = list(zip(micrographs, predictions, strict=True))
     picked = [
         has_neighbour(prediction.xy_px, micrograph.xy_px, MATCH_RADIUS_PX) for micrograph, prediction in pairs
@@ -111,7 +115,7 @@ def make_examples(
     if not complete and all(micrograph.classes is None for micrograph in micrographs):
         features = [
             candidate_features(micrograph.working, teacher, prediction.xy_px, prediction.score)
-            for micrograph, prediction in pairs
+            for micrograph, prediction in tracked(pairs, "Looking at what has no pick")
         ]
         shares, probabilities = unpicked_probability(features, picked)
     examples = []

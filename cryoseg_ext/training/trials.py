@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from cryoseg_ext.model.checkpoint import load_model
 from cryoseg_ext.options.training import FineTuningOptions, TrainingOptions
+from cryoseg_ext.progress import tracked
 from cryoseg_ext.training.dataset import simulate_field, working_field
 from cryoseg_ext.training.fine_tune import fine_tune, split
 from cryoseg_ext.training.history import Callbacks
@@ -51,13 +51,13 @@ class TrialRun:
         Torch device.
     workers : int
         Processes that prepare fields beside the optimiser.
-    progress : callable
-        From the number of steps to a context that shows the progress of one training.
+    callbacks : Callbacks
+        Called as each training goes on.
     """
 
     device: str
     workers: int
-    progress: Callable[[int], AbstractContextManager[Callbacks]]
+    callbacks: Callbacks
 
 
 def on_micrographs(
@@ -78,10 +78,9 @@ def on_micrographs(
 
     def train_network(architecture: str, loss: str, folder: Path) -> Path:
         chosen = replace(options, architecture=architecture, loss=loss)
-        with run.progress(options.steps) as callbacks:
-            return fine_tune(
-                micrographs, chosen, folder, device=run.device, workers=run.workers, callbacks=callbacks
-            )
+        return fine_tune(
+            micrographs, chosen, folder, device=run.device, workers=run.workers, callbacks=run.callbacks
+        )
 
     return Trial(validation, train_network, asdict(options) | {"data": fingerprint(micrographs)})
 
@@ -91,8 +90,7 @@ def on_simulation(options: TrainingOptions, run: TrialRun) -> Trial:
 
     def train_network(architecture: str, loss: str, folder: Path) -> Path:
         chosen = replace(options, architecture=architecture, loss=loss)
-        with run.progress(options.steps) as callbacks:
-            return train(chosen, folder, device=run.device, workers=run.workers, callbacks=callbacks)
+        return train(chosen, folder, device=run.device, workers=run.workers, callbacks=run.callbacks)
 
     examples = simulated_examples(options.field_px, options.seed)
     return Trial(examples, train_network, asdict(options) | {"data": "simulated"})
@@ -101,7 +99,7 @@ def on_simulation(options: TrainingOptions, run: TrialRun) -> Trial:
 def simulated_examples(field_px: int, seed: int) -> list[TrainingExample]:
     """Return simulated fields with exact truth, of other seeds than those of a training with `seed`."""
     examples = []
-    for index in range(N_SIMULATED):
+    for index in tracked(range(N_SIMULATED), "Simulating fields to score"):
         field = simulate_field(np.random.default_rng([seed + 2, index]), field_px)
         micrograph = LabelledMicrograph(f"simulated {index}", *working_field(field))
         examples.append(TrainingExample(micrograph, field.labels))

@@ -21,6 +21,8 @@ from cryoseg_ext.tuning.grid import Grid, Setting, grid_of, pick_grid
 
 Rectangle = tuple[float, float, float, float]
 """(x0, y0, x1, y1) in pixels of the micrograph."""
+TRYING = "Trying settings on micrographs"
+"""What the progress of a search is shown as."""
 
 
 @dataclass(frozen=True)
@@ -145,24 +147,25 @@ def search_with_truth(counts: Sequence[Counts], trial: Trial, grid: Grid) -> Sea
     return SearchResult(setting, threshold, choice.gain, choice.standard_error, effects)
 
 
-def search_without_truth(read: Callable[[], Iterable[Sample]], trial: Trial) -> SearchResult:
+def search_without_truth(read: Callable[[str], Iterable[Sample]], trial: Trial) -> SearchResult:
     """Return the setting that is least sensitive to noise, and the threshold of the highest expected F1.
 
     Parameters
     ----------
     read : callable
-        Yields the micrographs; called twice, because they are not kept in memory.
+        From what is done with them to the micrographs; called twice, because they are not kept in memory.
     trial : Trial
         What stays the same. Distances are not tried: two picks on a particle agree between the halves of a
         micrograph as well as one.
     """
     grid = grid_of(trial.base, with_distances=False)
-    agreements = np.array([_agreements(sample, trial, grid) for sample in read()])
+    agreements = np.array([_agreements(sample, trial, grid) for sample in read(TRYING)])
     default = grid.settings.index(grid.default)
     number = surest_agreement(agreements, default, grid.n_changes)
     setting, threshold = grid.settings[number], trial.threshold
     if threshold is None:
-        scores = np.concatenate([_scores(sample, trial, setting) for sample in read()])
+        samples = read("Choosing the threshold")
+        scores = np.concatenate([_scores(sample, trial, setting) for sample in samples])
         threshold = float(THRESHOLDS[expected_f1(scores).argmax()])
     gain = agreements[:, number] - agreements[:, default]
     error = float(gain.std(ddof=1) / np.sqrt(len(gain))) if len(gain) > 1 else float("nan")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,8 +23,10 @@ from cryoseg_ext.options.job import JobOptions
 from cryoseg_ext.options.size import ParticleSize
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.processes import use_threads
+from cryoseg_ext.progress import tracked
 from cryoseg_ext.tuning.grid import grid_of
 from cryoseg_ext.tuning.search import (
+    TRYING,
     Rectangle,
     Sample,
     SearchResult,
@@ -87,13 +89,10 @@ class Notices:
     ----------
     say, warn : callable
         Called with a sentence for the user.
-    progress : callable
-        Wraps the micrographs that are gone through.
     """
 
     say: Callable[[str], None] = lambda _text: None
     warn: Callable[[str], None] = lambda _text: None
-    progress: Callable[[Sequence[ListedMicrograph]], Iterable[ListedMicrograph]] = iter
 
 
 def select(
@@ -136,12 +135,12 @@ def select(
     masks = {}
     if options.masks_in:
         masks = find_masks(options.masks_in, {name: f"{stem_of(name)}.mrc" for name in listed.by_name})
-    read = partial(_read, masks=masks, invert=options.invert, progress=notices.progress)
+    read = partial(_read, masks=masks, invert=options.invert)
     if evidence.truth:
         used, found = _with_truth(listed, evidence, trial, read)
     else:
         used = _spread(listed.micrographs, evidence.most)
-        found = search_without_truth(lambda: (sample for _, sample in read(used)), trial)
+        found = search_without_truth(lambda what: (sample for _, sample in read(used, what)), trial)
     selection = Selection(_chosen(options, trial, found), found, [one.name for one in used])
     if options.masks:
         _write_masks(selection, used, trial, masks_out)
@@ -152,7 +151,7 @@ def _with_truth(
     listed: MicrographList,
     evidence: Evidence,
     trial: Trial,
-    read: Callable[[Sequence[ListedMicrograph]], Iterator[tuple[ListedMicrograph, Sample]]],
+    read: Callable[[Sequence[ListedMicrograph], str], Iterator[tuple[ListedMicrograph, Sample]]],
 ) -> tuple[list[ListedMicrograph], SearchResult]:
     truth = evidence.truth
     assert truth is not None
@@ -161,7 +160,7 @@ def _with_truth(
     if not known:
         raise CryosegError(f"{truth} has nothing for these micrographs: give those that were picked")
     grid, counts = grid_of(trial.base), []
-    for micrograph, sample in read(known):
+    for micrograph, sample in read(known, TRYING):
         counts.append(count_settings(sample, true[micrograph.name], trial, grid))
     if not sum(one.truth.sum() for one in counts):
         raise CryosegError(f"{truth} has no particles on these micrographs: pick some, or leave out --truth")
@@ -180,13 +179,9 @@ def true_picks(path: Path, listed: MicrographList) -> Mapping[str, Picks]:
 
 
 def _read(
-    micrographs: Sequence[ListedMicrograph],
-    masks: dict[str, Path],
-    progress: Callable[[Sequence[ListedMicrograph]], Iterable[ListedMicrograph]],
-    *,
-    invert: bool,
+    micrographs: Sequence[ListedMicrograph], what: str, masks: dict[str, Path], *, invert: bool
 ) -> Iterator[tuple[ListedMicrograph, Sample]]:
-    for micrograph in progress(micrographs):
+    for micrograph in tracked(micrographs, what):
         yield micrograph, Sample(prepare(micrograph, invert=invert), masks.get(micrograph.name))
 
 
@@ -210,7 +205,7 @@ def _write_masks(selection: Selection, used: Sequence[ListedMicrograph], trial: 
     diameter_A = selection.options.size.largest_A
     assert diameter_A is not None
     work = Work(selection.options.picking(diameter_A), keeps_maps=True)
-    for micrograph in used:
+    for micrograph in tracked(used, "Writing masks"):
         outcome = pick_listed(trial.model, micrograph, work)
         if isinstance(outcome, CryosegError):
             raise outcome

@@ -43,6 +43,7 @@ from cryoseg_ext.formats.table import (
     with_remarks,
 )
 from cryoseg_ext.picks import Picks
+from cryoseg_ext.progress import tracked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,7 +117,8 @@ def _read_list(path: Path, table: pd.DataFrame) -> LocatedByName:
         )
     found: LocatedByName = {}
     remarks = [*problems_of(table)]
-    for name, file in zip(table[NAME_LABEL].map(str), files, strict=True):
+    listed = list(zip(table[NAME_LABEL].map(str), files, strict=True))
+    for name, file in tracked(listed, "Reading files of picks", quick=True):
         try:
             found[name] = _read_coordinates(root / file)
         except CryosegError as error:  # noqa: PERF203 - a bad file must not cost the others
@@ -159,7 +161,7 @@ def _read_suffix_file(path: Path) -> LocatedByName:
         )
     found: LocatedByName = {}
     remarks = []
-    for file in files:
+    for file in tracked(files, "Reading files of picks", quick=True):
         name = file.relative_to(path.parent).as_posix().removesuffix(f"{suffix}.star")
         try:
             (found[name],) = _read_in_folder(file).values()
@@ -190,7 +192,8 @@ def _read_particles(path: Path, table: pd.DataFrame, optics: pd.DataFrame | None
     shift_A = np.nan_to_num(shift_A)
     every = replace(every, shift_A=shift_A if np.any(shift_A) else None)
     found: LocatedByName = {}
-    for name, rows in zip(*split_rows(table[NAME_LABEL].to_numpy(dtype=object)), strict=True):
+    parts = list(zip(*split_rows(table[NAME_LABEL].to_numpy(dtype=object)), strict=True))
+    for name, rows in tracked(parts, "Sorting picks by micrograph", quick=True):
         located = replace(
             every.at(rows),
             pixel_size_A=_known_size(sizes_A[rows[0]]),

@@ -56,6 +56,7 @@ def test_the_settings_found_are_taken_by_the_command_that_picks(session: Path, t
     settings, tried, output = _select(session, out, "--truth", session / "Coordinates")
     assert tried == {"diameter", "crf", "method", "min_distance", "threshold"}
     assert "precision" in output
+    assert "Trying settings on micrographs: 0 of 2\n" in output
     _run("pick", micrograph, "--settings", out, "--out", tmp_path / "by_file")
     given = [word for name in settings if name != "no_crf" for word in (f"--{name}", settings[name])]
     given += ["--no_crf"] if "no_crf" in settings else []

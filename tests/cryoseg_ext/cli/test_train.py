@@ -91,6 +91,11 @@ def test_own_micrographs_are_learnt_from(own: Path, labels: tuple[str, str]) -> 
     mics = [part for index in range(2) for part in ("--in_mics", own / f"mic{index}.mrc")]
     printed = _train(out, *mics, option, own / name, "--particle_diameter", DIAMETER_A)
     assert "step 0: on the validation micrographs average precision" in printed
+    for first in (
+        "Scoring the validation micrographs: 0 of 1\n",
+        "Training: 0 of 1, preparing the first fields",
+    ):
+        assert first in printed
     assert f"Use it with --model {out / 'model.safetensors'}" in printed
     model = load_model(out / "model.safetensors")
     assert model.training["data"] == "1 micrographs, validated on 1"

@@ -17,9 +17,12 @@ from cryoseg_ext.arrays import Image, Mask
 from cryoseg_ext.crf.kernels import KernelBank
 from cryoseg_ext.crf.layer import CrfLayer, confidence
 from cryoseg_ext.crf.refinement import refine_maps
+from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.model.checkpoint import load_model, save_model
 from cryoseg_ext.options.crf import MILD_POTTS, CrfChoice, CrfOptions, Kernel, Terms, chosen_crf
+from cryoseg_ext.progress import showing
 from cryoseg_ext.training.crf_learning import CrfExample, GradientDescent, learn_crf
+from tests.told import Told
 
 DIAMETER_PX = 24.0
 EVERYTHING = Terms(
@@ -109,9 +112,10 @@ def test_scale_and_offset_of_the_micrograph_do_not_matter(scene: Scene) -> None:
 
 def test_pydensecrf_is_needed_only_by_its_own_filter(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "cryoseg_ext.crf.permutohedral", raising=False)
-    monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
+    for module in ("pydensecrf", "pydensecrf.densecrf"):
+        monkeypatch.setitem(sys.modules, module, None)
     refine_maps(*scene, DIAMETER_PX, FULL)
-    with pytest.raises(ImportError, match="pydensecrf"):
+    with pytest.raises(CryosegError, match=r"pip install pydensecrf2 \(which needs a C\+\+ compiler"):
         refine_maps(*scene, DIAMETER_PX, replace(FULL, filter="permutohedral"))
 
 
@@ -180,17 +184,14 @@ def test_a_learned_crf_leaves_no_peak_where_there_is_no_particle() -> None:
 
 
 def test_gradient_descent_goes_on_where_one_iteration_is_not_all() -> None:
-    losses: list[float] = []
     # Filters that the pipeline has built without gradients serve here as well.
     scenes = examples()
     mean_iou(scenes, FORM)
-    learned = learn_crf(
-        scenes,
-        DIAMETER_PX,
-        replace(FORM, iterations=3),
-        GradientDescent(epochs=12, batch=6, learning_rate=0.05),
-        report=lambda _, loss: losses.append(loss),
-    )
+    descent = GradientDescent(epochs=12, batch=6, learning_rate=0.05)
+    with showing(told := Told()):
+        learned = learn_crf(scenes, DIAMETER_PX, replace(FORM, iterations=3), descent)
+    losses = [float(note.removeprefix("loss ")) for *_, note in told.calls if note]
+    assert len(losses) == told.calls[-1][2]
     assert losses[-1] < losses[0]
     assert learned.iterations == 3
 

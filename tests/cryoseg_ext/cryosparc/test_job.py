@@ -76,10 +76,11 @@ def _assert_log(site: Site) -> None:
     assert f"cryosparc-tools {site.version}." in job.log[0]
     assert job.log[1].startswith("Settings: --particle_diameter 120 --crf_solver frank_wolfe --masks (model ")
     assert "3 micrographs to pick, 0 finished earlier" in job.log
-    progress = [line for line in job.log if "of 3 micrographs picked" in line]
-    assert progress[-1].startswith("3 of 3")
+    progress = [line for line in job.log if line.startswith("Picking micrographs")]
+    particles = counted(len(site.instance.particles), "particle")
+    assert progress[-1].startswith(f"Picking micrographs: 3 of 3, {particles}, in ")
     # Version 5 replaces one line; version 4 cannot, and writes few.
-    assert len(progress) == (1 if site.version == "5" else 2)
+    assert len(progress) == (1 if site.version == "5" else 3)
     assert [plot.split(":")[0] for plot in job.plots[:3]] == [f"mic{n}.mrc" for n in range(3)]
     assert "scores" in job.plots[3]
     assert (job.tile != "") == (job.outputs["particles"].image != "") == (site.version == "5")
@@ -147,7 +148,7 @@ def test_a_refused_output_fails_the_job_with_a_short_reason(site: Site) -> None:
     ("number", "reason"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM"), (signal.SIGKILL, "")]
 )
 def test_an_interrupted_job_goes_on_where_it_was(site: Site, number: signal.Signals, reason: str) -> None:
-    done = site.signalled("log: 1 of 3", number, "pick")
+    done = site.signalled("log: Picking micrographs: 1 of 3", number, "pick")
     job = site.instance.picking
     assert done.code != 0
     assert "Traceback" not in done.output
@@ -168,7 +169,7 @@ def test_an_interrupted_job_goes_on_where_it_was(site: Site, number: signal.Sign
 
 
 def test_a_server_that_goes_away_leaves_what_is_finished_and_the_job_goes_on_later(site: Site) -> None:
-    site.instance.when("log: 1 of 3", site.server.vanish)
+    site.instance.when("log: Picking micrographs: 1 of 3", site.server.vanish)
     done = site.pick()
     _assert_one_sentence(done, "CryoSPARC does not answer")
     assert "J45 could not be marked failed, so CryoSPARC shows it as running when it is back" in done.output

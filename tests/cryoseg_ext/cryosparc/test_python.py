@@ -72,7 +72,7 @@ def test_a_saved_token_is_enough(
 
 def test_a_job_killed_in_cryosparc_stops(environment: pytest.MonkeyPatch, instance: Instance) -> None:
     environment.setattr("cryoseg_ext.cryosparc.job._STATUS_INTERVAL_S", 0.0)
-    instance.when("log: 1 of 3", lambda: instance.set_status(instance.picking, "killed"))
+    instance.when("log: Picking micrographs: 1 of 3", lambda: instance.set_status(instance.picking, "killed"))
     with pytest.raises(CryosegError, match="J45 was ended in CryoSPARC: it is killed there"):
         pick_exposures(*ARGUMENTS, OPTIONS)
     assert instance.picking.status == "killed"

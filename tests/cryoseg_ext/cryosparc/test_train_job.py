@@ -54,6 +54,12 @@ def test_a_training_keeps_its_model_in_the_job_and_picking_finds_it_there(site: 
     # Version 5 has replaced one line; version 4 writes one for each epoch.
     steps = ["step 1"] if site.version == "5" else ["step 0", "step 1"]
     assert _epochs(job.log) == steps
+    progress = [line for line in job.log if " of " in line and ", in " in line]
+    assert progress[-1].startswith("Writing the report: 1 of 1, in ")
+    # Version 5 replaces one line; in version 4 all work has its own.
+    for begin in ("Reading micrographs and labels: 3 of 3", "Training: 1 of 1, loss "):
+        assert any(line.startswith(begin) for line in progress) == (site.version == "4.7")
+    assert "Reading micrographs and labels: 0 of 3" in done.output
     assert job.plots == ["Learning curves", "Overlays of validation micrographs"]
     assert (job.tile != "") == (site.version == "5")
 

@@ -34,7 +34,7 @@ def test_watching_picks_what_appears_until_its_job_ends(site: Site) -> None:
     assert len(set(site.instance.particles["location/micrograph_uid"])) == 3
 
 
-@pytest.mark.parametrize("moment", ["log: 1 of 3", "saved particles"])
+@pytest.mark.parametrize("moment", ["log: Picking micrographs: 1 of 3", "saved particles"])
 def test_a_watch_that_is_stopped_has_saved_its_particles(site: Site, moment: str) -> None:
     assert site.signalled(moment, signal.SIGINT, "pick", "--watch").code == 1
     assert (site.instance.picking.status, site.instance.picking.error) == ("failed", "stopped by Ctrl-C")

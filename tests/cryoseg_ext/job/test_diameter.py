@@ -14,8 +14,10 @@ from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.formats.micrographs import ListedMicrograph
 from cryoseg_ext.image.repair import RepairedMicrograph
 from cryoseg_ext.job.diameter import N_SAMPLE, STORED_NAME, sampled_diameter
+from cryoseg_ext.progress import showing
 from cryoseg_ext.size.estimate import Measurement
 from tests.cryoseg_ext.size.drawn import long_particles
+from tests.told import Told
 
 
 @pytest.fixture
@@ -45,10 +47,13 @@ def _no_model() -> Any:
 
 
 def test_a_few_micrographs_all_over_the_run_are_looked_at(tmp_path: Path, looked_at: list[float]) -> None:
-    estimate = sampled_diameter(_tasks(tmp_path, 2 * N_SAMPLE), "digest", tmp_path, _no_model)
+    with showing(told := Told()):
+        estimate = sampled_diameter(_tasks(tmp_path, 2 * N_SAMPLE), "digest", tmp_path, _no_model)
     assert estimate.diameter_A == 100
     # The negative of the first one too.
     assert looked_at == [1.0, *(1.0 + 2 * k for k in range(N_SAMPLE))]
+    assert told.steps("Estimating the particle diameter") == list(range(N_SAMPLE + 2))
+    assert told.finished == ["Estimating the particle diameter"]
 
 
 def test_bright_protein_is_measured_as_its_negative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pytest
 from matplotlib.image import imread
 from scipy.ndimage import gaussian_filter
 
+from cryoseg_ext.averages import ClassAverage
 from cryoseg_ext.picks import Picks
 from cryoseg_ext.report.content import SCORE_BINS, Overlay, Report, count_scores
 from cryoseg_ext.report.pages import draw_overlay, pages_of, write_report
@@ -39,9 +40,11 @@ def test_the_pdf_shows_what_the_picture_of_the_page_shows(tmp_path: Path) -> Non
     noise = Preview(rng.integers(0, 32, mask.shape, np.uint8), mask, mask[::-1], (3000, 3000))
     picks = Picks(rng.uniform(0, 3000, 60), rng.uniform(0, 3000, 60), rng.uniform(0, 1, 60))
     counts = np.tile(count_scores(picks.score), (9, 1))
-    report = Report(
-        "External/job002", 0.5, [20] * 9, counts, [Overlay("a (1).mrc", noise, picks, 200.0)], ["b: gone"]
-    )
+    blob = gaussian_filter(rng.normal(size=(36, 36)), 3).astype(np.float32)
+    averages = [ClassAverage(blob.T, 70), *[ClassAverage(blob, 30)] * 6]
+    overlays = [Overlay("a (1).mrc", noise, picks, 200.0)]
+    report = Report("External/job002", 0.5, [20] * 9, counts, overlays, ["b: gone"], averages)
+    assert len(list(pages_of(report))) == 3
     write_report(tmp_path / "logfile.pdf", report)
     subprocess.run(["pdftoppm", "-r", "72", "-png", "logfile.pdf", "page"], cwd=tmp_path, check=True)
     for number, draw in enumerate(pages_of(report), start=1):

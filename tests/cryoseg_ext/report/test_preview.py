@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cryoseg_ext.report.particle_boxes import BOX_PX
 from cryoseg_ext.report.preview import (
     GREY_LEVELS,
     MAX_SIDE_PX,
@@ -65,13 +66,16 @@ def _flipped(path: Path, at: int) -> None:
 def test_a_damaged_preview_is_absent_or_sound(tmp_path: Path, places: list[int], length: int) -> None:
     path = tmp_path / "a_preview.npz"
     grey = np.random.default_rng(0).integers(0, GREY_LEVELS, (30, 40)).astype(np.uint8)
-    save_preview(path, Preview(grey, grey > 20, grey < 5, (300, 400)))
+    boxes = np.resize(grey, (3, BOX_PX, BOX_PX))
+    save_preview(path, Preview(grey, grey > 20, grey < 5, (300, 400), boxes, np.arange(3)))
     for place in places:
         _flipped(path, place)
     path.write_bytes(path.read_bytes()[: length or None])
     if preview := load_preview(path):
         assert preview.image.shape == preview.mask.shape == preview.contaminated.shape
         assert preview.image.max() < GREY_LEVELS
+        assert preview.boxes.shape == (len(preview.box_candidates), BOX_PX, BOX_PX)
+        assert preview.boxes.max(initial=0) < GREY_LEVELS
 
 
 def test_a_preview_that_unpacks_to_gigabytes_is_absent(tmp_path: Path) -> None:

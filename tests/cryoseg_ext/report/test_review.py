@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
@@ -24,6 +21,9 @@ from cryoseg_ext.picks import Picks
 from cryoseg_ext.report.content import Overlay, Report, count_scores
 from cryoseg_ext.report.preview import Preview
 from cryoseg_ext.report.review import write_review
+from tests.browser import Browser, browser
+
+__all__ = ["browser"]
 
 SHAPE_PX, DIAMETER_PX, THRESHOLD = (400, 800), 50.0, 0.4213
 # The second would run a script, and the third end the page's own, if names were not escaped.
@@ -59,29 +59,11 @@ def _write(path: Path) -> None:
     write_review(path, report, NAMES, qualities)
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or ""
-    # Without a sandbox because CI is root in a container; without the services that ask the network.
-    for flag in (
-        *("headless", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-sync"),
-        *("disable-background-networking", "disable-component-update", "window-size=1400,1000"),
-        f"user-data-dir={tmp_path_factory.mktemp('profile')}",
-    ):
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
-    yield driver
-    driver.quit()
-
-
 @pytest.fixture
-def page(browser: webdriver.Chrome, tmp_path: Path) -> webdriver.Chrome:
+def page(browser: Browser, tmp_path: Path) -> webdriver.Chrome:
     """Return the browser with the page open."""
     _write(tmp_path / "review.html")
-    browser.get((tmp_path / "review.html").as_uri())
-    return browser
+    return browser.open(tmp_path / "review.html")
 
 
 def _column(page: webdriver.Chrome, number: int) -> list[str]:
@@ -90,16 +72,6 @@ def _column(page: webdriver.Chrome, number: int) -> list[str]:
 
 def _click_heading(page: webdriver.Chrome, label: str) -> None:
     page.find_element(By.XPATH, f"//th/button[text()='{label}']").click()
-
-
-def _move_threshold(page: webdriver.Chrome, threshold: float) -> None:
-    page.execute_async_script(
-        "const slider = document.getElementById('threshold'), done = arguments[1];"
-        "slider.value = arguments[0];"
-        "slider.dispatchEvent(new Event('input')); slider.dispatchEvent(new Event('change'));"
-        "requestAnimationFrame(() => requestAnimationFrame(done));",
-        threshold,
-    )
 
 
 def _drawn(page: webdriver.Chrome, row: int) -> str:
@@ -138,10 +110,10 @@ def test_a_heading_sorts_table_and_pictures_and_once_more_the_other_way(page: we
 
 
 @pytest.mark.chromium
-def test_the_threshold_filters_circles_counts_and_scores(page: webdriver.Chrome) -> None:
+def test_the_threshold_filters_circles_counts_and_scores(page: webdriver.Chrome, browser: Browser) -> None:
     assert _circles(page, 3) == len(CANDIDATES[3].above(THRESHOLD))
     for threshold in (0.75, 0.29):
-        _move_threshold(page, threshold)
+        browser.move_threshold(threshold)
         kept = [candidates.above(threshold) for candidates in CANDIDATES]
         assert _column(page, 2) == [str(len(picks)) for picks in kept]
         assert [_circles(page, row) for row in PICTURED] == [len(kept[row]) for row in PICTURED]
@@ -166,9 +138,7 @@ def test_circles_lie_on_their_places_in_the_picture_and_hide(page: webdriver.Chr
 
 
 @pytest.mark.chromium
-def test_circles_of_a_mixture_have_the_sizes_of_their_particles(
-    browser: webdriver.Chrome, tmp_path: Path
-) -> None:
+def test_circles_of_a_mixture_have_the_sizes_of_their_particles(browser: Browser, tmp_path: Path) -> None:
     small, large = 90.0, 240.0
     picks = replace(CANDIDATES[0], diameter_A=np.where(CANDIDATES[0].score > 0.7, large, small))
     areas = AreaShares(0.1, 0.0, 0.0)
@@ -177,53 +147,37 @@ def test_circles_of_a_mixture_have_the_sizes_of_their_particles(
         (PickingOptions(large), {large / 1.5}),
         (PickingOptions(large, smallest_diameter_A=small), {small / 1.5, large / 1.5}),
     ):
-        overlay = overlay_of(NAMES[0], PREVIEW, finished, options, THRESHOLD)
+        overlay = overlay_of(NAMES[0], PREVIEW, finished, options, picks.above(THRESHOLD))
         quality = assess(overlay.picks, areas)
         write_review(tmp_path / "review.html", _report([picks], [overlay]), NAMES[:1], [quality])
-        browser.get((tmp_path / "review.html").as_uri())
+        browser.open(tmp_path / "review.html")
         # An arc ends one diameter to the right of its start: "a radius radius 0 1 0 diameter 0".
-        drawn_px = re.findall(r"0 1 0 (\d+) 0", _drawn(browser, 0))
+        drawn_px = re.findall(r"0 1 0 (\d+) 0", _drawn(browser.driver, 0))
         assert len(drawn_px) == len(overlay.picks)
         assert set(map(float, drawn_px)) == expected_px
 
 
 @pytest.mark.chromium
-def test_a_long_table_shows_its_first_thousand_and_all_on_demand(
-    browser: webdriver.Chrome, tmp_path: Path
-) -> None:
+def test_a_long_table_shows_its_first_thousand_and_all_on_demand(browser: Browser, tmp_path: Path) -> None:
     areas, n = AreaShares(0.1, 0.0, 0.0), 1200
     quality = assess(CANDIDATES[0].above(THRESHOLD), areas)
     report = _report([CANDIDATES[0]] * n, [])
     write_review(tmp_path / "review.html", report, [f"{i}.mrc" for i in range(n)], [quality] * n)
-    browser.get((tmp_path / "review.html").as_uri())
+    browser.open(tmp_path / "review.html")
     lines = "return document.querySelectorAll('tbody tr').length"
-    assert browser.execute_script(lines) == 1000
-    browser.find_element(By.ID, "all").click()
-    assert browser.execute_script(lines) == n
+    assert browser.driver.execute_script(lines) == 1000
+    browser.click("#all")
+    assert browser.driver.execute_script(lines) == n
 
 
 @pytest.mark.chromium
-def test_a_bin_of_any_size_is_counted(browser: webdriver.Chrome, tmp_path: Path) -> None:
+def test_a_bin_of_any_size_is_counted(browser: Browser, tmp_path: Path) -> None:
     sizes = [1, 254, 255, 256, 511, 70]
     scores = [np.full(size, 0.905) for size in sizes]
     picks = [Picks(np.zeros(len(score)), np.zeros(len(score)), score) for score in scores]
     quality = [assess(one, AreaShares(0.1, 0.0, 0.0)) for one in picks]
     names = [f"{size}.mrc" for size in sizes]
     write_review(tmp_path / "review.html", _report(picks, []), names, quality)
-    browser.get((tmp_path / "review.html").as_uri())
-    _move_threshold(browser, 0.9)
-    assert _column(browser, 2) == [str(size) for size in sizes]
-
-
-def test_a_page_of_5000_micrographs_is_small_and_quick(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    mask = gaussian_filter(rng.normal(size=(600, 600)), 5) > 0.1
-    noise = Preview(rng.integers(0, 32, mask.shape, np.uint8), mask, ~mask, (4096, 4096))
-    picks = Picks(rng.uniform(0, 4096, 300), rng.uniform(0, 4096, 300), rng.uniform(0.02, 1, 300))
-    names = [f"MotionCorr/job002/Movies/GridSquare_{i // 50}/FoilHole_{i:05d}.mrc" for i in range(5000)]
-    overlays = [Overlay(name, noise, picks, 107.0) for name in names[::209]]
-    start_s = time.process_time()
-    report = _report([picks] * 5000, overlays)
-    write_review(tmp_path / "review.html", report, names, [assess(picks, AreaShares(0.1, 0.05, 0.0))] * 5000)
-    assert time.process_time() - start_s < 10
-    assert (tmp_path / "review.html").stat().st_size < 12_000_000
+    browser.open(tmp_path / "review.html")
+    browser.move_threshold(0.9)
+    assert _column(browser.driver, 2) == [str(size) for size in sizes]

@@ -18,6 +18,7 @@ from cryoseg_ext.extract.score import Calibration
 from cryoseg_ext.extract.selection import extract_picks
 from cryoseg_ext.model.checkpoint import load_model
 from cryoseg_ext.picks import Picks
+from cryoseg_ext.progress import showing
 from cryoseg_ext.training import Callbacks, Epoch, FineTuningOptions, fine_tune, fine_tuning_options
 from cryoseg_ext.training.blend import blend
 from cryoseg_ext.training.calibrate import fit_calibration
@@ -26,6 +27,7 @@ from cryoseg_ext.training.micrographs import LabelledMicrograph
 from cryoseg_ext.training.recalibrate import best_threshold, recalibrate
 from cryoseg_ext.training.targets import make_examples, predict
 from cryoseg_ext.training.validate import SCORED_RADIUS_PX
+from tests.told import Told, interrupt_training
 
 OPTIONS = FineTuningOptions(steps=4, steps_per_epoch=2, batch=2, simulated_share=0.5, field_px=64, patience=0)
 
@@ -35,16 +37,13 @@ def test_a_killed_run_loses_at_most_an_epoch_and_ends_like_an_uninterrupted_one(
 ) -> None:
     whole = load_model(fine_tune(labelled, OPTIONS, tmp_path / "whole", workers=0))
 
-    def kill(step: int, _loss: float) -> None:
-        if step == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fine_tune(labelled, OPTIONS, tmp_path / "cut", workers=0, callbacks=Callbacks(step=kill))
-    steps: list[int] = []
-    callbacks = Callbacks(step=lambda step, _: steps.append(step))
-    cut = load_model(fine_tune(labelled, OPTIONS, tmp_path / "cut", workers=0, callbacks=callbacks))
-    assert steps == [3, 4]
+    with pytest.raises(KeyboardInterrupt), showing(interrupt_training(at=3)):
+        fine_tune(labelled, OPTIONS, tmp_path / "cut", workers=0)
+    with showing(told := Told()):
+        cut = load_model(fine_tune(labelled, OPTIONS, tmp_path / "cut", workers=0))
+    assert told.steps("Training") == [2, 3, 4]
+    # After the training, not in the midst of it.
+    assert told.finished.index("Training") < told.finished.index("Scoring the validation micrographs")
     for name, value in whole.network.state_dict().items():
         torch.testing.assert_close(cut.network.state_dict()[name], value, atol=2e-3, rtol=0)
     assert cut.threshold == pytest.approx(whole.threshold, abs=0.05)

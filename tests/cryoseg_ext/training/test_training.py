@@ -13,10 +13,12 @@ from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.model.checkpoint import load_model
 from cryoseg_ext.network.architectures import ARCHITECTURES, DEFAULT_ARCHITECTURE
 from cryoseg_ext.options.training import ARCHITECTURE_NAMES
+from cryoseg_ext.progress import showing
 from cryoseg_ext.training import Callbacks, TrainingOptions, calibrate, fine_tuning_options, train
 from cryoseg_ext.training.calibrate import fit_calibration
 from cryoseg_ext.training.dataset import SimulatedFields, centre_map
 from cryoseg_ext.training.loop import moving_average
+from tests.told import Told, interrupt_training
 
 OPTIONS = TrainingOptions("residual_unet:8", steps=4, steps_per_epoch=2, batch=2, field_px=64)
 
@@ -28,16 +30,19 @@ def test_an_interrupted_run_goes_on_and_ends_like_an_uninterrupted_one(
     monkeypatch.setattr("cryoseg_ext.training.crf.N_EXAMPLES", 4)
     whole = load_model(train(OPTIONS, tmp_path / "whole", workers=0))
 
-    def interrupt(step: int, _loss: float) -> None:
-        if step == 3:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(OPTIONS, tmp_path / "cut", workers=0, callbacks=Callbacks(step=interrupt))
-    steps: list[int] = []
-    callbacks = Callbacks(step=lambda step, _: steps.append(step))
-    cut = load_model(train(OPTIONS, tmp_path / "cut", workers=0, callbacks=callbacks))
-    assert steps == [3, 4]
+    with pytest.raises(KeyboardInterrupt), showing(interrupt_training(at=3)):
+        train(OPTIONS, tmp_path / "cut", workers=0)
+    with showing(told := Told()):
+        cut = load_model(train(OPTIONS, tmp_path / "cut", workers=0))
+    assert told.steps("Training") == [2, 3, 4]
+    assert told.finished == [
+        "Training",
+        "Simulating fields for the random field",
+        "Learning the random field",
+        "Calibrating the score on simulated fields",
+        "Simulating fields to measure ranges on",
+        "Measuring the ranges of the maps",
+    ]
     for name, value in whole.network.state_dict().items():
         np.testing.assert_allclose(
             value.float(), cut.network.state_dict()[name].float(), atol=2e-3, err_msg=name
@@ -58,11 +63,8 @@ def test_a_damaged_checkpoint_counts_as_absent_with_a_word(tmp_path: Path, damag
     (tmp_path / "checkpoint.pt").write_bytes(damage)
     messages: list[str] = []
 
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train(OPTIONS, tmp_path, workers=0, callbacks=Callbacks(step=stop, message=messages.append))
+    with pytest.raises(KeyboardInterrupt), showing(interrupt_training(at=0)):
+        train(OPTIONS, tmp_path, workers=0, callbacks=Callbacks(message=messages.append))
     assert messages == [
         f"{tmp_path / 'checkpoint.pt'}: the checkpoint is damaged, so the training starts anew"
     ]

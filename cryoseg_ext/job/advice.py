@@ -1,0 +1,158 @@
+"""What a user can do with the picks next: the size of the boxes, and how many picks there are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from cryoseg_ext.job.result import JobResult
+
+BOX_DIAMETERS = 1.5
+"""Least side of a box, in particle diameters."""
+MASK_DIAMETERS = 1.1
+"""Diameter of a mask around a particle, or of the tube around a filament, in particle diameters."""
+FIRST_RESOLUTION_A = 8.0
+"""What a first 2D classification has to resolve."""
+_SAME_PIXEL_SIZE = 0.01
+_WORTH_BINNING = 0.75
+"""A box that hardly becomes smaller is not worth another scale."""
+_ROUNDING_PX = 1e-6
+
+
+@dataclass(frozen=True)
+class ExtractionBox:
+    """A box for extracted particles.
+
+    Both sizes are even and have no other prime factors than 2, 3 and 5, with which Fourier transforms are
+    fast.
+
+    Parameters
+    ----------
+    size_px : int
+        Side in pixels of the micrograph.
+    pixel_size_A : float
+        Å/px of the micrograph.
+    binned_px : int, optional
+        Side to which it can be scaled down for a first 2D classification; None where the pixels are large
+        already.
+    """
+
+    size_px: int
+    pixel_size_A: float
+    binned_px: int | None
+
+    @property
+    def binned_pixel_size_A(self) -> float:
+        """Å/px of the box after it is scaled down."""
+        return self.pixel_size_A * self.size_px / (self.binned_px or self.size_px)
+
+
+def extraction_box(diameter_A: float, pixel_size_A: float) -> ExtractionBox:
+    """Return the smallest good box for a particle.
+
+    Parameters
+    ----------
+    diameter_A : float
+        Longest extent of the particle in Å.
+    pixel_size_A : float
+        Å/px of the micrograph.
+    """
+    size_px = _good_size(BOX_DIAMETERS * diameter_A / pixel_size_A)
+    binned_px = _good_size(size_px * pixel_size_A / (FIRST_RESOLUTION_A / 2))
+    return ExtractionBox(size_px, pixel_size_A, binned_px if binned_px < _WORTH_BINNING * size_px else None)
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to know of a job's picks before particles are extracted.
+
+    Parameters
+    ----------
+    boxes : list of ExtractionBox
+        The box at each pixel size of the micrographs, the finest first; none on filaments, whose segments
+        are as long as the user wants.
+    picks : str
+        A sentence on the number of picks.
+    """
+
+    boxes: list[ExtractionBox]
+    picks: str
+
+    @property
+    def lines(self) -> list[str]:
+        """The number of picks, and the size of the box where there is one."""
+        return [self.picks, *([_box_line(self.boxes)] if self.boxes else [])]
+
+
+def advise(result: JobResult) -> Advice:
+    """Return advice on the picks of a job."""
+    # One pass, as the results of very many micrographs are read from a file.
+    shapes = [(one.pixel_size_A, math.prod(one.shape) * one.areas.usable) for one in result.finished.values()]
+    counts = [one.n_picks for one in result.qualities.values()]
+    told = f"median {np.median(counts):g}, from {min(counts)} to {max(counts)}"
+    if result.on_filaments:
+        return Advice([], f"Segments per micrograph: {told}")
+    picks, options = f"Picks per micrograph: {told}", result.options
+    if options.smallest_diameter_A is None:
+        usable_A2 = float(np.median([pixels * pixel_size_A**2 for pixel_size_A, pixels in shapes]))
+        # Of circles in hexagonal packing, the densest there is.
+        fitting = usable_A2 / (math.sqrt(3) / 2 * options.particle_diameter_A**2)
+        picks += (
+            f"; circles of {options.particle_diameter_A:g} Å that fill the usable area side by side would be "
+            f"about {fitting:.0f}: a limit, not what to expect"
+        )
+    sizes_A = _distinct(pixel_size_A for pixel_size_A, _ in shapes)
+    return Advice([extraction_box(options.particle_diameter_A, size_A) for size_A in sizes_A], picks)
+
+
+def cryosparc_step(boxes: Sequence[ExtractionBox], exposures: str, particles: str) -> str:
+    """Return a sentence on the next jobs in CryoSPARC.
+
+    Parameters
+    ----------
+    boxes : Sequence of ExtractionBox
+        The box at each pixel size of the micrographs.
+    exposures, particles : str
+        What its inputs are to be connected with.
+    """
+    step = f"Next in CryoSPARC: Extract From Micrographs with {exposures} and {particles}"
+    if len(boxes) == 1:
+        step += f", Extraction box size (pix): {boxes[0].size_px}"
+        if boxes[0].binned_px is not None:
+            step += f", Fourier-crop to box size (pix): {boxes[0].binned_px}"
+    return f"{step}; then 2D Classification"
+
+
+def _distinct(pixel_sizes_A: Iterable[float]) -> Iterator[float]:
+    """Yield the pixel sizes in order, of nearly equal ones the first."""
+    last_A = 0.0
+    for size_A in sorted(set(pixel_sizes_A)):
+        if size_A > last_A * (1 + _SAME_PIXEL_SIZE):
+            last_A = size_A
+            yield size_A
+
+
+def _box_line(boxes: Sequence[ExtractionBox]) -> str:
+    sizes = [f"{box.size_px} px at {box.pixel_size_A:.4g} Å/px" for box in boxes]
+    line = f"Box size: {', '.join(sizes)} ({BOX_DIAMETERS:g} particle diameters or a little more)"
+    if len(boxes) > 1:
+        return f"{line}: extract the micrographs of each pixel size by themselves"
+    box = boxes[0]
+    if box.binned_px is None:
+        return f"{line}; no need to scale it down for a first 2D classification"
+    return (
+        f"{line}; for a first 2D classification scaled down to {box.binned_px} px "
+        f"({box.binned_pixel_size_A:.3g} Å/px), which shows details down to {FIRST_RESOLUTION_A:g} Å"
+    )
+
+
+def _good_size(least_px: float) -> int:
+    """Return the smallest even number of pixels with small prime factors that is not less than a size."""
+    from scipy.fft import next_fast_len
+
+    return 2 * int(next_fast_len(max(1, math.ceil(least_px / 2 - _ROUNDING_PX)), real=True))
