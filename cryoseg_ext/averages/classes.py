@@ -9,6 +9,7 @@ function is ignored, and the resolution is a few pixels of the boxes.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
@@ -31,6 +32,7 @@ _MOST_COARSE = 1000
 """Particles on which the classes part."""
 _CHUNK = 128
 """Particles that are compared at once, so that the numbers stay in the cache."""
+_THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -245,7 +247,8 @@ def _compared(
     """
     turned = weighted.reshape(-1, weighted.shape[-1]).view(np.float32)
     sums, power, shares = np.zeros_like(turned), np.zeros(turned.shape[1], np.float32), []
-    for start in range(0, len(particles), _CHUNK):
+
+    def compare(start: int) -> tuple[Image, Image, Image]:
         part = particles[start : start + _CHUNK]
         flat = part.reshape(-1, part.shape[-1]).view(np.float32)
         likelihood = (flat @ turned.T).reshape(*part.shape[:2], *weighted.shape[:2])
@@ -255,8 +258,14 @@ def _compared(
         np.maximum(likelihood, -50, out=likelihood)
         np.exp(likelihood, out=likelihood)
         likelihood /= likelihood.sum(axis=(1, 2, 3), keepdims=True)
-        sums += likelihood.reshape(len(flat), -1).T @ flat
-        power += likelihood.sum(axis=(2, 3)).ravel() @ flat**2
-        shares.append(likelihood.sum(axis=(1, 3)))
+        product = likelihood.reshape(len(flat), -1).T @ flat
+        return product, likelihood.sum(axis=(2, 3)).ravel() @ flat**2, likelihood.sum(axis=(1, 3))
+
+    # The parts come in order whatever the number of threads, so their sum is the same.
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for product, part_power, share in pool.map(compare, range(0, len(particles), _CHUNK)):
+            sums += product
+            power += part_power
+            shares.append(share)
     power = power.reshape(-1, 2).sum(axis=1) / len(particles)
     return sums.view(np.complex64).reshape(weighted.shape), np.concatenate(shares), power

@@ -12,6 +12,7 @@ import click
 from cryoseg_ext.cli.common_options import diameter_option
 from cryoseg_ext.errors import CryosegError
 from cryoseg_ext.options.kinds import LEAST_ZERO, PIXEL_SIZE, SCORE, Number
+from cryoseg_ext.progress import on_terminal
 from cryoseg_ext.words import note
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ class _Options:
 )
 @click.option("--json", "json_file", type=click.Path(dir_okay=False, path_type=Path), help="Write a JSON.")
 @click.option("--pdf", type=click.Path(dir_okay=False, path_type=Path), help="Write curves and a table.")
+@on_terminal()
 def evaluate(**values: Any) -> None:
     """Compare picks (--picks, --particle_diameter) or masks (--masks) with the truth.
 
