@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Try a wheel in a clean environment of each Python that this machine has, see `make wheels`:
 #
-#     packaging/try_wheel.sh dist/cryoseg-0.4.0-py3-none-any.whl
+#     packaging/try_wheel.sh dist/*.whl
 #
 # All that it requires is installed, from wheels alone, so that no compiler is needed; all but torch, which may come
 # with several GB of CUDA for each. What needs no torch is run: a job that .venv has picked is continued with another
