@@ -1,0 +1,122 @@
+"""The resolutions and slices of the maps as figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import mrcfile
+import numpy as np
+from maps_cell import BOX_PIXEL_A, STRUCTURES
+from maps_pickers import PICKERS
+from maps_truth import low_passed
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cryoseg_ext.arrays import Image
+from cryoseg_ext.files import replacing
+
+SLICE_A = 8.0
+"""Resolution of the slices."""
+LABELS = {
+    "truth": "true picks",
+    "cryoseg_no_crf": "cryoseg, no CRF",
+    "log": "RELION LoG",
+    "topaz": "Topaz",
+    "topaz_best": "Topaz, best F1",
+}
+
+Outcome = tuple[str, str, dict[str, Any]]
+"""Structure, run, and what came of it."""
+
+
+def draw_resolutions(runs: Sequence[Outcome], path: Path) -> None:
+    """Draw the resolution of every run, and how it grows with the number of particles."""
+    mpl.rcParams["svg.hashsalt"] = "maps"
+    figure = Figure((11, 4.5), layout="constrained")
+    axes = figure.subplots(1, 2, width_ratios=(3, 2))
+    _draw_pickers(axes[0], runs)
+    _draw_numbers(axes[1], runs)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, metadata={"Date": None})
+
+
+def _draw_pickers(axes: Axes, runs: Sequence[Outcome]) -> None:
+    """Draw a symbol for each cell, filled without and open with a 2D selection."""
+    for k, picker in enumerate(PICKERS):
+        for kind, face in (("", f"C{k}"), ("_2d", "none")):
+            points = [
+                (at + 0.13 * (k - 2.5) + (0.04 if kind else 0), values["truth_05_A"])
+                for at, structure in enumerate(STRUCTURES)
+                for of, name, values in runs
+                if (of, name) == (structure.name, picker + kind)
+            ]
+            if points:
+                label = LABELS.get(picker, picker) + (", 2D selection" if kind else "")
+                x, y = np.transpose(points)
+                axes.scatter(x, y, s=22, facecolors=face, edgecolors=f"C{k}", label=label)
+    axes.set_xticks(range(len(STRUCTURES)), [f"{one.name} {one.symmetry}" for one in STRUCTURES])
+    axes.set_ylabel("FSC 0.5 to the true map, Å")
+    axes.legend(fontsize="x-small")
+
+
+def _draw_numbers(axes: Axes, runs: Sequence[Outcome]) -> None:
+    """Draw one over the squared resolution against the number of particles, in medians over seeds."""
+    for k, structure in enumerate(STRUCTURES):
+        for picker, style in (("truth", "o-"), ("cryoseg", "x--")):
+            points = [
+                _median_point([values for of, name, values in runs if (of, name) == (structure.name, one)])
+                for one in (f"{picker}_25", f"{picker}_50", picker)
+                if any((of, name) == (structure.name, one) for of, name, _ in runs)
+            ]
+            if points:
+                label = f"{structure.name}, {LABELS.get(picker, picker)}"
+                axes.plot(*zip(*points, strict=True), style, color=f"C{k}", label=label)
+    axes.set_xscale("log")
+    axes.set_xlabel("particles")
+    axes.set_ylabel("1 / resolution², Å⁻²")
+    axes.legend(fontsize="x-small")
+
+
+def _median_point(chosen: Sequence[dict[str, Any]]) -> tuple[float, float]:
+    """Return the number of particles and one over the squared resolution."""
+    particles, resolution_A = (
+        float(np.median([one[key] for one in chosen])) for key in ("particles", "truth_05_A")
+    )
+    return particles, resolution_A**-2
+
+
+def draw_slices(work: Path, path: Path) -> None:
+    """Draw the central slice of the true map and of each picker's, for the first seed of each structure."""
+    rows = [slices for one in STRUCTURES if (slices := _slices(work / one.name / "seed1"))]
+    if not rows:
+        return
+    columns = [name for name in ("true map", *PICKERS) if any(name in slices for slices in rows)]
+    figure = Figure((1.6 * len(columns), 1.6 * len(rows) + 0.3), layout="constrained")
+    grid = figure.subplots(len(rows), len(columns), squeeze=False)
+    for axes_of_row, slices in zip(grid, rows, strict=True):
+        for axes, column in zip(axes_of_row, columns, strict=True):
+            axes.axis("off")
+            if column in slices:
+                axes.imshow(slices[column], cmap="gray", vmin=np.percentile(slices[column], 1))
+    for axes, column in zip(grid[0], columns, strict=True):
+        axes.set_title(LABELS.get(column, column), fontsize="small")
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=100, metadata={"Software": None})
+
+
+def _slices(cell: Path) -> dict[str, Image]:
+    """Return the central slices of the maps of a cell that are finished; nothing where none is."""
+    halves = {
+        picker: [cell / "Refine" / picker / f"run_half{half}_class001_unfil.mrc" for half in (1, 2)]
+        for picker in PICKERS
+        if (cell / "Results" / f"{picker}.json").exists()
+    }
+    if not halves:
+        return {}
+    maps = {picker: mrcfile.read(first) + mrcfile.read(second) for picker, (first, second) in halves.items()}
+    maps["true map"] = mrcfile.read(cell / "Maps" / "truth.mrc")
+    smooth = {name: low_passed(one, SLICE_A / BOX_PIXEL_A) for name, one in maps.items()}
+    return {name: one[len(one) // 2] for name, one in smooth.items()}
