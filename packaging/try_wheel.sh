@@ -13,7 +13,8 @@ bin=$root/.venv/bin
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-export UV_PYTHON_DOWNLOADS=never
+# A busy package index is waited for, and the certificates are those that pip uses.
+export UV_PYTHON_DOWNLOADS=never UV_HTTP_TIMEOUT=180 UV_SYSTEM_CERTS=1
 echo "torch; python_version < '3'" >no_torch.txt
 
 "$bin/cryoseg" simulate --out sim --n 1 --size 768 768 --pixel_size 2 --particles 20 --snr 1 2>log
