@@ -116,7 +116,7 @@ def score_map(cell: Cell, run_name: str) -> dict[str, Any]:
         the half maps, as RELION's postprocessing corrects it for the mask; ``area``: sum of the curve.
     """
     truth, mask = (read_map(cell.folder / "Maps" / f"{name}.mrc") for name in ("truth", "mask"))
-    refined = summed_halves(cell, run_name)
+    refined = in_the_hand_of(truth, summed_halves(cell, run_name), mask, cell.structure.symmetry)
     curve = fourier_shell_correlation(refined * mask, truth * mask)
     first = first_below(curve, RANDOMISED_BELOW)
     random = fourier_shell_correlation(randomised(refined, int(first)) * mask, truth * mask)
@@ -143,6 +143,34 @@ def summed_halves(cell: Cell, run_name: str) -> torch.Tensor:
     folder = cell.folder / "Refine" / run_name
     first, second = (read_map(folder / f"run_half{half}_class001_unfil.mrc") for half in (1, 2))
     return first + second
+
+
+def in_the_hand_of(
+    truth: torch.Tensor, refined: torch.Tensor, mask: torch.Tensor, symmetry: str
+) -> torch.Tensor:
+    """Return a map or its mirror image, whichever is more like the truth, where the reference has no hand.
+
+    Projections are those of both hands. The reference decides, but a virus has none at 30 Å, and a mirror
+    image in this frame has the same axes of symmetry.
+
+    Parameters
+    ----------
+    truth, refined, mask : Tensor
+        ``(n, n, n)`` maps, and the weight of each voxel.
+    symmetry : str
+        Point group.
+    """
+    if not symmetry.startswith("I"):
+        return refined
+    return max(
+        (refined, mirrored(refined)),
+        key=lambda one: float(fourier_shell_correlation(one * mask, truth * mask)[1:].sum()),
+    )
+
+
+def mirrored(density: torch.Tensor) -> torch.Tensor:
+    """Return the mirror image of a map through the plane of its voxel ``n // 2`` along the first axis."""
+    return density.flip(0).roll(1 - len(density) % 2, 0)
 
 
 def first_below(curve: torch.Tensor, level: float) -> float:

@@ -78,6 +78,17 @@ def test_a_curve_falls_below_a_level_between_two_shells() -> None:
     assert SCORES["first_below"](torch.ones(9), 0.5) == 8
 
 
+def test_a_virus_of_the_other_hand_is_mirrored_and_others_are_not() -> None:
+    truth = torch.randn(16, 16, 16, generator=torch.Generator().manual_seed(5))
+    # Nothing lies beyond the mirror image of the box.
+    truth[0] = 0
+    other, all_of_it = SCORES["mirrored"](truth), torch.ones(16, 16, 16)
+    assert torch.equal(other[8], truth[8])
+    assert torch.equal(SCORES["in_the_hand_of"](truth, other, all_of_it, "I1"), truth)
+    assert torch.equal(SCORES["in_the_hand_of"](truth, truth, all_of_it, "I1"), truth)
+    assert torch.equal(SCORES["in_the_hand_of"](truth, other, all_of_it, "C6"), other)
+
+
 def test_phases_are_random_from_a_shell_on_and_kept_below_it() -> None:
     density = torch.randn(32, 32, 32, generator=torch.Generator().manual_seed(4))
     curve = FSC.fourier_shell_correlation(SCORES["randomised"](density, 8), density)
