@@ -128,7 +128,7 @@ class FolderHost(Host):
         """Write a line to standard error."""
         write(printable(text), err=True)
 
-    def progress(self, micrograph: ListedMicrograph, done: int, total: int, n_picks: int | None) -> None:  # noqa: ARG002
+    def note_done(self, micrograph: ListedMicrograph, n_picks: int | None) -> None:
         """Write a line for each micrograph that is picked."""
         if n_picks is not None:
             self.say(f"{micrograph.path}: {counted(n_picks, 'particle')}")

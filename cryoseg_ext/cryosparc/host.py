@@ -126,9 +126,9 @@ class CryosparcHost(Host):
         self._n_done, self._n_waiting = 0, total
         self._parts_shown.clear()
 
-    def progress(self, micrograph: ListedMicrograph, done: int, total: int, n_picks: int | None) -> None:  # noqa: ARG002
+    def note_done(self, micrograph: ListedMicrograph, n_picks: int | None) -> None:  # noqa: ARG002 - a host's form
         """Count what is done."""
-        self._n_done = done
+        self._n_done += 1
 
     def waiting(self, text: str) -> None:
         """Show that the job waits for exposures."""

@@ -136,15 +136,5 @@ class Host:
     def start(self, total: int) -> None:
         """Take note that `total` micrographs are picked now, one after another."""
 
-    def progress(self, micrograph: ListedMicrograph, done: int, total: int, n_picks: int | None) -> None:
-        """Take note of a micrograph that is done; how far the job is, is shown by `cryoseg_ext.progress`.
-
-        Parameters
-        ----------
-        micrograph : ListedMicrograph
-            The one that is done.
-        done, total : int
-            How many are done of this run's.
-        n_picks : int, optional
-            Picks on this micrograph; None where it is skipped.
-        """
+    def note_done(self, micrograph: ListedMicrograph, n_picks: int | None) -> None:
+        """Take note of a micrograph that is done, with its number of picks, or None where it is skipped."""

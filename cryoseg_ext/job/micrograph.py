@@ -211,14 +211,14 @@ def prepare(micrograph: ListedMicrograph, *, invert: bool = False) -> PreparedMi
 def _prepare(micrograph: ListedMicrograph, *, invert: bool) -> PreparedMicrograph:
     from cryoseg_ext.image.repair import repair
 
-    read, pixel_size_A, shape = read_listed(micrograph)
+    read, pixel_size_A, shape = _read_listed(micrograph)
     # A pixel size that the user or a list states makes that of the header needless.
     doubts = () if micrograph.pixel_size_A else read.pixel_size_notes
     repaired = repair(read.image, invert=invert, overwrite=True)
     return PreparedMicrograph(repaired, pixel_size_A, shape, notes=(*read.notes, *doubts))
 
 
-def read_listed(micrograph: ListedMicrograph) -> tuple[Micrograph, float, tuple[int, int]]:
+def _read_listed(micrograph: ListedMicrograph) -> tuple[Micrograph, float, tuple[int, int]]:
     """Return the image of a micrograph, its Å/px, and ``(ny, nx)`` of the micrograph.
 
     Raises

@@ -239,7 +239,7 @@ class Job:
                     self.host.warn(outcome.hint)
                 n_picks = keeper.store(one, outcome, self._file.threshold)
             n_all += n_picks or 0
-            self.host.progress(micrograph, done, len(waiting), n_picks)
+            self.host.note_done(micrograph, n_picks)
             tell(PICKING, done, len(waiting), counted(n_all, "particle"))
             after_each()
         notes.summarise()

@@ -182,7 +182,7 @@ def test_a_host_whose_names_are_longer_skips_too(folder: Path, engine: Engine) -
 
 def test_a_folder_that_is_removed_in_the_middle_is_no_success(folder: Path, engine: Engine) -> None:
     class Removed(SmallHost):
-        def progress(self, micrograph: ListedMicrograph, *_: Any) -> None:
+        def note_done(self, micrograph: ListedMicrograph, *_: Any) -> None:
             if micrograph.path.stem == "a":
                 shutil.rmtree("job")
                 Path("job").mkdir()
