@@ -1,6 +1,7 @@
 """The conditional random field: learn it for a network, and compare it with the network alone.
 
     python benchmarks/crf.py learn --model FILE --out FILE   a CRF for a network, its scores calibrated anew
+    python benchmarks/crf.py keep --model FILE --of FILE --out FILE   the CRF and scores of another model
     python benchmarks/crf.py test [--model FILE]    the network alone, the model's CRF, parts of it, Potts
     python benchmarks/crf.py table [--model FILE]   solver, filter and reference: quality and time
 
@@ -26,7 +27,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from crf_scores import THRESHOLDS, Outcome, boundary_f1, interval, overlaps, pick_rows, shown
+from crf_scores import THRESHOLDS, Outcome, boundary_f1, interval, overlaps, pick_rows, recall_gain, shown
 from held_out_structures import HELD_OUT, STRUCTURES
 from numpy.typing import NDArray
 
@@ -38,7 +39,8 @@ from cryoseg_ext.extract.score import Calibration
 from cryoseg_ext.extract.selection import extract_picks
 from cryoseg_ext.image.scale import WORKING_DIAMETER_PX, WorkingMicrograph, normalise
 from cryoseg_ext.model.checkpoint import Model, load_model, save_model
-from cryoseg_ext.model.inference import run_network
+from cryoseg_ext.model.inference import VIEWS, run_network
+from cryoseg_ext.network.classes import CONTAMINANT
 from cryoseg_ext.options.crf import (
     FILTERS,
     MILD_POTTS,
@@ -51,17 +53,20 @@ from cryoseg_ext.options.crf import (
 )
 from cryoseg_ext.simulation import SimulatedMicrograph, draw_conditions, simulate_micrograph
 from cryoseg_ext.simulation.structures import specimen_from_file, structure_files
-from cryoseg_ext.training.calibrate import fit_scores
+from cryoseg_ext.training.calibrate import choose_threshold, fit_scores, see_fields
 from cryoseg_ext.training.correctness import label_candidates
 from cryoseg_ext.training.crf import crf_example
 from cryoseg_ext.training.crf_learning import LEARNABLE, CrfExample, GradientDescent, learn_crf
 from cryoseg_ext.training.dataset import TRUE_OVER_STATED, load_library, simulate_field
-from cryoseg_ext.training.simulated import fit_crf_and_scores
+from cryoseg_ext.training.simulated import fit_crf_and_scores, with_own_ranges
 
 FIELD_PX, LEARN_FIELD_PX = 512, 256
 LEARN_SEED, CHOOSE_SEED, TEST_SEED, JUDGE_SEED = 7001, 7002, 7003, 7004
 TEST_SNRS = (0.25, 0.5, 1.0, 2.0)
 MATCH_PX = 0.3 * WORKING_DIAMETER_PX
+FAINT_SNR, CROWDED_COVERAGE, ICY_SHARE = 0.5, 0.4, 0.1
+HARD = ("faint", "crowded", "icy")
+"""Hard fields: of weak signal, with many particles, or much of them under ice and other contaminants."""
 APPEARANCE = Kernel(0.0, 0.3, 1.5)
 PAIRWISE = CrfOptions(
     iterations=1,
@@ -75,11 +80,12 @@ PAIRWISE = CrfOptions(
 
 @dataclass(frozen=True)
 class Field:
-    """A simulated field: the network's maps, the truth and the signal-to-noise ratio."""
+    """A simulated field: the network's maps, the truth, the signal-to-noise ratio, and what makes it hard."""
 
     maps: CrfExample
     contaminant: NDArray[np.float32]
     snr: float
+    hard: tuple[str, ...]
 
 
 Variant = tuple[str, CrfOptions, bool]
@@ -91,8 +97,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=["learn", "test", "table"])
+    parser.add_argument("command", choices=["learn", "keep", "test", "table"])
     parser.add_argument("--model", type=Path, help="default: the one in the package")
+    parser.add_argument("--of", type=Path, help="of `keep`: the model whose CRF and scores are kept")
     parser.add_argument("--structures", type=Path, default=STRUCTURES)
     parser.add_argument(
         "--fields", type=int, default=300, help="to learn and choose on, and about as many to judge on"
@@ -102,8 +109,13 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     model = load_model(args.model)
+    seed = int(model.training.get("seed", LEARN_SEED))
+    if args.command == "keep":
+        library = load_library(args.structures, HELD_OUT)
+        kept = with_own_ranges(keeping(model, load_model(args.of), seed), LEARN_FIELD_PX, seed, library)
+        save_model(kept, args.out or Path("model.safetensors"))
+        return
     if args.command == "learn":
-        seed = int(model.training.get("seed", LEARN_SEED))
         learned = fit_crf_and_scores(model, LEARN_FIELD_PX, seed, load_library(args.structures, HELD_OUT))
         print(json.dumps(learned.crf.as_dict(), indent=1))
         save_model(learned, args.out or Path("model.safetensors"))
@@ -120,6 +132,22 @@ def main() -> None:
     out = args.out or Path(f"benchmarks/results/crf_{args.command}.json")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(compare(variants, choose, judge), indent=1) + "\n")
+
+
+def keeping(model: Model, before: Model, seed: int) -> Model:
+    """Return a model with the CRF and calibration of another, and the threshold that then suits it."""
+    kept = replace(model, crf=before.crf, calibration=before.calibration)
+    fields = see_fields(kept, LEARN_FIELD_PX, seed + 1, VIEWS)
+    labelled = [label_candidates(one.candidates, one.centres_px, MATCH_PX) for one in fields]
+    for name, calibration in (("kept", kept.calibration), ("fitted anew", fit_scores(labelled))):
+        score = np.concatenate([calibration(found) for found, _ in labelled])
+        right = np.concatenate([labels for _, labels in labelled])
+        middle, high = right[(score > 0.4) & (score < 0.6)], right[score >= 0.8]
+        threshold = choose_threshold(calibration, fields)
+        print(
+            f"{name}: right of .4 to .6 {middle.mean():.3f}, from .8 {high.mean():.3f}, threshold {threshold}"
+        )
+    return replace(kept, threshold=choose_threshold(kept.calibration, fields))
 
 
 def parts(crf: CrfOptions) -> Iterator[Variant]:
@@ -192,7 +220,13 @@ def looked_at(field: SimulatedMicrograph, model: Model) -> Field:
     """Return what the network says of a simulated field, and the truth."""
     micrograph = normalise(field.image, np.ones(field.image.shape, np.bool_))
     output = run_network(micrograph, model)
-    return Field(crf_example(field, micrograph, output), output.contaminant, field.conditions.snr)
+    maps, conditions = crf_example(field, micrograph, output), field.conditions
+    hard = {
+        "faint": conditions.snr <= FAINT_SNR,
+        "crowded": conditions.coverage >= CROWDED_COVERAGE,
+        "icy": (field.labels == CONTAMINANT).mean() >= ICY_SHARE,
+    }
+    return Field(maps, output.contaminant, conditions.snr, tuple(name for name in HARD if hard[name]))
 
 
 def compare(
@@ -214,6 +248,9 @@ def compare(
         row |= {"boundary_f1": float(np.nanmean(outcome.boundary))}
         row |= {"d_boundary_f1": interval(outcome.boundary - base.boundary, np.nanmean)}
         row |= pick_rows(outcome, base, n_truth)
+        for kind in HARD:
+            chosen = np.flatnonzero([kind in field.hard for field in judge])
+            row[f"d_mean_recall, {len(chosen)} {kind}"] = recall_gain(outcome, base, n_truth, chosen)
         print(
             f"{name}\n    " + "\n    ".join(f"{k} {shown(v)}" for k, v in row.items() if k != "variant"),
             flush=True,

@@ -67,6 +67,17 @@ def pick_rows(outcome: Outcome, base: Outcome, n_truth: NDArray[np.int64]) -> di
     return row
 
 
+def recall_gain(
+    outcome: Outcome, base: Outcome, n_truth: NDArray[np.int64], chosen: NDArray[np.intp]
+) -> tuple[float, float, float]:
+    """Return the difference of the mean recall at equal precisions on chosen fields, with its interval."""
+    return interval(
+        chosen,
+        lambda drawn: pick_scores(outcome, n_truth, drawn)[-1] - pick_scores(base, n_truth, drawn)[-1],
+        200,
+    )
+
+
 def pick_scores(outcome: Outcome, n_truth: NDArray[np.int64], drawn: NDArray[np.int64]) -> list[float]:
     """Return average precision, the recall at each of `PRECISIONS`, and their mean, pooled over fields."""
     right, score = (np.concatenate([outcome.picks[k][part] for k in drawn]) for part in (0, 1))
@@ -78,7 +89,9 @@ def pick_scores(outcome: Outcome, n_truth: NDArray[np.int64], drawn: NDArray[np.
 
 
 def interval(
-    values: NDArray[np.float64] | int, statistic: Callable[[Any], Any], n_resamples: int = 300
+    values: NDArray[np.float64] | NDArray[np.intp] | int,
+    statistic: Callable[[Any], Any],
+    n_resamples: int = 300,
 ) -> tuple[float, float, float]:
     """Return a statistic of `values`, or of the indices below a number, and its 95 % bootstrap interval."""
     rng = np.random.default_rng(0)

@@ -118,7 +118,7 @@ def planned_of(listed: MicrographList) -> dict[str, Planned]:
 def store_results(planned: dict[str, Planned], n_candidates: int) -> None:
     """Write a finished result of each micrograph."""
     rng = np.random.default_rng(1)
-    areas = AreaShares(0.05, 0.01, 0.0)
+    areas = AreaShares(0.05, 0.01, 0.0, 0.0)
     for one in planned.values():
         score = np.sort(rng.beta(0.5, 0.5, n_candidates))[::-1]
         x_px, y_px = rng.uniform(0, SIDE_PX, (2, n_candidates))

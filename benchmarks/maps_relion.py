@@ -31,8 +31,10 @@ COMMON += " --zero_mask --oversampling 1 --norm --scale --j 1 --random_seed 1"
 COMMON += " --maxsig 500"
 CLASSIFY = "--tau2_fudge 2 --psi_step 12 --offset_range 5 --offset_step 2"
 _REFINE = "--auto_refine --split_random_halves --ini_high 30 --firstiter_cc --low_resol_join_halves 40"
-_REFINE += " --healpix_order 2 --auto_local_healpix_order 3 --auto_ignore_angles --auto_resol_angles"
-_REFINE += " --offset_range 4 --offset_step 2"
+# Under a mask the halves agree further, and the refinement does not end by chance at the first resolutions.
+_REFINE += " --solvent_mask Maps/mask.mrc --solvent_correct_fsc --offset_range 5 --offset_step 2"
+GLOBAL_A = 20.0
+"""Resolution that the poses of the global search must be fine enough for."""
 # The leader and one process for each half; a process that waits leaves its core to the others.
 _MPI = "mpirun --allow-run-as-root --oversubscribe --mca mpi_yield_when_idle 1 --mca btl self,vader -n 3"
 
@@ -103,12 +105,22 @@ def keep_particles(cell: Cell, source: str, target: str, images: set[str]) -> No
     starfile.write(tables, cell.folder / "Extract" / target / "particles.star")
 
 
+def sampling(cell: Cell) -> str:
+    """Return RELION's options for steps between poses of 15 or, of a small particle, 30 degrees at first.
+
+    Each step is halved where it matters (oversampling), and in local searches, which come next.
+    """
+    needed_deg = 360 / (np.pi * MASK_DIAMETERS * cell.diameter_A / GLOBAL_A)
+    order = 1 if needed_deg >= 15 else 2
+    return f"--healpix_order {order} --auto_local_healpix_order {order + 1}"
+
+
 def refine(cell: Cell, run_name: str) -> None:
     """Refine a map by gold-standard auto-refinement: ``Refine/RUN/run_half1_class001_unfil.mrc``."""
     folder = f"Refine/{run_name}"
     command = f"{_MPI if os.geteuid() == 0 else _MPI.replace('--allow-run-as-root ', '')} relion_refine_mpi"
     command += f" --i Extract/{run_name}/particles.star --o {folder}/run --ref Maps/reference.mrc {_REFINE}"
-    command += f" {COMMON} --ctf --sym {cell.structure.symmetry}"
+    command += f" {COMMON} --ctf --sym {cell.structure.symmetry} {sampling(cell)}"
     command += f" --particle_diameter {MASK_DIAMETERS * cell.diameter_A:.0f}"
 
     def work() -> None:

@@ -24,17 +24,25 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 @dataclass(frozen=True)
 class RealSet:
-    """A folder of the shared data with its scoring protocol."""
+    """A folder of the shared data with its scoring protocol; the truth is `coordinates` or a consensus."""
 
     name: str
     particle_diameter_A: float
     scored_diameter_px: float
-    inside: tuple[int, ...]
+    inside: tuple[int, ...] = ()
+    consensus: Path | None = None
+
+    @property
+    def folder(self) -> str:
+        """Name of the folder."""
+        return "-".join(self.name.split("-")[:2])
 
 
+INSIDE_10017 = (121, 121, 3975, 3975)
 SETS = (
-    RealSet("empiar-10017", 190, 108, (121, 121, 3975, 3975)),
-    RealSet("empiar-10146", 125, 60, ()),
+    RealSet("empiar-10017", 190, 108, INSIDE_10017),
+    RealSet("empiar-10017-consensus", 190, 108, INSIDE_10017, SHARED / "data" / "empiar-10017" / "consensus"),
+    RealSet("empiar-10146", 125, 60),
 )
 
 
@@ -58,14 +66,14 @@ def main() -> None:
         subprocess.run(
             [sys.executable, SHARED / "data" / "unpack.py", scratch], check=True, stdout=subprocess.DEVNULL
         )
-        print("set            numbers   stated Å  best F1    at     AP default F1  s/mic")
+        print("set                    numbers   stated Å  best F1    at     AP default F1  s/mic")
         for real_set in SETS:
             for scale, precision in product(args.scale, args.precision):
                 options = ["--precision", precision, *(["--no_crf", "Yes"] if args.no_crf else [])]
-                row = run_set(real_set, scale, Path(scratch) / real_set.name, args.model, options)
+                row = run_set(real_set, scale, Path(scratch) / real_set.folder, args.model, options)
                 rows.append(row)
                 print(
-                    f"{row['set']:14s} {precision:9s} {row['particle_diameter_A']:8.0f} "
+                    f"{row['set']:22s} {precision:9s} {row['particle_diameter_A']:8.0f} "
                     f"{row['best_f1']:8.4f} {row['best_threshold']:5.2f} {row['average_precision']:6.4f} "
                     f"{row['default_f1']:10.4f} "
                     f"{row['seconds_per_micrograph']:6.2f}",
@@ -113,7 +121,13 @@ def pick(project: Path, job: str, diameter_A: float, model: Path | None, *option
 def score(project: Path, job: str, real_set: RealSet) -> dict[str, dict[str, float]]:
     """Return what the judges' scorer says at a match distance of 0.3 diameters."""
     report = project / "report.json"
-    command = [sys.executable, str(SHARED / "score_picks.py"), "--truth", "coordinates", "--picks", job]
+    command = [
+        sys.executable,
+        str(SHARED / "score_picks.py"),
+        "--truth",
+        str(real_set.consensus or "coordinates"),
+    ]
+    command += ["--picks", job, "--ignore-extra"]
     command += ["--diameter", str(real_set.scored_diameter_px), "--match", "0.3", "--json", report.name]
     if real_set.inside:
         command += ["--inside", *map(str, real_set.inside)]

@@ -55,7 +55,7 @@ def write_page(path: Path, n_micrographs: int) -> tuple[list[str], list[Picks]]:
     ]
     some = [candidates(number) for number in range(N_PREVIEWS)]
     counts = np.stack([count_scores(one.score) for one in some])
-    quality = [assess(one.above(THRESHOLD), AreaShares(0.1, 0.05, 0.01)) for one in some]
+    quality = [assess(one.above(THRESHOLD), AreaShares(0.1, 0.05, 0.01), 100) for one in some]
     of = [i % N_PREVIEWS for i in range(n_micrographs)]
     # A micrograph in each part of the list, and all candidates different.
     pictured = [

@@ -31,6 +31,7 @@ from measuring import peak_memory_of, seconds_of
 from cryoseg_ext.crf.refinement import refine_maps
 from cryoseg_ext.extract.candidates import Maps
 from cryoseg_ext.extract.extraction import extract
+from cryoseg_ext.image.mottle import crystalline_ice
 from cryoseg_ext.image.reading import read_micrograph
 from cryoseg_ext.image.repair import repair
 from cryoseg_ext.image.scale import to_working_scale
@@ -139,12 +140,15 @@ def time_stages(path: Path, repeat: int, device: str) -> dict[str, float]:
             refined = refine_maps(
                 output.particle_logit, output.centre, working.image, working.diameter_px, model.crf, device
             )
+        with timed("ice"):
+            dirt = output.contaminant >= 0.5
+            clear = working.valid & (refined.particle < 0.5) & ~dirt
+            ice = crystalline_ice(working.image, clear, working.diameter_px)
         with timed("extract"):
-            maps = Maps(working.image, refined.centre, refined.particle, output.contaminant)
+            maps = Maps(working.image, refined.centre, refined.particle, output.contaminant, ice)
             picks = extract(maps, working, DIAMETER_A, model.calibration, ExtractionOptions())
         with timed("areas"):
-            dirt = output.contaminant >= 0.5
-            picked = PickedMicrograph(picks, working, refined.particle, output.particle_logit, dirt)
+            picked = PickedMicrograph(picks, working, refined.particle, output.particle_logit, dirt, ice)
             assert picked.areas.usable <= 1
         with timed("preview"):
             make_preview(working.image, picked.mask, working.source_shape, dirt)

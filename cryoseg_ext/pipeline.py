@@ -13,6 +13,7 @@ from cryoseg_ext.extract.extraction import extract
 from cryoseg_ext.extract.mixture import merge_sizes
 from cryoseg_ext.extract.score import Calibration
 from cryoseg_ext.image.areas import AreaShares, measure_areas
+from cryoseg_ext.image.mottle import crystalline_ice
 from cryoseg_ext.image.repair import RepairedMicrograph, repair
 from cryoseg_ext.image.scale import WorkingMicrograph, to_working_scale
 from cryoseg_ext.model.checkpoint import Model
@@ -38,6 +39,8 @@ class PickedMicrograph:
         ``(y, x)`` log odds of particle at the working scale, before the CRF.
     contaminated : NDArray[np.bool_]
         ``(y, x)`` where a contaminant is more likely than not, at the working scale.
+    crystalline : NDArray[np.bool_]
+        ``(y, x)`` where the ice is crystalline, at the working scale.
     """
 
     candidates: Picks
@@ -45,6 +48,7 @@ class PickedMicrograph:
     probability: NDArray[np.float32]
     particle_logit: NDArray[np.float32]
     contaminated: NDArray[np.bool_]
+    crystalline: NDArray[np.bool_]
 
     @property
     def mask(self) -> NDArray[np.bool_]:
@@ -53,8 +57,11 @@ class PickedMicrograph:
 
     @property
     def areas(self) -> AreaShares:
-        """How much of the area is contaminated or dead."""
-        return measure_areas(self.contaminated, self.working.valid, self.working.diameter_px)
+        """How much of the area is contaminated, dead or mottled."""
+        working = self.working
+        return measure_areas(
+            self.contaminated, self.crystalline, working.valid, working.image, working.diameter_px
+        )
 
 
 def pick_micrograph(
@@ -115,7 +122,9 @@ def _pick_at(
     output = run_network(working.image, model)
     maps = refined_maps(output, working, model, options.crf)
     picks = extract(maps, working, diameter_A, calibration_of(model, options.crf), options.extraction)
-    return PickedMicrograph(picks, working, maps.particle, output.particle_logit, maps.contaminant >= 0.5)
+    contaminated = maps.contaminant >= 0.5
+    crystalline = np.zeros_like(contaminated) if maps.crystalline is None else maps.crystalline
+    return PickedMicrograph(picks, working, maps.particle, output.particle_logit, contaminated, crystalline)
 
 
 def calibration_of(model: Model, crf: CrfChoice | CrfOptions | None = CrfChoice()) -> Calibration:
@@ -170,4 +179,6 @@ def refined_maps(
         chosen_crf(crf, model.crf),
         model.device,
     )
-    return Maps(working.image, refined.centre, refined.particle, output.contaminant)
+    ice = working.valid & (refined.particle < 0.5) & (output.contaminant < 0.5)
+    crystalline = crystalline_ice(working.image, ice, working.diameter_px)
+    return Maps(working.image, refined.centre, refined.particle, output.contaminant, crystalline)

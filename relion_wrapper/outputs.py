@@ -76,6 +76,8 @@ def with_quality(table: pd.DataFrame, qualities: Iterable[MicrographQuality]) ->
         rlnImageWeight=[one.areas.usable for one in qualities],
         rlnClassDistribution=[one.areas.contaminated for one in qualities],
         rlnParticleSelectZScore=[one.areas.film for one in qualities],
+        rlnMaxValueProbDistribution=[one.areas.mottled for one in qualities],
+        rlnSortedIndex=[int(one.verdict) for one in qualities],
     )
 
 

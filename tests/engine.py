@@ -85,7 +85,8 @@ class Engine:
         )
         probability = np.where(depth > 0.3, 0.9, 0.1).astype(np.float32)
         candidates = _found(depth) if self.candidates is None else replace(self.candidates)
-        return PickedMicrograph(candidates, working, probability, logit(probability), contaminated)
+        nowhere = np.zeros_like(dead)
+        return PickedMicrograph(candidates, working, probability, logit(probability), contaminated, nowhere)
 
 
 def replace_network(model: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
@@ -103,6 +104,8 @@ def replace_network(model: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
     monkeypatch.setattr("cryoseg_ext.model.file.ModelFile.threshold", threshold)
     monkeypatch.setattr("cryoseg_ext.pipeline.pick_repaired", engine.pick_repaired)
     monkeypatch.setattr("cryoseg_ext.job.contrast.contrast_hint", lambda *_: None)
+    # Blobs of so high contrast would be crystals.
+    monkeypatch.setattr("cryoseg_ext.image.mottle.is_mottled", lambda image, *_: np.zeros(image.shape, bool))
     # Half a second each, and tested elsewhere.
     monkeypatch.setattr("cryoseg_ext.job.reports.write_report", lambda path, _: path.write_bytes(b"%PDF"))
     return engine

@@ -73,12 +73,12 @@ def quality_table(result: JobResult, folder: Path) -> str:
     ranked = sorted(result.qualities.items(), key=lambda one: (one[1].areas.usable, one[1].n_picks))
     rows = [
         f"{quality.areas.usable:6.0%} {quality.areas.contaminated:12.0%} {quality.n_picks:6d} "
-        f"{quality.mean_score:6.2f}  {name}"
+        f"{quality.mean_score:6.2f}  {quality.verdict.words:15s}  {name}"
         for name, quality in ranked[:_MOST_ROWS]
     ]
     lines = [
         f"{len(rows)} of {len(ranked)} micrographs, by usable area and picks, the worst first:",
-        "usable contaminated  picks  score  micrograph",
+        "usable contaminated  picks  score  verdict          micrograph",
         *rows,
         "All of them: quality.tsv; pictures and histograms: review.html, for a browser, and report.pdf; in "
         f"{folder}",

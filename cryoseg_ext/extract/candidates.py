@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from scipy.special import logit
 
-from cryoseg_ext.arrays import FloatArray, Image
+from cryoseg_ext.arrays import FloatArray, Image, Mask
 
 Points = tuple[FloatArray, FloatArray]
 """(x_px, y_px), each ``(n,)``, in working pixels; 0 is the first pixel's centre."""
@@ -46,12 +46,25 @@ class Maps:
         Particle probability after the CRF.
     contaminant : NDArray[np.float32]
         Contaminant probability.
+    crystalline : NDArray[np.bool_], optional
+        Where the ice is crystalline. Its blobs look like particles, and what is a particle there will not
+        align: all of it scores as if it lay on a contaminant.
     """
 
     micrograph: Image
     centre: Image
     particle: Image
     contaminant: Image
+    crystalline: Mask | None = None
+
+    @cached_property
+    def spoiled(self) -> Image:
+        """The contaminant probability, 1 in crystalline ice."""
+        return (
+            self.contaminant
+            if self.crystalline is None
+            else np.where(self.crystalline, np.float32(1), self.contaminant)
+        )
 
     @cached_property
     def smooth_centre(self) -> Image:
@@ -87,8 +100,7 @@ def candidates_at(points: Points, maps: Maps) -> Candidates:
     """Return candidates at `points`, each with the logit of the highest centre value within two pixels."""
     highest = _windows(maps.smooth_centre, points, PEAK_PX // 2).max(axis=(1, 2)).astype(np.float64)
     support, dirt = (
-        _windows(image, points, _SUPPORT_PX // 2).mean(axis=(1, 2))
-        for image in (maps.particle, maps.contaminant)
+        _windows(image, points, _SUPPORT_PX // 2).mean(axis=(1, 2)) for image in (maps.particle, maps.spoiled)
     )
     features = np.stack([logit(np.clip(highest, 1e-6, 1 - 1e-6)), support, dirt], axis=1)
     return Candidates(*points, features, profiles_at(points, maps))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cryoseg_ext.image.areas import n_fitting
+
 if TYPE_CHECKING:
     from cryoseg_ext.job.result import JobResult
 
@@ -91,22 +93,24 @@ class Advice:
 
 def advise(result: JobResult) -> Advice:
     """Return advice on the picks of a job."""
+    options = result.options
     # One pass, as the results of very many micrographs are read from a file.
-    shapes = [(one.pixel_size_A, math.prod(one.shape) * one.areas.usable) for one in result.finished.values()]
+    sizes = [
+        (one.pixel_size_A, n_fitting(one.shape, one.pixel_size_A, options.particle_diameter_A, one.areas))
+        for one in result.finished.values()
+    ]
     counts = [one.n_picks for one in result.qualities.values()]
     told = f"median {np.median(counts):g}, from {min(counts)} to {max(counts)}"
     if result.on_filaments:
         return Advice([], f"Segments per micrograph: {told}")
-    picks, options = f"Picks per micrograph: {told}", result.options
+    picks = f"Picks per micrograph: {told}"
     if options.smallest_diameter_A is None:
-        usable_A2 = float(np.median([pixels * pixel_size_A**2 for pixel_size_A, pixels in shapes]))
-        # Of circles in hexagonal packing, the densest there is.
-        fitting = usable_A2 / (math.sqrt(3) / 2 * options.particle_diameter_A**2)
+        fitting = float(np.median([n for _, n in sizes]))
         picks += (
             f"; circles of {options.particle_diameter_A:g} Å that fill the usable area side by side would be "
             f"about {fitting:.0f}: a limit, not what to expect"
         )
-    sizes_A = _distinct(pixel_size_A for pixel_size_A, _ in shapes)
+    sizes_A = _distinct(pixel_size_A for pixel_size_A, _ in sizes)
     return Advice([extraction_box(options.particle_diameter_A, size_A) for size_A in sizes_A], picks)
 
 

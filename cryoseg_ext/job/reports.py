@@ -27,7 +27,10 @@ from cryoseg_ext.report.particle_boxes import BOX_PX
 from cryoseg_ext.report.preview import Preview, load_preview, stretch, with_even_boxes
 from cryoseg_ext.report.review import write_review
 
-QUALITY_COLUMNS = ("micrograph", "picks", "mean_score", "usable", "contaminated", "film", "dead")
+QUALITY_COLUMNS = (
+    *("micrograph", "picks", "mean_score", "usable", "contaminated", "film", "dead", "mottled"),
+    "verdict",
+)
 MOST_AVERAGED = 2000
 """Particles in the class averages."""
 
@@ -116,10 +119,12 @@ def report_of(result: JobResult, title: str, warn: Callable[[str], None] = lambd
         elif path.exists():
             warn(f"{path} is damaged: the reports go without this picture")
     heading = f"{title}: particles" if title else "Particles"
+    qualities = list(result.qualities.values())
     return Report(
         title=f"{heading} of {result.options.stated_size}",
         threshold=result.threshold,
-        n_picks=[quality.n_picks for quality in result.qualities.values()],
+        n_picks=[quality.n_picks for quality in qualities],
+        verdicts=[quality.verdict.words for quality in qualities],
         score_counts=result.score_counts,
         overlays=list(overlays.values()),
         skipped=list(result.skipped.values()),
@@ -190,6 +195,7 @@ def write_quality(path: Path, result: JobResult) -> None:
     table.writerow(QUALITY_COLUMNS)
     for name, quality in result.qualities.items():
         areas = quality.areas
-        shares = (areas.usable, areas.contaminated, areas.film, areas.dead)
-        table.writerow((name, quality.n_picks, f"{quality.mean_score:.4f}", *shares))
+        shares = (areas.usable, areas.contaminated, areas.film, areas.dead, areas.mottled)
+        score = f"{quality.mean_score:.4f}"
+        table.writerow((name, quality.n_picks, score, *shares, quality.verdict.words))
     replace_text(path, text.getvalue())

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cryoseg_ext.formats.edits import Edits
 from cryoseg_ext.formats.micrographs import MicrographList
-from cryoseg_ext.image.areas import MicrographQuality, assess
+from cryoseg_ext.image.areas import MicrographQuality, assess, n_fitting
 from cryoseg_ext.job.finished import FinishedMicrograph
 from cryoseg_ext.job.host import ResultFiles
 from cryoseg_ext.options.picking import PickingOptions
@@ -122,12 +122,18 @@ class JobResult:
         """What is counted of each micrograph, in one pass."""
         return {
             name: _Measured(
-                assess(self.edits.picks_of(name, one.candidates, self.threshold), one.areas),
+                self._quality(name, one),
                 count_scores(one.candidates.score),
                 one.candidates.tube_id is not None,
             )
             for name, one in self.finished.items()
         }
+
+    def _quality(self, name: str, one: FinishedMicrograph) -> MicrographQuality:
+        picks = self.edits.picks_of(name, one.candidates, self.threshold)
+        n = n_fitting(one.shape, one.pixel_size_A, self.options.particle_diameter_A, one.areas)
+        # How many segments fit is the user's choice of their distance: only none are few.
+        return assess(picks, one.areas, 1.0 if one.candidates.tube_id is not None else n)
 
 
 class _Measured(NamedTuple):

@@ -71,6 +71,8 @@ class Report:
         What was wrong with the micrographs that could not be picked.
     averages : Sequence[ClassAverage]
         Averages of a sample of the picks in classes, the largest class first.
+    verdicts : Sequence[str]
+        The verdict on each micrograph.
     """
 
     title: str
@@ -80,6 +82,7 @@ class Report:
     overlays: Sequence[Overlay]
     skipped: Sequence[str] = ()
     averages: Sequence[ClassAverage] = ()
+    verdicts: Sequence[str] = ()
 
 
 def count_scores(score: NDArray[np.floating]) -> NDArray[np.uint16]:

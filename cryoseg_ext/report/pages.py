@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -51,14 +52,15 @@ def draw_summary(canvas: Canvas, report: Report) -> None:
     """Draw the histograms of picks per micrograph and of scores, and list what was skipped."""
     width, height = PAGE_PT
     counts = report.n_picks
-    words = (
+    lines = (
         report.title,
         f"{sum(counts)} picks on {len(counts)} micrographs at a threshold of {report.threshold:g}",
+        ", ".join(f"{n} {verdict}" for verdict, n in Counter(report.verdicts).most_common()),
     )
-    for line, text in enumerate(words):
-        canvas.text(width / 2, height - 30 - 16 * line, text, _TITLE, 0.5)
+    for number, text in enumerate(lines):
+        canvas.text(width / 2, height - 30 - 16 * number, text, _TITLE, 0.5)
     bottom = 300 if report.skipped else 60
-    boxes: list[Box] = [(x, bottom, 340, height - 90 - bottom) for x in (65, 470)]
+    boxes: list[Box] = [(x, bottom, 340, height - 106 - bottom) for x in (65, 470)]
     most = max(counts, default=0) + 1
     bars = np.histogram(counts, min(_MOST_BARS, most), (0, most))[0]
     _draw_histogram(canvas, boxes[0], bars, most, ("picks per micrograph", "micrographs"))

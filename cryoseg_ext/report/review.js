@@ -35,7 +35,7 @@ for (let at = 0, count = 0; count < scores.length; count++) {
 const rows = data.names.map((name, number) => ({
   number, name, picks: data.picks[number], score: data.mean_scores[number],
   contaminated: data.contaminated[number], film: data.film[number], dead: data.dead[number],
-  usable: data.usable[number],
+  usable: data.usable[number], verdict: data.verdicts[number],
 }));
 // Picks that were made by hand elsewhere, on micrographs without a picture.
 for (const one of data.by_hand) rows[one.row].byHand = one;

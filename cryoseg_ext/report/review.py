@@ -75,6 +75,7 @@ def write_review(
         "film": [one.film for one in areas],
         "dead": [one.dead for one in areas],
         "usable": [one.usable for one in areas],
+        "verdicts": [quality.verdict.words for quality in qualities],
         "score_bins": SCORE_BINS,
         "score_counts": base64.b64encode(_as_bytes(report.score_counts)).decode(),
         "pictures": [_picture(overlay, row[overlay.name], report, edits) for overlay in report.overlays],

@@ -8,6 +8,7 @@ const columns = [
   ["film", "Film, %", percent],
   ["dead", "Dead, %", percent],
   ["usable", "Usable, %", percent],
+  ["verdict", "Verdict", (value) => value],
   ["decision", "Decision", undefined],
 ];
 let sorting = { key: "number", falling: false };
@@ -15,6 +16,7 @@ let sorting = { key: "number", falling: false };
 let mostLines = 1000;
 let listed = rows;
 
+const texts = ["name", "verdict"];
 const valueOf = (row, key) => {
   if (key !== "decision") return row[key];
   return decisions.has(row.number) ? (decisions.get(row.number) ? 1 : -1) : 0;
@@ -29,10 +31,10 @@ function makeTable() {
     // Numbers are of interest from the highest down, names from A.
     makeButton(heading, label, () => {
       const again = sorting.key === key;
-      sorting = { key, falling: again ? !sorting.falling : key !== "name" };
+      sorting = { key, falling: again ? !sorting.falling : !texts.includes(key) };
       sort();
     });
-    if (!["name", "decision"].includes(key)) element("option", byId("filter-column"), label).value = key;
+    if (![...texts, "decision"].includes(key)) element("option", byId("filter-column"), label).value = key;
   }
   const body = document.querySelector("tbody");
   const rowOf = (event) => rows[event.target.closest("tr").dataset.number];
@@ -93,7 +95,8 @@ function showLine(row) {
 function isWanted(row) {
   const decision = byId("filter-decision").value;
   if (decision && { accepted: 1, rejected: -1, undecided: 0 }[decision] !== valueOf(row, "decision")) return false;
-  if (!row.name.toLowerCase().includes(byId("filter-name").value.trim().toLowerCase())) return false;
+  const words = byId("filter-name").value.trim().toLowerCase();
+  if (!texts.some((key) => row[key].toLowerCase().includes(words))) return false;
   const [key, limit] = [byId("filter-column").value, byId("filter-value").valueAsNumber];
   if (!key || Number.isNaN(limit)) return true;
   const value = ["picks", "score"].includes(key) ? row[key] : 100 * row[key];
@@ -103,7 +106,7 @@ function isWanted(row) {
 function sort() {
   const { key, falling } = sorting;
   listed = rows.filter(isWanted).sort((a, b) => {
-    const order = key === "name" ? byName(a.name, b.name) : valueOf(a, key) - valueOf(b, key);
+    const order = texts.includes(key) ? byName(a[key], b[key]) : valueOf(a, key) - valueOf(b, key);
     return (falling ? -order : order) || a.number - b.number;
   });
   const lines = listed.slice(0, mostLines).map(lineOf);

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cryoseg_ext.simulation.outlines import log_uniform
+
 GAIN_FREQUENCIES = (0.5, 1.0, 2.0, 4.0, 8.0, 12.0)
 """Frequencies at which `Conditions.spectral_gain` is given, in cycles per particle diameter."""
 TYPICAL_DOSE_E_A2 = 40.0
@@ -51,6 +53,10 @@ class Conditions:
     ripple, ripple_length : float
         Standard deviation of uneven ice as fine as particles, in units of the noise, and the length in
         particle diameters over which it is correlated.
+    streaks : float
+        Standard deviation of long, straight streaks of thicker ice, in units of the noise; 0 for none.
+    stain : float
+        Depth of the negative stain beside a particle, in the typical density of particles; 0 for ice.
     noise_gradient : float
         Standard deviation, across the field, of the logarithm of the noise's strength, from uneven ice.
     thickness_gradient, contrast_spread : float
@@ -104,6 +110,8 @@ class Conditions:
     ice_gradient: float = 0.5
     ripple: float = 0.0
     ripple_length: float = 1.0
+    streaks: float = 0.0
+    stain: float = 0.0
     noise_gradient: float = 0.0
     thickness_gradient: float = 0.1
     contrast_spread: float = 0.1
@@ -121,14 +129,10 @@ class Conditions:
     clip: float | None = None
 
 
-def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
-
-
 def draw_conditions(rng: np.random.Generator) -> Conditions:
     """Return random conditions that span the sessions of users."""
     phase_plate = rng.uniform() < 0.06
-    defocus_um = _log_uniform(rng, 0.2, 1.0) if phase_plate else _log_uniform(rng, 0.4, 4.0)
+    defocus_um = log_uniform(rng, 0.2, 1.0) if phase_plate else log_uniform(rng, 0.4, 4.0)
     return Conditions(
         defocus_um=defocus_um,
         astigmatism_um=float(rng.uniform(0, 0.05) * defocus_um),
@@ -137,16 +141,17 @@ def draw_conditions(rng: np.random.Generator) -> Conditions:
         spherical_aberration_mm=float(rng.choice([2.7, 2.7, 1.4, 0.01])),
         amplitude_contrast=float(rng.uniform(0.07, 0.12)),
         phase_shift_deg=float(rng.uniform(30, 120)) if phase_plate else 0.0,
-        b_factor_A2=_log_uniform(rng, 50, 500),
-        drift_A=_log_uniform(rng, 1, 8) if rng.uniform() < 0.3 else 0.0,
-        snr=_log_uniform(rng, 0.2, 2.0),
+        b_factor_A2=log_uniform(rng, 50, 500),
+        drift_A=log_uniform(rng, 1, 8) if rng.uniform() < 0.3 else 0.0,
+        snr=log_uniform(rng, 0.15, 2.0),
         dose_e_A2=None,
         detector_blur_px=0.0,
         ice_noise=float(rng.uniform(0, 0.8) if rng.uniform() < 0.7 else 0.0),
-        noise_length_A=_log_uniform(rng, 4, 50) if rng.uniform() < 0.8 else 0.0,
-        ice_gradient=_log_uniform(rng, 0.05, 3.0),
-        ripple=_log_uniform(rng, 0.03, 0.5) if rng.uniform() < 0.5 else 0.0,
-        ripple_length=_log_uniform(rng, 0.25, 2.0),
+        noise_length_A=log_uniform(rng, 4, 50) if rng.uniform() < 0.8 else 0.0,
+        ice_gradient=log_uniform(rng, 0.05, 3.0),
+        ripple=log_uniform(rng, 0.03, 0.5) if rng.uniform() < 0.5 else 0.0,
+        ripple_length=log_uniform(rng, 0.25, 2.0),
+        streaks=log_uniform(rng, 0.1, 1.5) if rng.uniform() < 0.06 else 0.0,
         thickness_gradient=float(rng.uniform(0, 0.4)),
         contrast_spread=float(rng.uniform(0, 0.25)),
         coverage=float(rng.uniform(0.02, 0.6)),
@@ -154,12 +159,12 @@ def draw_conditions(rng: np.random.Generator) -> Conditions:
         clustering=float(rng.uniform() ** 2),
         preferred_view=bool(rng.uniform() < 0.2),
         contaminated=bool(rng.uniform() < 0.55),
-        low_pass=_log_uniform(rng, 0.06, 0.4) if rng.uniform() < 0.6 else None,
+        low_pass=log_uniform(rng, 0.06, 0.4) if rng.uniform() < 0.6 else None,
         high_pass=float(rng.uniform(1.0, 4.0)) if rng.uniform() < 0.25 else None,
-        local_contrast=_log_uniform(rng, 0.5, 4.0) if rng.uniform() < 0.2 else None,
+        local_contrast=log_uniform(rng, 0.5, 4.0) if rng.uniform() < 0.2 else None,
         clip=float(rng.uniform(1.5, 4.0)) if rng.uniform() < 0.2 else None,
         particles_on_film=bool(rng.uniform() < 0.25),
-        weighted_dose_e_A2=_log_uniform(rng, 20, 80) if rng.uniform() < 0.5 else None,
+        weighted_dose_e_A2=log_uniform(rng, 20, 80) if rng.uniform() < 0.5 else None,
         noise_gradient=float(rng.uniform(0, 0.2)) if rng.uniform() < 0.4 else 0.0,
         spectral_gain=tuple(rng.normal(0, 0.4, len(GAIN_FREQUENCIES)).tolist())
         if rng.uniform() < 0.4

@@ -13,53 +13,29 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from cryoseg_ext.arrays import Image, Mask
+from cryoseg_ext.simulation.ice import draw_bubbles, draw_crystalline, draw_grains
+from cryoseg_ext.simulation.outlines import Drawing, above, ragged_disc
 from cryoseg_ext.simulation.placement import blur, draw_orientations, project, smooth_field, typical_density
 from cryoseg_ext.simulation.specimens import Specimen
-
-Drawing = tuple[Image, Image]
-"""Projected density, and the density that a particle needs to show through it."""
-
-
-def _ragged_disc(
-    rng: Generator, shape: tuple[int, int], radius_px: float, raggedness: float, blur_px: float = 0.0
-) -> Image:
-    """Return 1 inside and 0 outside a blurred outline of random harmonics at a random position."""
-    y0, x0 = rng.uniform(0, shape[0]), rng.uniform(0, shape[1])
-    harmonics = [(n, raggedness / n * rng.normal(), rng.uniform(0, 2 * np.pi)) for n in range(2, 6)]
-    reach = radius_px * (1 + sum(abs(amplitude) for _, amplitude, _ in harmonics)) + 5 * blur_px
-    rows, columns = (slice(max(int(at - reach), 0), int(at + reach) + 2) for at in (y0, x0))
-    y, x = np.ogrid[: shape[0], : shape[1]]
-    down, right = y[rows] - y0, x[:, columns] - x0
-    angle = np.arctan2(down, right)
-    outline = 1 + sum(amplitude * np.cos(n * angle + phase) for n, amplitude, phase in harmonics)
-    inside = np.zeros(shape, np.float32)
-    disc = (np.hypot(down, right) < radius_px * outline).astype(np.float32)
-    inside[rows, columns] = gaussian_filter(disc, blur_px)
-    return inside
-
-
-def _above(density: Image, threshold: float) -> Image:
-    return np.where(density > threshold, density, np.float32(0))
 
 
 def _ice_crystals(rng: Generator, shape: tuple[int, int], diameter_px: float) -> Drawing:
     density = np.zeros(shape, np.float32)
     for _ in range(int(rng.integers(1, 5))):
         radius = diameter_px * np.exp(rng.uniform(np.log(0.3), np.log(2.5)))
-        blob = _ragged_disc(rng, shape, radius, rng.uniform(0, 0.6), 0.15 * radius)
+        blob = ragged_disc(rng, shape, radius, rng.uniform(0, 0.6), 0.15 * radius)
         density += blob * np.float32(rng.uniform(1.0, 6.0))
-    return density, _above(density, 0.5)
+    return density, above(density, 0.5)
 
 
 def _gold(rng: Generator, shape: tuple[int, int], diameter_px: float) -> Drawing:
     density = np.zeros(shape, np.float32)
     radius = diameter_px * rng.uniform(0.15, 0.6)
     for _ in range(int(rng.integers(1, 4))):
-        density += _ragged_disc(rng, shape, radius, 0.0) * np.float32(rng.uniform(6, 20))
-    return density, _above(density, 0.5)
+        density += ragged_disc(rng, shape, radius, 0.0) * np.float32(rng.uniform(6, 20))
+    return density, above(density, 0.5)
 
 
 def _streaks(rng: Generator, shape: tuple[int, int], diameter_px: float) -> Drawing:
@@ -96,7 +72,7 @@ def _fragments(rng: Generator, shape: tuple[int, int], diameter_px: float, speci
     along = specimen.positions @ draw_orientations(rng, 1, False).as_matrix()[0, 0]
     piece = _piece(specimen, along > np.quantile(along, rng.uniform(0.6, 0.85)))
     density = _scatter(rng, piece, int(rng.integers(2, 40)), shape, diameter_px)
-    return density, _above(density, 0.3 * float(density.max()))
+    return density, above(density, 0.3 * float(density.max()))
 
 
 def _debris(rng: Generator, shape: tuple[int, int], diameter_px: float, specimen: Specimen) -> Drawing:
@@ -129,7 +105,7 @@ def _aggregates(rng: Generator, shape: tuple[int, int], diameter_px: float, spec
         parts.append(clump[second_nearest_px < 0.6 * diameter_px])
     centres = np.concatenate(parts)
     density = project(specimen, draw_orientations(rng, len(centres), False), centres, shape, diameter_px)
-    return density, _above(density, 0.15 * float(density.max()))
+    return density, above(density, 0.15 * float(density.max()))
 
 
 def draw_contaminants(
@@ -157,10 +133,24 @@ def draw_contaminants(
     mask : NDArray[np.bool_]
         ``(y, x)`` pixels of a contaminant through which no particle shows.
     """
-    shape, level = (particles.shape[0], particles.shape[1]), np.float32(typical_density(particles))
+    shape = (particles.shape[0], particles.shape[1])
+    if particles.any():
+        level = np.float32(typical_density(particles))
+    else:
+        middle = np.array([[shape[1] / 2, shape[0] / 2]])
+        one = project(specimen, draw_orientations(rng, 1, False), middle, shape, diameter_px)
+        level = np.float32(typical_density(one))
     visible = np.where(outline, np.maximum(particles, level), 0)
     density, mask = np.zeros(shape, np.float32), np.zeros(shape, np.bool_)
-    films = {_ice_crystals: 0.4, _gold: 0.12, _streaks: 0.12, _haze: 0.12}
+    films = {
+        _ice_crystals: 0.35,
+        _gold: 0.12,
+        _streaks: 0.12,
+        _haze: 0.12,
+        draw_grains: 0.2,
+        draw_crystalline: 0.1,
+        draw_bubbles: 0.04,
+    }
     for draw, probability in films.items():
         if rng.uniform() < probability:
             extra, hides = draw(rng, shape, diameter_px)

@@ -23,6 +23,10 @@ THICKNESS_A = (80.0, 200.0)
 """Range of a film's thickness in Å."""
 BEVEL_A = (20.0, 300.0)
 """Range of the width, in Å, over which the edge of a film rises to its full thickness."""
+RIM_SHARE, RIM_A = 0.4, (30.0, 400.0)
+"""Share of the films whose edge is thicker than the rest, and range of the width of that rim in Å."""
+CONTINUOUS_SHARE = 0.15
+"""Share of the films, of those without particles, that cover the whole field."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,20 @@ class Film:
         return np.hypot(x_px - self.x_px, y_px - self.y_px) - self.radius_px
 
 
-def draw_film(rng: np.random.Generator, shape: tuple[int, int]) -> Film:
-    """Return a random film that covers part of a ``(y, x)`` field, but never its middle."""
+def draw_film(rng: np.random.Generator, shape: tuple[int, int], *, continuous: bool = False) -> Film:
+    """Return a random film that covers part of a ``(y, x)`` field, but never its middle, or all of it.
+
+    Parameters
+    ----------
+    rng : np.random.Generator
+        Decides everything.
+    shape : tuple of int
+        ``(y, x)`` in px.
+    continuous : bool
+        Whether it covers the field.
+    """
+    if continuous:
+        return Film(-10.0 * max(shape), -10.0 * max(shape), float(max(shape)))
     radius_px = rng.uniform(0.8, 4) * max(shape)
     toward = rng.uniform(0, 2 * np.pi)
     away_px = radius_px - rng.uniform(0.1, 0.5) * max(shape)
@@ -68,6 +84,9 @@ def draw_potential(rng: np.random.Generator, beyond_px: FloatArray, pixel_size_A
     shape = (beyond_px.shape[0], beyond_px.shape[1])
     thickness_A, bevel_A = (np.exp(rng.uniform(*np.log(span))) for span in (THICKNESS_A, BEVEL_A))
     thickness = thickness_A * np.clip(beyond_px * pixel_size_A / bevel_A, 0, 1)
+    if rng.uniform() < RIM_SHARE:
+        rim_A = np.exp(rng.uniform(*np.log(RIM_A)))
+        thickness *= 1 + rng.uniform(0.3, 3) * np.exp(-((beyond_px * pixel_size_A / rim_A) ** 2))
     unevenness = rng.uniform(0, 0.05) * smooth_field(rng, shape, rng.uniform(30, 150) / pixel_size_A)
     # The number of atoms under a pixel varies as in a gas, times the structure factor.
     structure_factor = np.exp(rng.uniform(np.log(0.15), np.log(1.0)))

@@ -109,7 +109,20 @@ def _noise(
     if conditions.ripple:
         length_px = conditions.ripple_length * scale.diameter_A / scale.pixel_size_A
         background = background + conditions.ripple * smooth_field(rng, shape, length_px)
+    if conditions.streaks:
+        background = background + conditions.streaks * _streaks(rng, shape, scale.diameter_px)
     return (noise + background).astype(np.float32)
+
+
+def _streaks(rng: Generator, shape: tuple[int, int], diameter_px: float) -> Image:
+    """Return a random field of unit variance whose features are several times longer than wide."""
+    ky, kx = np.fft.fftfreq(shape[0]), np.fft.rfftfreq(shape[1])
+    direction, width_px = rng.uniform(0, np.pi), diameter_px * rng.uniform(0.3, 2)
+    along = ky[:, None] * np.sin(direction) + kx[None] * np.cos(direction)
+    across = ky[:, None] * np.cos(direction) - kx[None] * np.sin(direction)
+    reach = (width_px * rng.uniform(3, 12) * along) ** 2 + (width_px * across) ** 2
+    field = irfft2(rfft2(rng.standard_normal(shape)) * np.exp(-2 * np.pi**2 * reach), s=shape)
+    return (field / field.std()).astype(np.float32)
 
 
 def _drift(rng: Generator, shape: tuple[int, int], pixel_size_A: float, conditions: Conditions) -> Image:

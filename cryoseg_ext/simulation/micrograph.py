@@ -15,11 +15,12 @@ from cryoseg_ext.network.classes import BACKGROUND, CONTAMINANT, PARTICLE
 from cryoseg_ext.simulation import dose
 from cryoseg_ext.simulation.conditions import TYPICAL_DOSE_E_A2, Conditions
 from cryoseg_ext.simulation.contaminants import draw_contaminants
-from cryoseg_ext.simulation.film import Film, draw_film, draw_potential
+from cryoseg_ext.simulation.film import CONTINUOUS_SHARE, Film, draw_film, draw_potential
 from cryoseg_ext.simulation.imaging import Scale, form_image, process_file
 from cryoseg_ext.simulation.instances import PlacedParticles, instance_map
 from cryoseg_ext.simulation.placement import draw_orientations, pad_field, place_centres, project, silhouette
 from cryoseg_ext.simulation.specimens import Specimen
+from cryoseg_ext.simulation.stain import with_stain
 
 FILM_SHARE = 0.2
 """Share of the contaminated micrographs that show the edge of a carbon film."""
@@ -122,7 +123,7 @@ def simulate_at(
         out. None draws them with the coverage, spacing and clustering of `conditions`.
     """
     margin, padded, crop = pad_field(shape, scale.diameter_px)
-    film = draw_film(rng, padded) if conditions.contaminated and rng.uniform() < FILM_SHARE else None
+    film = _draw_film(rng, padded, conditions)
     if centres_px is None:
         centres = place_centres(
             rng, padded, scale.diameter_px, conditions.coverage, conditions.spacing, conditions.clustering
@@ -134,11 +135,13 @@ def simulate_at(
     orientations = draw_orientations(rng, len(centres), conditions.preferred_view)
     contrast = np.exp(conditions.contrast_spread * rng.normal(size=len(centres)))
     particles = project(specimen, orientations, centres, padded, scale.diameter_px, contrast)
-    density, labels = _add_contaminants(rng, particles, film, specimen, scale, conditions)
+    density, labels = add_contaminants(rng, particles, film, specimen, scale, conditions)
+    if conditions.stain and particles.any():
+        density = with_stain(rng, density, scale.diameter_px, conditions.stain)
     # At the rim of the padded field a film meets the ice of the opposite side.
     visible = np.zeros(padded, np.bool_)
     visible[crop] = labels[crop] == PARTICLE
-    image, clean, conditions = _expose(rng, density, visible, specimen, scale, conditions)
+    image, clean, conditions = expose(rng, density, visible, specimen, scale, conditions)
 
     kept = labels[centres[:, 1].astype(int), centres[:, 0].astype(int)] != CONTAMINANT
     x_px, y_px = centres.T - margin
@@ -150,7 +153,14 @@ def simulate_at(
     )
 
 
-def _add_contaminants(
+def _draw_film(rng: Generator, shape: tuple[int, int], conditions: Conditions) -> Film | None:
+    if not conditions.contaminated or rng.uniform() >= FILM_SHARE:
+        return None
+    continuous = rng.uniform() < CONTINUOUS_SHARE and not conditions.particles_on_film
+    return draw_film(rng, shape, continuous=continuous)
+
+
+def add_contaminants(
     rng: Generator,
     particles: Image,
     film: Film | None,
@@ -158,7 +168,23 @@ def _add_contaminants(
     scale: Scale,
     conditions: Conditions,
 ) -> tuple[Image, NDArray[np.int8]]:
-    """Return the density of everything in the field, and the class of each pixel."""
+    """Return the density of everything in the field, and the class of each pixel.
+
+    Parameters
+    ----------
+    rng : np.random.Generator
+        Source of their kinds, numbers and positions.
+    particles : NDArray[np.float32]
+        ``(y, x)`` projected density of the particles.
+    film : Film or None
+        Carbon film.
+    specimen : Specimen
+        The molecule.
+    scale : Scale
+        Pixel size and maximum extent of the molecule.
+    conditions : Conditions
+        Conditions of the simulation.
+    """
     outline = silhouette(particles, scale.diameter_px)
     labels = np.where(outline, PARTICLE, BACKGROUND).astype(np.int8)
     if not conditions.contaminated:
@@ -175,10 +201,26 @@ def _add_contaminants(
     return density, labels
 
 
-def _expose(
+def expose(
     rng: Generator, density: Image, particles: Mask, specimen: Specimen, scale: Scale, conditions: Conditions
 ) -> tuple[Image, Image, Conditions]:
-    """Return the image with and without noise, and the conditions with the ratio that a dose results in."""
+    """Return the image with and without noise, and the conditions with the ratio that a dose results in.
+
+    Parameters
+    ----------
+    rng : np.random.Generator
+        Source of the noise.
+    density : NDArray[np.float32]
+        ``(y, x)`` projected density of everything.
+    particles : NDArray[np.bool_]
+        ``(y, x)`` pixels in whose signal the ratio is measured.
+    specimen : Specimen
+        The molecule, whose density the signal at a dose is of.
+    scale : Scale
+        Pixel size and maximum extent of the molecule.
+    conditions : Conditions
+        Conditions of the simulation.
+    """
     signal_at_dose = _signal_at_dose(conditions, particles, specimen, scale)
     clean, noise = form_image(rng, density, particles, scale, conditions, signal_at_dose)
     image = process_file(clean + noise, scale, conditions)

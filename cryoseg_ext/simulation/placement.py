@@ -90,7 +90,7 @@ def place_centres(
     diameter_px : float
         Maximum extent of a particle in px.
     coverage : float
-        Share of the area that the particles' discs should cover, in [0, 1].
+        Share of the area that the particles' discs should cover, in [0, 1]; 0 for no particle.
     spacing : float
         Smallest distance between two centres in diameters.
     clustering : float
@@ -101,6 +101,8 @@ def place_centres(
     NDArray[np.float64]
         ``(n, 2)`` centres (x_px, y_px).
     """
+    if coverage <= 0:
+        return np.empty((0, 2))
     height, width = shape
     target = int(coverage * height * width / (np.pi / 4 * diameter_px**2)) + 1
     density = smooth_field(rng, shape, 4 * diameter_px)

@@ -41,7 +41,7 @@ class Specimen:
     family: str
 
 
-def _in_ball(rng: Generator, n: int) -> FloatArray:
+def in_ball(rng: Generator, n: int) -> FloatArray:
     """Return ``(n, 3)`` points uniform in the unit ball."""
     direction = rng.normal(size=(n, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
@@ -53,10 +53,20 @@ def _n_beads(rng: Generator) -> int:
     return int(rng.integers(300, 1500))
 
 
-def _domain(rng: Generator, n: int, elongation: float = 1.8) -> FloatArray:
-    """Return ``(n, 3)`` points in a randomly turned ellipsoid of unit mean radius."""
+def domain(rng: Generator, n: int, elongation: float = 1.8) -> FloatArray:
+    """Return ``(n, 3)`` points in a randomly turned ellipsoid of unit mean radius.
+
+    Parameters
+    ----------
+    rng : np.random.Generator
+        Source of shape, turn and points.
+    n : int
+        Number of points.
+    elongation : float
+        Largest ratio of two of its axes.
+    """
     radii = np.exp(rng.uniform(-np.log(elongation), np.log(elongation), size=3) / 2)
-    return Rotation.random(rng=rng).apply(_in_ball(rng, n) * radii)
+    return Rotation.random(rng=rng).apply(in_ball(rng, n) * radii)
 
 
 def _domain_chain(rng: Generator, n_domains: int, n_beads: int, straightness: float) -> FloatArray:
@@ -64,11 +74,11 @@ def _domain_chain(rng: Generator, n_domains: int, n_beads: int, straightness: fl
 
     `straightness`, in [0, 1], is the share of the previous direction that each step keeps.
     """
-    centre, direction = np.zeros(3), _in_ball(rng, 1)[0]
+    centre, direction = np.zeros(3), in_ball(rng, 1)[0]
     parts = []
     for _ in range(n_domains):
         radius = rng.uniform(0.6, 1.3)
-        parts.append(_domain(rng, n_beads // n_domains + 1) * radius + centre)
+        parts.append(domain(rng, n_beads // n_domains + 1) * radius + centre)
         direction = straightness * direction + (1 - straightness) * rng.normal(size=3)
         direction /= np.linalg.norm(direction)
         centre = centre + direction * radius * rng.uniform(1.1, 1.7)
@@ -86,7 +96,7 @@ def _globular(rng: Generator) -> FloatArray:
 
 
 def _ellipsoid(rng: Generator) -> FloatArray:
-    ball = _in_ball(rng, _n_beads(rng))
+    ball = in_ball(rng, _n_beads(rng))
     return ball * np.array([1.0, rng.uniform(0.35, 1), rng.uniform(0.35, 1)])
 
 
@@ -98,7 +108,7 @@ def _rod(rng: Generator) -> FloatArray:
 def _filament(rng: Generator) -> FloatArray:
     """Return a short, straight piece of a helix, three to eight times longer than wide."""
     n, starts = int(rng.integers(8, 25)), int(rng.integers(1, 4))
-    unit = _domain(rng, max(_n_beads(rng) // (n * starts), 8)) + np.array([rng.uniform(0.2, 1.5), 0.0, 0.0])
+    unit = domain(rng, max(_n_beads(rng) // (n * starts), 8)) + np.array([rng.uniform(0.2, 1.5), 0.0, 0.0])
     twist, rise = rng.uniform(20, 180), rng.uniform(0.6, 1.6)
     turns = Rotation.from_euler("z", twist * np.arange(n)[:, None], degrees=True)
     strand = [turn.apply(unit) + np.array([0.0, 0.0, rise * k]) for k, turn in enumerate(turns)]
@@ -116,7 +126,7 @@ def _symmetric(rng: Generator) -> FloatArray:
 
 def _assemble(rng: Generator, unit: FloatArray, group: Rotation) -> FloatArray:
     """Return copies of `unit`, of about unit radius, under `group`, moved out until they about touch."""
-    direction = _in_ball(rng, 1)[0]
+    direction = in_ball(rng, 1)[0]
     direction /= np.linalg.norm(direction)
     copies = group.apply(direction)
     nearest = np.sort(np.linalg.norm(copies - direction, axis=1))[1]
@@ -128,7 +138,7 @@ def _shell(rng: Generator) -> FloatArray:
     """Return a hollow cage or capsid: a smooth or lumpy wall, sometimes with a filled interior."""
     n_beads = int(rng.integers(600, 1800))
     wall = rng.uniform(0.12, 0.5)
-    direction = _in_ball(rng, n_beads)
+    direction = in_ball(rng, n_beads)
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     if rng.uniform() < 0.5:
         lumps = _fibonacci_sphere(int(rng.choice([12, 24, 32, 60, 90])))
@@ -136,7 +146,7 @@ def _shell(rng: Generator) -> FloatArray:
         direction = direction + rng.uniform(0.2, 1.0) * (nearest - direction)
     points = direction * rng.uniform((1 - wall) ** 3, 1, size=(n_beads, 1)) ** (1 / 3)
     if rng.uniform() < 0.25:
-        points = np.concatenate([points, _in_ball(rng, n_beads // 2) * (1 - wall)])
+        points = np.concatenate([points, in_ball(rng, n_beads // 2) * (1 - wall)])
     return points
 
 
@@ -151,26 +161,26 @@ def _barrel(rng: Generator) -> FloatArray:
     """Return stacked rings of subunits with an open or plugged channel."""
     order, rings = int(rng.integers(5, 13)), int(rng.integers(1, 5))
     radius = rng.uniform(0.9, 1.3) / np.sin(np.pi / order)
-    unit = _domain(rng, max(_n_beads(rng) // (order * rings), 4))
+    unit = domain(rng, max(_n_beads(rng) // (order * rings), 4))
     stack = [
         _cyclic(unit * rng.uniform(0.8, 1.1) + np.array([radius, 0.0, 1.8 * ring]), order)
         for ring in range(rings)
     ]
     if rng.uniform() < 0.2:
-        stack.append(_in_ball(rng, 60) * radius * 0.6)
+        stack.append(in_ball(rng, 60) * radius * 0.6)
     return np.concatenate(stack)
 
 
 def _membrane(rng: Generator) -> FloatArray:
     """Return a protein through a detergent belt, with soluble domains on one or both sides."""
     n_beads = _n_beads(rng)
-    belt = _in_ball(rng, n_beads // 2) * np.array([1.0, 1.0, rng.uniform(0.35, 0.6)])
+    belt = in_ball(rng, n_beads // 2) * np.array([1.0, 1.0, rng.uniform(0.35, 0.6)])
     above = _domain_chain(rng, int(rng.integers(1, 4)), n_beads // 2, straightness=0.3)
     above *= rng.uniform(0.3, 0.6)
     above[:, 2] += 0.5 - above[:, 2].min()
     parts = [belt, above]
     if rng.uniform() < 0.4:
-        below = _domain(rng, n_beads // 4) * rng.uniform(0.25, 0.5)
+        below = domain(rng, n_beads // 4) * rng.uniform(0.25, 0.5)
         below[:, 2] -= 0.4 + below[:, 2].max()
         parts.append(below)
     return np.concatenate(parts)
@@ -211,7 +221,7 @@ def draw_specimen(rng: Generator, family: str | None = None, library: Sequence[S
     points = FAMILIES[name][1](rng)
     roughness = rng.uniform(0, 0.6)
     weights = 1 + roughness * rng.uniform(-1, 1, size=len(points))
-    return _centred(points, weights, rng.uniform(0.02, 0.06), name)
+    return centred(points, weights, rng.uniform(0.02, 0.06), name)
 
 
 def _vary(rng: Generator, structure: Specimen) -> Specimen:
@@ -227,11 +237,23 @@ def _vary(rng: Generator, structure: Specimen) -> Specimen:
         kept = rng.uniform(size=len(points)) < 4000 / (len(points) * len(group))
         unit = Rotation.random(rng=rng).apply(points[kept]) * 2
         points, weights = _assemble(rng, unit, group), np.tile(weights[kept], len(group))
-    return _centred(points, weights, max(sigma, 0.025), structure.family)
+    return centred(points, weights, max(sigma, 0.025), structure.family)
 
 
-def _centred(points: FloatArray, weights: FloatArray, bead_sigma: float, family: str) -> Specimen:
-    """Return beads with their centre of mass at the origin and a maximum extent of 1."""
+def centred(points: FloatArray, weights: FloatArray, bead_sigma: float, family: str) -> Specimen:
+    """Return beads with their centre of mass at the origin and a maximum extent of 1.
+
+    Parameters
+    ----------
+    points : NDArray[np.float64]
+        ``(n, 3)`` positions.
+    weights : NDArray[np.float64]
+        ``(n,)`` masses.
+    bead_sigma : float
+        Standard deviation of a bead as a fraction of the maximum extent.
+    family : str
+        Name of its family.
+    """
     points = points - np.average(points, axis=0, weights=weights)
     extent = 2 * np.percentile(np.linalg.norm(points, axis=1), 98)
     return Specimen(points / extent * (1 - 2 * bead_sigma), weights / weights.mean(), bead_sigma, family)

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
 
 from cryoseg_ext.arrays import FloatArray, Image, Mask
-from cryoseg_ext.evaluation import score_picks
 from cryoseg_ext.evaluation.matching import MATCH_DIAMETERS
+from cryoseg_ext.evaluation.picks import draw_curve, rank_picks
 from cryoseg_ext.extract.candidates import Candidates
 from cryoseg_ext.extract.consensus import Consensus
 from cryoseg_ext.extract.peaks import find_candidates
 from cryoseg_ext.extract.score import Calibration
 from cryoseg_ext.extract.selection import extract_picks
-from cryoseg_ext.image.scale import WorkingMicrograph
+from cryoseg_ext.image.scale import WORKING_DIAMETER_PX, WorkingMicrograph
 from cryoseg_ext.model.checkpoint import Model
-from cryoseg_ext.model.inference import ONE_VIEW
+from cryoseg_ext.model.inference import ONE_VIEW, VIEWS, View
 from cryoseg_ext.pipeline import maps_of
 from cryoseg_ext.progress import tracked
 from cryoseg_ext.training.correctness import label_candidates
@@ -29,6 +30,11 @@ N_FIELDS = 240
 """Number of simulated fields."""
 WIDTH_FACTOR = 2
 """Their width over that of the training's fields: more candidates give each other more context."""
+ORDINARY_SNR = 0.4
+"""Signal-to-noise ratio from which a field counts for the default threshold."""
+F1_GIVEN = 0.01
+"""What the default threshold gives of the best F1 for fewer false picks."""
+_RADIUS_PX = MATCH_DIAMETERS * WORKING_DIAMETER_PX
 _CONSENSUS_ROUNDS = 3
 """Rounds of fitting the consensus, after which it has converged."""
 _CONSENSUS_RIDGE = 1e-3
@@ -37,11 +43,22 @@ _MIN_SPREAD = 1e-3
 """Added to the standard deviation of each ring of the profiles, so that none is divided by zero."""
 
 
-def calibrate(model: Model, field_px: int, seed: int) -> Model:
-    """Return `model` calibrated, with the threshold of highest F1, on `N_FIELDS` fresh fields.
+class SeenField(NamedTuple):
+    """A simulated field as a network sees it."""
 
-    They are seen in one view. Where views disagree, their mean is nearer to even odds, so on micrographs,
-    which are less like the training than these fields are, scores are more cautious than here.
+    working: WorkingMicrograph
+    candidates: Candidates
+    centres_px: FloatArray
+    """``(n, 2)`` true centres (x, y) in working pixels."""
+    snr: float
+
+
+def calibrate(model: Model, field_px: int, seed: int) -> Model:
+    """Return `model` calibrated on fresh fields, with a threshold.
+
+    Scores are fitted to one view. Where views disagree, their mean is nearer to even odds, so on micrographs,
+    which are less like the training than these fields are, scores are more cautious than here. The threshold
+    is for the views that micrographs are seen in.
 
     Parameters
     ----------
@@ -52,24 +69,46 @@ def calibrate(model: Model, field_px: int, seed: int) -> Model:
     seed : int
         Random seed of the fields.
     """
-    fields = [
-        _candidates(model, WIDTH_FACTOR * field_px, [seed, index])
-        for index in tracked(range(N_FIELDS), "Calibrating the score on simulated fields")
+    fields = see_fields(model, field_px, seed, ONE_VIEW)
+    labelled = [label_candidates(one.candidates, one.centres_px, _RADIUS_PX) for one in fields]
+    calibration = fit_scores(labelled)
+    fields = see_fields(model, field_px, seed, VIEWS)
+    return replace(model, calibration=calibration, threshold=choose_threshold(calibration, fields))
+
+
+def see_fields(model: Model, field_px: int, seed: int, views: tuple[View, ...]) -> list[SeenField]:
+    """Return `N_FIELDS` simulated fields as a model sees them.
+
+    Parameters
+    ----------
+    model, field_px, seed
+        As for `calibrate`.
+    views : tuple of View
+        How the network looks at them.
+    """
+    seen = []
+    what = "Calibrating the score" if views == ONE_VIEW else "Choosing the threshold"
+    for index in tracked(range(N_FIELDS), f"{what} on simulated fields"):
+        field = simulate_field(np.random.default_rng([seed, index]), WIDTH_FACTOR * field_px)
+        working, centres_px = working_field(field)
+        found = find_candidates(maps_of(working, model, views=views))
+        seen.append(SeenField(working, found, centres_px, field.conditions.snr))
+    return seen
+
+
+def choose_threshold(calibration: Calibration, fields: Sequence[SeenField]) -> float:
+    """Return the highest threshold whose F1 is within `F1_GIVEN` of the best on fields of ordinary signal.
+
+    F1 does not count what a lower one picks on empty micrographs.
+    """
+    ordinary = [
+        (one.centres_px, extract_picks(one.candidates, one.working, calibration))
+        for one in fields
+        if one.snr >= ORDINARY_SNR and len(one.centres_px)
     ]
-    radius_px = MATCH_DIAMETERS * fields[0][0].diameter_px
-    calibration = fit_scores(
-        [label_candidates(candidates, centres_px, radius_px) for _, candidates, centres_px in fields]
-    )
-    picks = [extract_picks(candidates, working, calibration) for working, candidates, _ in fields]
-    scores = score_picks(zip((centres_px for *_, centres_px in fields), picks, strict=True), radius_px)
-    return replace(model, calibration=calibration, threshold=round(scores.best_threshold, 2))
-
-
-def _candidates(
-    model: Model, field_px: int, seed: list[int]
-) -> tuple[WorkingMicrograph, Candidates, FloatArray]:
-    working, centres_px = working_field(simulate_field(np.random.default_rng(seed), field_px))
-    return working, find_candidates(maps_of(working, model, views=ONE_VIEW)), centres_px
+    curve = draw_curve(rank_picks(ordinary, _RADIUS_PX))
+    threshold = curve.threshold[curve.f1 >= curve.f1.max() - F1_GIVEN].max() if curve else 1.0
+    return round(float(threshold), 2)
 
 
 def fit_scores(micrographs: Sequence[tuple[Candidates, Mask]]) -> Calibration:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +16,23 @@ from cryoseg_ext.image.scale import WORKING_DIAMETER_PX, WorkingMicrograph, norm
 from cryoseg_ext.network.classes import UNKNOWN
 from cryoseg_ext.progress import tracked
 from cryoseg_ext.simulation import (
+    Scale,
     SimulatedMicrograph,
     Specimen,
     draw_conditions,
     draw_specimen,
     simulate_micrograph,
 )
+from cryoseg_ext.simulation.filaments import FilamentField, simulate_filaments
+from cryoseg_ext.simulation.stain import STAINED_SHARE, in_stain
 from cryoseg_ext.simulation.structures import specimen_from_file, structure_files
 
 CENTRE_SIGMA_PX = 2.5
 """Width of the Gaussians of the centre map."""
+EMPTY_SHARE = 0.1
+"""Share of the fields without a particle."""
+FILAMENT_SHARE = 0.12
+"""Share of the fields of long filaments, told their width. They have no centres."""
 TRUE_OVER_STATED = (0.7, 1.3)
 """Range of the true maximum extent over the diameter that a user states."""
 
@@ -53,12 +61,17 @@ class SimulatedFields(Dataset[tuple[Tensor, Tensor, Tensor]]):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return image ``(1, y, x)``, labels ``(y, x)`` with -1 to ignore, centre map ``(y, x)``."""
         rng = np.random.default_rng([self.seed, index])
-        field = simulate_field(rng, self.field_px, library=self.library)
+        field: SimulatedMicrograph | FilamentField
+        if rng.uniform() < FILAMENT_SHARE:
+            field, (x_px, y_px) = simulate_filament_field(rng, self.field_px), np.zeros((2, 0))
+        else:
+            field = simulate_field(rng, self.field_px, library=self.library)
+            x_px, y_px = field.x_px, field.y_px
         valid = _valid_area(rng, field.image.shape)
         labels = np.where(valid, field.labels, UNKNOWN).astype(np.int64)
         image = normalise(np.where(valid, field.image, 0).astype(np.float32), valid)
-        centres = centre_map(field.x_px, field.y_px, field.image.shape)
-        return torch.from_numpy(image)[None], torch.from_numpy(labels), torch.from_numpy(centres)
+        target = centre_map(x_px, y_px, field.image.shape)
+        return torch.from_numpy(image)[None], torch.from_numpy(labels), torch.from_numpy(target)
 
 
 def load_library(folder: Path, leave_out: Sequence[str] = ()) -> list[Specimen]:
@@ -84,14 +97,35 @@ def simulate_field(
         Structures to draw from beside the procedural ones.
     """
     stated_A = float(np.exp(rng.uniform(np.log(70), np.log(400))))
+    conditions = draw_conditions(rng)
+    if rng.uniform() < STAINED_SHARE:
+        conditions = in_stain(rng, conditions)
+    if rng.uniform() < EMPTY_SHARE:
+        # Nothing but what the ice and the grid bring along.
+        conditions = replace(conditions, coverage=0.0, contaminated=bool(rng.uniform() < 0.8))
     return simulate_micrograph(
         rng,
         (field_px, field_px),
         stated_A / WORKING_DIAMETER_PX,
         draw_specimen(rng, family, library),
         stated_A * rng.uniform(*TRUE_OVER_STATED),
-        draw_conditions(rng),
+        conditions,
     )
+
+
+def simulate_filament_field(rng: np.random.Generator, field_px: int) -> FilamentField:
+    """Return a field of filaments at the working scale of an inexactly stated width.
+
+    Parameters
+    ----------
+    rng : np.random.Generator
+        Decides everything.
+    field_px : int
+        Width and height in working pixels.
+    """
+    stated_A = float(np.exp(rng.uniform(np.log(60), np.log(350))))
+    scale = Scale(stated_A / WORKING_DIAMETER_PX, stated_A * rng.uniform(*TRUE_OVER_STATED))
+    return simulate_filaments(rng, (field_px, field_px), scale, draw_conditions(rng))
 
 
 def working_field(field: SimulatedMicrograph) -> tuple[WorkingMicrograph, FloatArray]:

@@ -101,10 +101,21 @@ def fit_crf_and_scores(model: Model, field_px: int, seed: int, library: Sequence
         Structures that the CRF is learned on beside the procedural ones.
     """
     fitted = calibrate(fit_crf(model, field_px, seed + 2, library), field_px, seed + 1)
+    return with_own_ranges(fitted, field_px, seed, library)
+
+
+def with_own_ranges(model: Model, field_px: int, seed: int, library: Sequence[Specimen]) -> Model:
+    """Return a model with the ranges of its maps on simulated fields.
+
+    Parameters
+    ----------
+    model, field_px, seed, library
+        As for `fit_crf_and_scores`.
+    """
     shown = tracked(range(N_RANGE_FIELDS), "Simulating fields to measure ranges on")
     rngs = (np.random.default_rng([seed + 3, index]) for index in shown)
     fields = (simulate_field(rng, WIDTH_FACTOR * field_px, library=library) for rng in rngs)
-    return with_ranges(fitted, [working_field(field)[0].image for field in fields])
+    return with_ranges(model, [working_field(field)[0].image for field in fields])
 
 
 def first_network(options: TrainingOptions) -> tuple[dict[str, Any], nn.Module]:

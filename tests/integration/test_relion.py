@@ -41,6 +41,8 @@ QUALITY_LABELS = (
     "rlnImageWeight",
     "rlnClassDistribution",
     "rlnParticleSelectZScore",
+    "rlnMaxValueProbDistribution",
+    "rlnSortedIndex",
 )
 
 

@@ -11,7 +11,7 @@ import starfile
 
 from cryoseg_ext.formats.coordinates import write_coordinate_lists
 from cryoseg_ext.formats.micrographs import read_micrographs
-from cryoseg_ext.image.areas import assess
+from cryoseg_ext.image.areas import Verdict, assess
 from cryoseg_ext.job.finished import FinishedMicrograph
 from cryoseg_ext.job.result import JobResult
 from cryoseg_ext.options.picking import PickingOptions
@@ -65,15 +65,17 @@ def test_names_of_digits_alone_are_kept(tmp_path: Path) -> None:
 
 def test_qualities_stand_under_labels_of_relion_and_replace_older_ones() -> None:
     frame = pd.DataFrame({"rlnMicrographName": ["a.mrc", "b.mrc"], "rlnGroupNrParticles": [7, 8]})
-    table = with_quality(frame, [assess(PICKS, AREAS), assess(NO_PICKS, AREAS)])
+    table = with_quality(frame, [assess(PICKS, AREAS, 100), assess(NO_PICKS, AREAS, 100)])
     assert list(table["rlnGroupNrParticles"]) == [2, 0]
     assert list(table["rlnAutopickFigureOfMerit"]) == [0.575, 0.0]
     for label, share in (
         ("rlnImageWeight", AREAS.usable),
         ("rlnClassDistribution", AREAS.contaminated),
         ("rlnParticleSelectZScore", AREAS.film),
+        ("rlnMaxValueProbDistribution", AREAS.mottled),
     ):
         assert list(table[label]) == [share, share]
+    assert list(table["rlnSortedIndex"]) == [Verdict.CONTAMINATED, Verdict.CONTAMINATED]
     assert list(frame["rlnGroupNrParticles"]) == [7, 8]
 
 

@@ -26,7 +26,7 @@ def micrograph(tmp_path: Path) -> Path:
     image = np.random.default_rng(0).normal(size=y.shape)
     for centre_y in (40, 110):
         for centre_x in (45, 140):
-            image -= 2.0 * (np.hypot(y - centre_y, x - centre_x) < 15)
+            image -= 1.0 * (np.hypot(y - centre_y, x - centre_x) < 15)
     path = tmp_path / "discs.mrc"
     mrcfile.write(path, image.astype(np.float32), voxel_size=4.0)
     return path

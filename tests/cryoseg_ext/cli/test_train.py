@@ -180,7 +180,12 @@ def recipe(monkeypatch: pytest.MonkeyPatch) -> list[TrainingOptions]:
 
 @pytest.mark.parametrize(
     ("name", "steps", "batch"),
-    [("recipe.yaml", 1100, 6), ("recipe_gpu.yaml", 28000, 32), ("recipe_gpu_last.yaml", 11000, 32)],
+    [
+        ("recipe_gpu.yaml", 28000, 32),
+        ("recipe.yaml", 1100, 6),
+        ("recipe_gpu_last.yaml", 11000, 32),
+        ("recipe_ice.yaml", 5000, 6),
+    ],
 )
 def test_the_shipped_recipes_are_understood(
     tmp_path: Path, recipe: list[TrainingOptions], name: str, steps: int, batch: int

@@ -34,8 +34,9 @@ def test_a_host_of_a_few_lines_gets_picks_and_reports(
     with Path("job/quality.tsv").open() as file:
         header, first, *_ = csv.reader(file, "excel-tab")
     assert tuple(header) == QUALITY_COLUMNS
-    shares = [AREAS.usable, AREAS.contaminated, AREAS.film, AREAS.dead]
-    assert [first[0], *map(float, first[1:2]), *map(float, first[3:])] == ["in/a.mrc", 2.0, *shares]
+    shares = [AREAS.usable, AREAS.contaminated, AREAS.film, AREAS.dead, AREAS.mottled]
+    assert [first[0], *map(float, first[1:2]), *map(float, first[3:-1])] == ["in/a.mrc", 2.0, *shares]
+    assert first[-1] == "contaminated"
     assert host.said[0].startswith("Settings: --particle_diameter 100 (model ")
     assert host.said[1] == "Micrographs of 200 x 120 px at 5 Å/px: a particle of 100 Å is 20 px wide"
     assert host.said[2] == "3 micrographs to pick, 0 finished earlier"

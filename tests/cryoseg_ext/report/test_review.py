@@ -53,7 +53,8 @@ def _write(path: Path) -> None:
         Overlay(NAMES[row], PREVIEW, picks[row], DIAMETER_PX, candidates=CANDIDATES[row]) for row in PICTURED
     ]
     qualities = [
-        assess(one, AreaShares(share, share / 2, 0.1)) for one, share in zip(picks, CONTAMINATED, strict=True)
+        assess(one, AreaShares(share, share / 2, 0.1), 100)
+        for one, share in zip(picks, CONTAMINATED, strict=True)
     ]
     report = _report(CANDIDATES, overlays, ["b.mrc is <truncated>"])
     write_review(path, report, NAMES, qualities)
@@ -107,6 +108,10 @@ def test_a_heading_sorts_table_and_pictures_and_once_more_the_other_way(page: we
     assert _column(page, 4) == ["0.0", "5.0", "20.0", "40.0"]
     _click_heading(page, "Micrograph")
     assert _column(page, 1)[-2:] == ["Mics/a 9.mrc", "Mics/a 10.mrc"]
+    # Of the film, which is half of what is contaminated.
+    assert _column(page, 8).count("carbon or edge") == 1
+    page.find_element(By.ID, "filter-name").send_keys("carbon")
+    assert _column(page, 1) == ["Mics/a 9.mrc"]
 
 
 @pytest.mark.chromium
@@ -148,7 +153,7 @@ def test_circles_of_a_mixture_have_the_sizes_of_their_particles(browser: Browser
         (PickingOptions(large, smallest_diameter_A=small), {small / 1.5, large / 1.5}),
     ):
         overlay = overlay_of(NAMES[0], PREVIEW, finished, options, picks.above(THRESHOLD))
-        quality = assess(overlay.picks, areas)
+        quality = assess(overlay.picks, areas, 100)
         write_review(tmp_path / "review.html", _report([picks], [overlay]), NAMES[:1], [quality])
         browser.open(tmp_path / "review.html")
         # An arc ends one diameter to the right of its start: "a radius radius 0 1 0 diameter 0".
@@ -160,7 +165,7 @@ def test_circles_of_a_mixture_have_the_sizes_of_their_particles(browser: Browser
 @pytest.mark.chromium
 def test_a_long_table_shows_its_first_thousand_and_all_on_demand(browser: Browser, tmp_path: Path) -> None:
     areas, n = AreaShares(0.1, 0.0, 0.0), 1200
-    quality = assess(CANDIDATES[0].above(THRESHOLD), areas)
+    quality = assess(CANDIDATES[0].above(THRESHOLD), areas, 100)
     report = _report([CANDIDATES[0]] * n, [])
     write_review(tmp_path / "review.html", report, [f"{i}.mrc" for i in range(n)], [quality] * n)
     browser.open(tmp_path / "review.html")
@@ -175,7 +180,7 @@ def test_a_bin_of_any_size_is_counted(browser: Browser, tmp_path: Path) -> None:
     sizes = [1, 254, 255, 256, 511, 70]
     scores = [np.full(size, 0.905) for size in sizes]
     picks = [Picks(np.zeros(len(score)), np.zeros(len(score)), score) for score in scores]
-    quality = [assess(one, AreaShares(0.1, 0.0, 0.0)) for one in picks]
+    quality = [assess(one, AreaShares(0.1, 0.0, 0.0), 100) for one in picks]
     names = [f"{size}.mrc" for size in sizes]
     write_review(tmp_path / "review.html", _report(picks, []), names, quality)
     browser.open(tmp_path / "review.html")

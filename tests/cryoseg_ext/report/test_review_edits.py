@@ -68,7 +68,7 @@ def _write(path: Path, edits: Edits | None = None) -> Path:
     n_picks = [len(one) for one in picks]
     report = Report("External/job002", THRESHOLD, n_picks, counts, overlays, averages=averages)
     commands = {"Again": "cryoseg-relion --in_coords {edits} --threshold {threshold}"}
-    qualities = [assess(one, AreaShares(0.1 * at, 0.0, 0.0)) for at, one in enumerate(picks)]
+    qualities = [assess(one, AreaShares(0.1 * at, 0.0, 0.0), 100) for at, one in enumerate(picks)]
     write_review(path, report, NAMES, qualities, edits, commands)
     return path
 

@@ -1,5 +1,7 @@
 """The instance map and the paper's protocol."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -41,7 +43,8 @@ def test_where_particles_overlap_the_one_with_more_density_has_the_pixel() -> No
     rng = np.random.default_rng(1)
     specimen = draw_specimen(rng, "ellipsoid")
     centres_px = np.array([[130.0, 128.0], [142.0, 128.0]])
-    field = simulate_at(rng, SHAPE, Scale(PIXEL_SIZE_A, DIAMETER_A), specimen, TYPICAL, centres_px)
+    clean = replace(TYPICAL, contaminated=False)
+    field = simulate_at(rng, SHAPE, Scale(PIXEL_SIZE_A, DIAMETER_A), specimen, clean, centres_px)
     np.testing.assert_allclose(np.stack([field.x_px, field.y_px], axis=1), centres_px)
     instances = field.instances
     columns = [np.nonzero(instances == number)[1].mean() for number in (1, 2)]

@@ -40,6 +40,7 @@ def test_an_interrupted_run_goes_on_and_ends_like_an_uninterrupted_one(
         "Simulating fields for the random field",
         "Learning the random field",
         "Calibrating the score on simulated fields",
+        "Choosing the threshold on simulated fields",
         "Simulating fields to measure ranges on",
         "Measuring the ranges of the maps",
     ]
