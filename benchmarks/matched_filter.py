@@ -43,7 +43,7 @@ COARSE_PX = 24.0
 """The filter works on pixels of this fraction of the diameter, as the network does."""
 COARSER = DIAMETER_PX / COARSE_PX
 STEP_DEG = 18.0
-"""Between neighbouring poses. With 12 degrees best F1 of 1u19 changes by less than .005."""
+"""Degrees between neighbouring poses; --step tries another."""
 APART_DIAMETERS = 0.5
 
 Spectrum = NDArray[np.complexfloating]

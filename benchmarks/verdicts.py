@@ -5,9 +5,9 @@
 Simulated: 300 kV sessions as ``cryoseg simulate`` has them by default, made-up molecules of 100 to 300 Å,
 fields of 512 x 512 working pixels: good ones; without particles; crystalline ice over at least half of the
 field; contaminants over at least a sixth; carbon film over at least two fifths. The thresholds of
-`cryoseg_ext.image.areas` and `cryoseg_ext.image.mottle` were chosen with other seeds. Real: the pictures of
-``../shared/data/quality`` by the class that their collection gives them, where they are there. Prints how
-often each verdict was given to each kind; writes ``verdicts.json``.
+`cryoseg_ext.image.areas` and `cryoseg_ext.image.mottle` were chosen with other seeds, and with the real
+pictures in sight. Real: the pictures of ``../shared/data/quality`` by the class that their collection gives
+them, where they are there. Prints how often each verdict was given to each kind; writes ``verdicts.json``.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from cryoseg_ext.image.blocks import block_sums
 
 VISIBLE, UNEVEN = 0.16, 0.6
 """Ratio of mottle to noise from which ice is crystalline, and from which a large contaminated area is no
-film; of white noise it is 0.03. Chosen on simulation, see ``benchmarks/verdicts.py``."""
+film; of white noise it is 0.03. Chosen on simulation, with pictures in sight (``benchmarks/verdicts.py``)."""
 _NOISE, _MOTTLE = 1 / 16, (1 / 4, 1 / 2)
 """Standard deviations, in diameters, of the blur that takes noise away, and of those around the mottle."""
 _FINEST_PX = (0.75, 1.5)

@@ -39,14 +39,11 @@ class FilamentField:
     axes_px : tuple of NDArray[np.float64]
         ``(n, 2)`` points (x, y) along the axis of each filament, a quarter of a width apart, also outside the
         field.
-    conditions : Conditions
-        Conditions of the simulation.
     """
 
     image: Image
     labels: NDArray[np.int8]
     axes_px: tuple[FloatArray, ...]
-    conditions: Conditions
 
 
 def simulate_filaments(
@@ -87,8 +84,8 @@ def simulate_filaments(
     labels[_bands(axes, padded, width_px) & (labels != CONTAMINANT)] = PARTICLE
     visible = np.zeros(padded, np.bool_)
     visible[crop] = labels[crop] == PARTICLE
-    image, _, conditions = expose(rng, density, visible, specimen, of_piece, conditions)
-    return FilamentField(image[crop], labels[crop], tuple(axis - margin for axis in axes), conditions)
+    image, _, _ = expose(rng, density, visible, specimen, of_piece, conditions)
+    return FilamentField(image[crop], labels[crop], tuple(axis - margin for axis in axes))
 
 
 def _bands(axes: Sequence[FloatArray], shape: tuple[int, int], width_px: float) -> Mask:

@@ -1,4 +1,4 @@
-"""Outlines that several contaminants share."""
+"""Random sizes and outlines that several parts of the simulation share."""
 
 from __future__ import annotations
 

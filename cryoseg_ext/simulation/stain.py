@@ -17,9 +17,6 @@ from cryoseg_ext.simulation.conditions import Conditions
 from cryoseg_ext.simulation.outlines import log_uniform
 from cryoseg_ext.simulation.placement import blur, smooth_field, typical_density
 
-STAINED_SHARE = 0.06
-"""Share of the training fields in negative stain."""
-
 
 def in_stain(rng: Generator, conditions: Conditions) -> Conditions:
     """Return conditions as a microscope for stained specimens has them: high contrast, low resolution."""

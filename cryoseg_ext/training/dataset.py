@@ -24,11 +24,13 @@ from cryoseg_ext.simulation import (
     simulate_micrograph,
 )
 from cryoseg_ext.simulation.filaments import FilamentField, simulate_filaments
-from cryoseg_ext.simulation.stain import STAINED_SHARE, in_stain
+from cryoseg_ext.simulation.stain import in_stain
 from cryoseg_ext.simulation.structures import specimen_from_file, structure_files
 
 CENTRE_SIGMA_PX = 2.5
 """Width of the Gaussians of the centre map."""
+STAINED_SHARE = 0.06
+"""Share of the fields in negative stain."""
 EMPTY_SHARE = 0.1
 """Share of the fields without a particle."""
 FILAMENT_SHARE = 0.12
