@@ -1,18 +1,18 @@
 """The conditional random field: learn it for a network, and compare it with the network alone.
 
     python benchmarks/crf.py learn --model FILE --out FILE   a CRF for a network, its scores calibrated anew
-    python benchmarks/crf.py keep --model FILE --of FILE --out FILE   the CRF and scores of another model
+    python benchmarks/crf.py scores --model FILE --of FILE --out FILE   the CRF of another model, scores anew
     python benchmarks/crf.py test [--model FILE]    the network alone, the model's CRF, parts of it, Potts
     python benchmarks/crf.py table [--model FILE]   solver, filter and reference: quality and time
 
-`learn` is the end of `cryoseg train` again, with the seeds of that training. All three simulate with the
-atomic models of --structures. `learn` and `table` leave out the test structures; `test` sees only these, at
-four signal-to-noise ratios. Every variant has its own threshold of the mask and its own calibration of the
-scores, both chosen on training-like fields (seed 7002), so that a CRF that only shifts the operating point
-gains nothing; differences from the first variant are paired by field, with their 95 % interval over
-resampled fields. `table` learns the weights of every variant on fields of seed 7001 and judges on those of
-seed 7004: it is the search on training data; the test fields have seed 7003. Prints a table and writes
-JSON.
+`learn` is the end of `cryoseg train` again, with the seeds of that training; `scores` is only its
+calibration. The others simulate with the atomic models of --structures. `learn` and `table` leave out the
+test structures; `test` sees only these, at four signal-to-noise ratios. Every variant has its own threshold
+of the mask and its own calibration of the scores, both chosen on training-like fields (seed 7002), so that
+a CRF that only shifts the operating point gains nothing; differences from the first variant are paired by
+field, with their 95 % interval over resampled fields. `table` learns the weights of every variant on fields
+of seed 7001 and judges on those of seed 7004: it is the search on training data; the test fields have seed
+7003. Prints a table and writes JSON.
 """
 
 from __future__ import annotations
@@ -53,14 +53,16 @@ from cryoseg_ext.options.crf import (
 )
 from cryoseg_ext.simulation import SimulatedMicrograph, draw_conditions, simulate_micrograph
 from cryoseg_ext.simulation.structures import specimen_from_file, structure_files
-from cryoseg_ext.training.calibrate import choose_threshold, fit_scores, see_fields
+from cryoseg_ext.training.calibrate import calibrate, fit_scores, see_fields
 from cryoseg_ext.training.correctness import label_candidates
 from cryoseg_ext.training.crf import crf_example
 from cryoseg_ext.training.crf_learning import LEARNABLE, CrfExample, GradientDescent, learn_crf
 from cryoseg_ext.training.dataset import TRUE_OVER_STATED, load_library, simulate_field
-from cryoseg_ext.training.simulated import fit_crf_and_scores, with_own_ranges
+from cryoseg_ext.training.simulated import fit_crf_and_scores
 
 FIELD_PX, LEARN_FIELD_PX = 512, 256
+TEST_FIELD_PX = 1024
+"""About the size of a micrograph, which is what the field over the candidates is for."""
 LEARN_SEED, CHOOSE_SEED, TEST_SEED, JUDGE_SEED = 7001, 7002, 7003, 7004
 TEST_SNRS = (0.25, 0.5, 1.0, 2.0)
 MATCH_PX = 0.3 * WORKING_DIAMETER_PX
@@ -97,9 +99,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=["learn", "keep", "test", "table"])
+    parser.add_argument("command", choices=["learn", "scores", "test", "table"])
     parser.add_argument("--model", type=Path, help="default: the one in the package")
-    parser.add_argument("--of", type=Path, help="of `keep`: the model whose CRF and scores are kept")
+    parser.add_argument("--of", type=Path, help="of `scores`: the model whose CRF is taken")
     parser.add_argument("--structures", type=Path, default=STRUCTURES)
     parser.add_argument(
         "--fields", type=int, default=300, help="to learn and choose on, and about as many to judge on"
@@ -110,10 +112,9 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     model = load_model(args.model)
     seed = int(model.training.get("seed", LEARN_SEED))
-    if args.command == "keep":
-        library = load_library(args.structures, HELD_OUT)
-        kept = with_own_ranges(keeping(model, load_model(args.of), seed), LEARN_FIELD_PX, seed, library)
-        save_model(kept, args.out or Path("model.safetensors"))
+    if args.command == "scores":
+        before = load_model(args.of) if args.of else model
+        save_model(scored_anew(replace(model, crf=before.crf), seed), args.out or Path("model.safetensors"))
         return
     if args.command == "learn":
         learned = fit_crf_and_scores(model, LEARN_FIELD_PX, seed, load_library(args.structures, HELD_OUT))
@@ -134,20 +135,17 @@ def main() -> None:
     out.write_text(json.dumps(compare(variants, choose, judge), indent=1) + "\n")
 
 
-def keeping(model: Model, before: Model, seed: int) -> Model:
-    """Return a model with the CRF and calibration of another, and the threshold that then suits it."""
-    kept = replace(model, crf=before.crf, calibration=before.calibration)
-    fields = see_fields(kept, LEARN_FIELD_PX, seed + 1, VIEWS)
+def scored_anew(model: Model, seed: int) -> Model:
+    """Return a model with its scores and threshold fitted anew; print how many of a score are right."""
+    fitted = calibrate(model, LEARN_FIELD_PX, seed + 1)
+    fields = see_fields(fitted, LEARN_FIELD_PX, seed + 4, VIEWS)
     labelled = [label_candidates(one.candidates, one.centres_px, MATCH_PX) for one in fields]
-    for name, calibration in (("kept", kept.calibration), ("fitted anew", fit_scores(labelled))):
-        score = np.concatenate([calibration(found) for found, _ in labelled])
-        right = np.concatenate([labels for _, labels in labelled])
-        middle, high = right[(score > 0.4) & (score < 0.6)], right[score >= 0.8]
-        threshold = choose_threshold(calibration, fields)
-        print(
-            f"{name}: right of .4 to .6 {middle.mean():.3f}, from .8 {high.mean():.3f}, threshold {threshold}"
-        )
-    return replace(kept, threshold=choose_threshold(kept.calibration, fields))
+    score = np.concatenate([fitted.calibration(found) for found, _ in labelled])
+    right = np.concatenate([labels for _, labels in labelled])
+    for low, high in ((0.2, 0.4), (0.4, 0.6), (0.6, 0.8), (0.8, 1.0)):
+        chosen = (score >= low) & (score <= high)
+        print(f"score {low} to {high}: mean {score[chosen].mean():.3f}, right {right[chosen].mean():.3f}")
+    return fitted
 
 
 def parts(crf: CrfOptions) -> Iterator[Variant]:
@@ -210,7 +208,7 @@ def test_fields(model: Model, structures: Path, n: int) -> Iterator[Field]:
                     stated_A * rng.uniform(*TRUE_OVER_STATED),
                 )
                 conditions = replace(draw_conditions(rng), snr=snr)
-                shape = (FIELD_PX, FIELD_PX)
+                shape = (TEST_FIELD_PX, TEST_FIELD_PX)
                 yield looked_at(
                     simulate_micrograph(rng, shape, pixel_size_A, specimen, diameter_A, conditions), model
                 )
@@ -297,7 +295,7 @@ def picked(
     field: Field, maps: Refined, calibration: Calibration
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Return which picks are right, and their scores."""
-    shape = (FIELD_PX, FIELD_PX)
+    shape = field.maps.micrograph.shape
     working = WorkingMicrograph(field.maps.micrograph, np.ones(shape, np.bool_), shape)
     picks = extract_picks(candidates(field, maps), working, calibration)
     return match_picks(field.maps.xy_px, picks, MATCH_PX), picks.score

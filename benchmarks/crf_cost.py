@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from cryoseg_ext.crf.refinement import refine_maps
-from cryoseg_ext.extract.candidates import Maps, Points, profiles_at
+from cryoseg_ext.extract.candidates import Maps, Points, candidates_at
 from cryoseg_ext.extract.score import Calibration
 from cryoseg_ext.image.scale import WORKING_DIAMETER_PX
 from cryoseg_ext.model.checkpoint import load_model
@@ -76,8 +76,7 @@ def seconds(run: Callable[[], Any]) -> float:
 
 def joined(points: Points, maps: Maps, calibration: Calibration) -> NDArray[np.float64]:
     """Run the model's field over candidates, their profiles included."""
-    assert calibration.consensus is not None
-    return calibration.consensus(np.zeros(len(points[0])), profiles_at(points, maps))
+    return calibration(candidates_at(points, maps))
 
 
 def pydensecrf(logit: NDArray[np.float32], micrograph: NDArray[np.float32]) -> NDArray[np.float32]:

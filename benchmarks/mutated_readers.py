@@ -67,7 +67,7 @@ def _sound_model(path: Path) -> None:
 
     architecture = {"name": "residual_unet", "base": 8}
     network = build_network(architecture).eval()
-    save_model(Model(network, architecture, Calibration(0.0, (0.1, 0.1, 0.1)), threshold=0.4), path)
+    save_model(Model(network, architecture, Calibration(0.0, (0.1, 0.1, 0.1, 0.0)), threshold=0.4), path)
 
 
 def _sound_preview(path: Path) -> None:

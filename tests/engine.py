@@ -65,7 +65,9 @@ class Engine:
 
         assert file.content
         self.devices.append(device)
-        return Model(nn.Identity(), {}, Calibration(0.0, (0.1, 0.1, 0.1)), MODEL_THRESHOLD, device=device)
+        return Model(
+            nn.Identity(), {}, Calibration(0.0, (0.1, 0.1, 0.1, 0.0)), MODEL_THRESHOLD, device=device
+        )
 
     def pick_repaired(
         self, repaired: RepairedMicrograph, pixel_size_A: float, model: Model, options: PickingOptions

@@ -6,7 +6,7 @@ calibrated score, RELION's figure of merit, does not depend on the method.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -48,7 +48,7 @@ class Maps:
         Contaminant probability.
     crystalline : NDArray[np.bool_], optional
         Where the ice is crystalline. Its blobs look like particles, and what is a particle there will not
-        align: all of it scores as if it lay on a contaminant.
+        align.
     """
 
     micrograph: Image
@@ -56,15 +56,6 @@ class Maps:
     particle: Image
     contaminant: Image
     crystalline: Mask | None = None
-
-    @cached_property
-    def spoiled(self) -> Image:
-        """The contaminant probability, 1 in crystalline ice."""
-        return (
-            self.contaminant
-            if self.crystalline is None
-            else np.where(self.crystalline, np.float32(1), self.contaminant)
-        )
 
     @cached_property
     def smooth_centre(self) -> Image:
@@ -81,29 +72,41 @@ class Candidates:
     x_px, y_px : NDArray[np.float64]
         ``(n,)`` sub-pixel working coordinates; 0 is the first pixel's centre.
     features : NDArray[np.float64]
-        ``(n, 3)`` features, see `cryoseg_ext.extract.score.FEATURES`.
+        ``(n, 4)`` features, see `cryoseg_ext.extract.score.FEATURES`.
     profiles : NDArray[np.float32]
         ``(n, 2, 12)`` radial profiles, see `profiles_at`.
+    searched_px : int
+        Number of working pixels of the maps that they are the candidates of.
     """
 
     x_px: FloatArray
     y_px: FloatArray
     features: FloatArray
     profiles: Image
+    searched_px: int
 
     def at(self, index: NDArray[np.int64]) -> Candidates:
         """Return the candidates at `index`, in that order."""
-        return Candidates(self.x_px[index], self.y_px[index], self.features[index], self.profiles[index])
+        return replace(
+            self,
+            x_px=self.x_px[index],
+            y_px=self.y_px[index],
+            features=self.features[index],
+            profiles=self.profiles[index],
+        )
 
 
 def candidates_at(points: Points, maps: Maps) -> Candidates:
     """Return candidates at `points`, each with the logit of the highest centre value within two pixels."""
     highest = _windows(maps.smooth_centre, points, PEAK_PX // 2).max(axis=(1, 2)).astype(np.float64)
-    support, dirt = (
-        _windows(image, points, _SUPPORT_PX // 2).mean(axis=(1, 2)) for image in (maps.particle, maps.spoiled)
+    nowhere = np.zeros_like(maps.micrograph)
+    crystalline = nowhere if maps.crystalline is None else maps.crystalline.astype(np.float32)
+    around = (
+        _windows(image, points, _SUPPORT_PX // 2).mean(axis=(1, 2))
+        for image in (maps.particle, maps.contaminant, crystalline)
     )
-    features = np.stack([logit(np.clip(highest, 1e-6, 1 - 1e-6)), support, dirt], axis=1)
-    return Candidates(*points, features, profiles_at(points, maps))
+    features = np.stack([logit(np.clip(highest, 1e-6, 1 - 1e-6)), *around], axis=1)
+    return Candidates(*points, features, profiles_at(points, maps), maps.micrograph.size)
 
 
 def _windows(image: Image, points: Points, reach: int) -> Image:

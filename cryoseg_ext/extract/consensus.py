@@ -2,7 +2,8 @@
 
 Particles of a micrograph resemble each other, and so do the objects that are mistaken for them. The nodes are
 the candidates, each particle or not, and every pair of them is joined by linear kernels on their radial
-profiles, which cost no more than the mean profile of each class.
+profiles, which cost no more than the mean profile of each class. A potential of all of them together says
+that one candidate among many particles is more likely a particle than one on a nearly empty micrograph.
 """
 
 from __future__ import annotations
@@ -14,75 +15,85 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from cryoseg_ext.arrays import FloatArray, Image
+from cryoseg_ext.arrays import FloatArray
+from cryoseg_ext.extract.candidates import Candidates
+from cryoseg_ext.image.scale import WORKING_DIAMETER_PX
 
 ITERATIONS = 2
 """Mean-field iterations; a third one has no measurable effect."""
-_PRIOR_CANDIDATES = 3.0
+_PRIOR_CANDIDATES = 10.0
 """Candidates of average profile that are added to each class, so that the mean of few stays near average."""
+_LEAST_COVERAGE = 0.002
+"""Added to the share of the area that particles cover: about one particle on a field of the training."""
 
 
 @dataclass(frozen=True)
 class Consensus:
     """The energy of the field and its mean-field solution (Krähenbühl & Koltun 2011, arXiv:1210.5644).
 
-    With the standardised profile ``f_i`` of a candidate and the means ``m+`` and ``m-`` of the profiles,
-    weighted by the probabilities q and 1 - q of the previous iteration, the log odds are
-    ``scale u_i + bias + g_i - sum(q g) / sum(q)``, where u are the unary log odds and
-    ``g_i = a |f_i|^2 + b f_i m+ + c f_i m-``, summed over the maps that have profiles. Subtracting the mean
-    leaves the expected number of particles to the unary terms: the field only ranks candidates.
+    With the whitened profile ``f_i`` of a candidate and the means ``m+`` and ``m-`` of the profiles, weighted
+    by the probabilities q and 1 - q of the previous iteration, the log odds are
+    ``scale u_i + bias + g_i - sum(q g) / sum(q) + crowd log(c)``, where u are the unary log odds,
+    ``g_i = a |f_i|^2 + b f_i m+ + c f_i m-``, summed over the maps that have profiles, and c is the share of
+    the area that the expected particles cover. Subtracting the mean leaves the expected number of particles
+    to the other terms: looks only rank candidates.
 
     Parameters
     ----------
     scale, bias : float
         Factor and offset of the unary log odds.
+    crowd : float
+        Weight of the logarithm of the covered share.
     weights : tuple of tuple of float
         (a, b, c) for each map.
-    mean, spread : tuple of tuple of float
-        Mean and standard deviation of the profiles, for each map and ring.
+    mean : tuple of tuple of float
+        Mean profile, for each map and ring.
+    whitening : tuple of tuple of tuple of float
+        ``(maps, rings, rings)``: what a profile less the mean is multiplied by, so that the profiles of one
+        class on one micrograph have a unit covariance (Fisher 1936).
     """
 
     scale: float
     bias: float
+    crowd: float
     weights: tuple[tuple[float, ...], ...]
     mean: tuple[tuple[float, ...], ...]
-    spread: tuple[tuple[float, ...], ...]
+    whitening: tuple[tuple[tuple[float, ...], ...], ...]
 
-    def __call__(self, log_odds: FloatArray, profiles: Image) -> FloatArray:
+    def __call__(self, log_odds: FloatArray, candidates: Candidates) -> FloatArray:
         """Return the ``(n,)`` log odds of the candidates of a micrograph.
 
         Parameters
         ----------
         log_odds : NDArray[np.float64]
             ``(n,)`` unary log odds, those of each candidate alone.
-        profiles : NDArray[np.float32]
-            ``(n, maps, rings)`` profiles, see `cryoseg_ext.extract.candidates.profiles_at`.
+        candidates : Candidates
+            The candidates.
         """
         unary = self.scale * log_odds + self.bias
+        weights = [*np.ravel(self.weights), self.crowd]
         refined = unary
         for _ in range(ITERATIONS):
-            refined = unary + self.similarity(expit(refined), profiles) @ np.ravel(self.weights)
+            refined = unary + self.terms(expit(refined), candidates) @ weights
         return refined
 
-    def similarity(self, q: FloatArray, profiles: Image) -> FloatArray:
-        """Return the ``(n, 3 maps)`` similarities of each candidate that the weights multiply.
+    def terms(self, q: FloatArray, candidates: Candidates) -> FloatArray:
+        """Return the ``(n, 3 maps + 1)`` terms that the weights multiply.
 
         Parameters
         ----------
         q : NDArray[np.float64]
             ``(n,)`` probabilities that the candidates are particles.
-        profiles : NDArray[np.float32]
-            ``(n, maps, rings)`` profiles.
+        candidates : Candidates
+            The candidates.
         """
-        standardised = (profiles - np.asarray(self.mean)) / np.asarray(self.spread)
-        particle, background = (
-            np.tensordot(p, standardised, 1) / (p.sum() + _PRIOR_CANDIDATES) for p in (q, 1 - q)
-        )
-        terms = np.stack(
-            [(standardised * mean).mean(axis=2) for mean in (standardised, particle, background)], axis=2
-        )
+        looks = np.einsum("nmr,mrs->nms", candidates.profiles - np.asarray(self.mean), self.whitening)
+        particle, background = (np.tensordot(p, looks, 1) / (p.sum() + _PRIOR_CANDIDATES) for p in (q, 1 - q))
+        terms = np.stack([(looks * mean).mean(axis=2) for mean in (looks, particle, background)], axis=2)
         terms = terms.reshape(len(q), 3 * terms.shape[1])
-        return terms - q @ terms / (q.sum() + _PRIOR_CANDIDATES)
+        terms = terms - q @ terms / (q.sum() + _PRIOR_CANDIDATES)
+        covered = np.pi / 4 * WORKING_DIAMETER_PX**2 * q.sum() / candidates.searched_px
+        return np.column_stack([terms, np.full(len(q), np.log(covered + _LEAST_COVERAGE))])
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Consensus:
@@ -93,5 +104,7 @@ class Consensus:
         KeyError, TypeError, ValueError
             If the values come from another version.
         """
-        tables = {name: tuple(map(tuple, values[name])) for name in ("weights", "mean", "spread")}
-        return cls(float(values["scale"]), float(values["bias"]), **tables)
+        weights, mean = (tuple(map(tuple, values[name])) for name in ("weights", "mean"))
+        whitening = tuple(tuple(map(tuple, matrix)) for matrix in values["whitening"])
+        scale, bias, crowd = (float(values[name]) for name in ("scale", "bias", "crowd"))
+        return cls(scale, bias, crowd, weights, mean, whitening)

@@ -13,16 +13,17 @@ from cryoseg_ext.arrays import FloatArray
 from cryoseg_ext.extract.candidates import Candidates
 from cryoseg_ext.extract.consensus import Consensus
 
-FEATURES = ("centre_logit", "support", "contaminant")
-"""Logit of the centre map at the peak; mean particle and contaminant probabilities around it."""
+FEATURES = ("centre_logit", "support", "contaminant", "crystalline")
+"""Logit of the centre map at the peak; mean particle and contaminant probabilities around it; the share of
+its surroundings where the ice is crystalline."""
 
 
 @dataclass(frozen=True)
 class Calibration:
     """Probability that a candidate is a particle.
 
-    A logistic regression on the features of each candidate (Platt 1999), refined by its similarity to the
-    other candidates of the micrograph.
+    A logistic regression on the features of each candidate (Platt 1999), refined by the other candidates of
+    the micrograph.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ class Calibration:
         """Return the ``(n,)`` probabilities of all candidates of a micrograph."""
         log_odds = self.log_odds(candidates.features)
         if self.consensus is not None:
-            log_odds = self.consensus(log_odds, candidates.profiles)
+            log_odds = self.consensus(log_odds, candidates)
         return expit(log_odds)
 
     @classmethod
@@ -59,5 +60,5 @@ class Calibration:
         return cls(float(values["intercept"]), tuple(values["weights"]), consensus)
 
     def log_odds(self, features: FloatArray) -> FloatArray:
-        """Return the ``(n,)`` log odds of candidates from their ``(n, 3)`` features alone."""
+        """Return the ``(n,)`` log odds of candidates from their ``(n, 4)`` features alone."""
         return features @ np.asarray(self.weights) + self.intercept

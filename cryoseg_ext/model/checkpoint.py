@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -208,8 +208,9 @@ def _check_calibration(calibration: Calibration) -> None:
     tables: list[Any] = [calibration.intercept, calibration.weights]
     fits = np.shape(calibration.weights) == (len(FEATURES),)
     if consensus := calibration.consensus:
-        tables += [consensus.scale, consensus.bias, consensus.weights, consensus.mean, consensus.spread]
-        n_maps, _ = shape = np.shape(consensus.mean)
-        fits = fits and (np.shape(consensus.spread), np.shape(consensus.weights)) == (shape, (n_maps, 3))
+        tables += astuple(consensus)
+        n_maps, n_rings = np.shape(consensus.mean)
+        shapes = np.shape(consensus.weights), np.shape(consensus.whitening)
+        fits = fits and shapes == ((n_maps, 3), (n_maps, n_rings, n_rings))
     if not fits or not all(np.isfinite(table).all() for table in tables):
         raise ValueError("its calibration is damaged")

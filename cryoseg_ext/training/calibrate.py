@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from cryoseg_ext.arrays import FloatArray, Image, Mask
+from cryoseg_ext.arrays import FloatArray, Mask
 from cryoseg_ext.evaluation.matching import MATCH_DIAMETERS
 from cryoseg_ext.evaluation.picks import draw_curve, rank_picks
 from cryoseg_ext.extract.candidates import Candidates
 from cryoseg_ext.extract.consensus import Consensus
 from cryoseg_ext.extract.peaks import find_candidates
-from cryoseg_ext.extract.score import Calibration
+from cryoseg_ext.extract.score import FEATURES, Calibration
 from cryoseg_ext.extract.selection import extract_picks
 from cryoseg_ext.image.scale import WORKING_DIAMETER_PX, WorkingMicrograph
 from cryoseg_ext.model.checkpoint import Model
@@ -32,15 +32,20 @@ WIDTH_FACTOR = 2
 """Their width over that of the training's fields: more candidates give each other more context."""
 ORDINARY_SNR = 0.4
 """Signal-to-noise ratio from which a field counts for the default threshold."""
-F1_GIVEN = 0.01
+F1_GIVEN = 0.015
 """What the default threshold gives of the best F1 for fewer false picks."""
+CRYSTALLINE_LOG_ODDS = -2.0
+"""Weight of crystalline ice, which is not fitted: simulated particles in it are as right as others, and real
+ones will not align. Less than certainty, as other ice is mistaken for it."""
 _RADIUS_PX = MATCH_DIAMETERS * WORKING_DIAMETER_PX
 _CONSENSUS_ROUNDS = 3
 """Rounds of fitting the consensus, after which it has converged."""
 _CONSENSUS_RIDGE = 1e-3
 """Ridge of the consensus for each candidate."""
-_MIN_SPREAD = 1e-3
-"""Added to the standard deviation of each ring of the profiles, so that none is divided by zero."""
+_SHRINKAGE = 0.1
+"""Share of its diagonal that is added to a covariance, so that no direction is divided by next to nothing."""
+_MIN_VARIANCE = 1e-6
+"""Smallest variance of a ring."""
 
 
 class SeenField(NamedTuple):
@@ -114,39 +119,57 @@ def choose_threshold(calibration: Calibration, fields: Sequence[SeenField]) -> f
 def fit_scores(micrographs: Sequence[tuple[Candidates, Mask]]) -> Calibration:
     """Return the calibration, with its consensus, of micrographs' candidates from `label_candidates`."""
     correct = np.concatenate([labels for _, labels in micrographs])
-    alone = fit_calibration(np.concatenate([candidates.features for candidates, _ in micrographs]), correct)
-    pairs = [(alone.log_odds(candidates.features), candidates.profiles) for candidates, _ in micrographs]
-    return replace(alone, consensus=fit_consensus(pairs, correct))
+    features = np.concatenate([candidates.features for candidates, _ in micrographs])
+    fit = fit_calibration(features[:, : FEATURES.index("crystalline")], correct)
+    consensus = fit_consensus(micrographs, replace(fit, weights=(*fit.weights, 0.0)))
+    return replace(fit, weights=(*fit.weights, CRYSTALLINE_LOG_ODDS), consensus=consensus)
 
 
-def fit_consensus(micrographs: Sequence[tuple[FloatArray, Image]], correct: Mask) -> Consensus:
+def fit_consensus(micrographs: Sequence[tuple[Candidates, Mask]], alone: Calibration) -> Consensus:
     """Return the field of highest pseudo-likelihood (Besag 1975) at its own mean-field solution.
 
     Parameters
     ----------
-    micrographs : sequence of (NDArray[np.float64], NDArray[np.float32])
-        ``(n,)`` unary log odds and ``(n, maps, rings)`` profiles of the candidates of each micrograph.
-    correct : NDArray[np.bool_]
-        Which of all candidates, one micrograph after the other, are particles.
+    micrographs : sequence of (Candidates, NDArray[np.bool_])
+        The candidates of each micrograph, and which of them are particles.
+    alone : Calibration
+        What scores each candidate for itself.
     """
-    all_profiles = np.concatenate([profiles for _, profiles in micrographs])
-    unary = np.concatenate([log_odds for log_odds, _ in micrographs])
-    mean, spread = all_profiles.mean(axis=0), all_profiles.std(axis=0) + _MIN_SPREAD
-    tables = (tuple(map(tuple, table.astype(float).tolist())) for table in (mean, spread))
-    consensus = Consensus(1.0, 0.0, ((0.0,) * 3,) * all_profiles.shape[1], *tables)
+    candidates, labels = zip(*micrographs, strict=True)
+    correct, unary = np.concatenate(labels), [alone.log_odds(one.features) for one in candidates]
+    profiles = [one.profiles.astype(np.float64) for one in candidates]
+    n_maps = profiles[0].shape[1]
+    whitening = [_whitening([one[:, k] for one in profiles], labels) for k in range(n_maps)]
+    mean = _nested(np.concatenate(profiles).mean(axis=0))
+    consensus = Consensus(1.0, 0.0, 0.0, ((0.0,) * 3,) * n_maps, mean, _nested(whitening))
     for _ in range(_CONSENSUS_ROUNDS):
         terms = [
-            consensus.similarity(expit(consensus(log_odds, profiles)), profiles)
-            for log_odds, profiles in micrographs
+            consensus.terms(expit(consensus(log_odds, one)), one)
+            for log_odds, one in zip(unary, candidates, strict=True)
         ]
-        design = np.column_stack([unary, np.concatenate(terms)])
+        design = np.column_stack([np.concatenate(unary), np.concatenate(terms)])
         scales = design.std(axis=0) + 1e-6
         prior = Calibration(0.0, (scales[0], *np.zeros(len(scales) - 1)))
         fit = fit_calibration(design / scales, correct, prior=prior, ridge=_CONSENSUS_RIDGE * len(correct))
-        scale, *weights = fit.weights / scales
-        rows = tuple(map(tuple, np.reshape(weights, (all_profiles.shape[1], 3)).tolist()))
-        consensus = replace(consensus, scale=float(scale), bias=fit.intercept, weights=rows)
+        scale, *looks, crowd = (fit.weights / scales).tolist()
+        rows = _nested(np.reshape(looks, (n_maps, 3)))
+        consensus = replace(consensus, scale=scale, bias=fit.intercept, crowd=crowd, weights=rows)
     return consensus
+
+
+def _whitening(profiles: Sequence[FloatArray], labels: Sequence[Mask]) -> FloatArray:
+    """Return the symmetric matrix that whitens profiles less the mean of their class on their micrograph."""
+    pairs = zip(profiles, labels, strict=True)
+    of_class = [of_one[right == label] for of_one, right in pairs for label in (False, True)]
+    spread = np.concatenate([profiles[0][:0], *(one - one.mean(axis=0) for one in of_class if len(one))])
+    covariance = spread.T @ spread / max(len(spread), 1)
+    values, vectors = np.linalg.eigh(covariance + _SHRINKAGE * np.diag(np.diag(covariance) + _MIN_VARIANCE))
+    return (vectors / np.sqrt(values)) @ vectors.T
+
+
+def _nested(values: Any) -> Any:
+    """Return an array, or nested sequences, of numbers as nested tuples of them."""
+    return tuple(map(_nested, values)) if np.ndim(values) else float(values)
 
 
 def fit_calibration(

@@ -80,7 +80,7 @@ def train(
             description = asdict(options) | {
                 "data": f"simulated micrographs, procedural specimens and {len(library)} structures"
             }
-            no_calibration = Calibration(0.0, (1.0, 0.0, 0.0))
+            no_calibration = Calibration(0.0, (1.0, 0.0, 0.0, 0.0))
             model = Model(network, architecture, no_calibration, 0.5, description, processes.device)
             save_model(fit_crf_and_scores(model, options.field_px, options.seed, library), path)
         return path

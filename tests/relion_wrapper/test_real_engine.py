@@ -30,7 +30,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     network = build_network(ARCHITECTURE).eval()
     save_model(
-        Model(network, ARCHITECTURE, Calibration(0.0, (0.1, 0.1, 0.1)), threshold=0.4), tmp_path / "model"
+        Model(network, ARCHITECTURE, Calibration(0.0, (0.1, 0.1, 0.1, 0.0)), threshold=0.4),
+        tmp_path / "model",
     )
     return tmp_path
 
@@ -62,7 +63,7 @@ def test_the_job_picks_with_a_network_of_the_users_own_class_only_when_named(
     own = "users_network:Net"
     architecture = parse_architecture(own)
     network = build_network(architecture, allowed=own).eval()
-    model = Model(network, architecture, Calibration(0.0, (0.1, 0.1, 0.1)), threshold=0.4)
+    model = Model(network, architecture, Calibration(0.0, (0.1, 0.1, 0.1, 0.0)), threshold=0.4)
     save_model(model, project / "own_model")
     arguments = ["--in_mics", "micrographs.star", "--model", "own_model", "--particle_diameter", "400"]
     with pytest.raises(SystemExit):

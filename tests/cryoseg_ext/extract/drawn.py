@@ -16,7 +16,7 @@ DIAMETER_PX = float(WORKING_DIAMETER_PX)
 # A working pixel is 10 Å, and a pixel of the micrograph 5 Å.
 DIAMETER_A, PIXEL_A, STEP = 240.0, 10.0, 2
 # Every candidate is above the threshold, and the score grows with the centre map.
-CALIBRATION = Calibration(0.0, (0.01, 0.0, 0.0))
+CALIBRATION = Calibration(0.0, (0.01, 0.0, 0.0, 0.0))
 Points = Sequence[tuple[float, float]]
 
 

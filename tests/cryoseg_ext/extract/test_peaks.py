@@ -8,7 +8,7 @@ from cryoseg_ext.extract.score import Calibration
 from cryoseg_ext.extract.selection import CANDIDATE_THRESHOLD, extract_picks
 from cryoseg_ext.image.scale import WorkingMicrograph
 
-CALIBRATION = Calibration(0.0, (1.0, 0.0, 0.0))
+CALIBRATION = Calibration(0.0, (1.0, 0.0, 0.0, 0.0))
 
 
 def _maps(centres: list[tuple[float, float, float]], shape: tuple[int, int]) -> Maps:

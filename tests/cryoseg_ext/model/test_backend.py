@@ -21,7 +21,7 @@ from cryoseg_ext.model.checkpoint import Model, load_model, save_model
 from cryoseg_ext.model.inference import run_network, with_ranges
 from cryoseg_ext.network.architectures import build_network
 
-PLAIN = Calibration(0.0, (1.0, 0.0, 0.0))
+PLAIN = Calibration(0.0, (1.0, 0.0, 0.0, 0.0))
 
 
 def _field(seed: int, shape: tuple[int, int] = (160, 208)) -> Image:

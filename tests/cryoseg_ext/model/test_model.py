@@ -24,8 +24,8 @@ from cryoseg_ext.network.architectures import build_network
 def model() -> Model:
     torch.manual_seed(0)
     architecture = {"name": "residual_unet", "base": 8}
-    consensus = Consensus(0.9, 0.1, ((0.1, 0.2, 0.3),), ((0.5, 0.6),), ((1.0, 2.0),))
-    calibration = Calibration(0.5, (1.0, 2.0, -3.0), consensus)
+    consensus = Consensus(0.9, 0.1, 0.3, ((0.1, 0.2, 0.3),), ((0.5, 0.6),), (((1.0, 0.5), (0.5, 2.0)),))
+    calibration = Calibration(0.5, (1.0, 2.0, -3.0, -2.0), consensus)
     return Model(build_network(architecture).eval(), architecture, calibration, 0.4)
 
 
@@ -63,7 +63,7 @@ class _Pixelwise(nn.Module):
 def test_all_views_are_of_the_same_place() -> None:
     noise = np.random.default_rng(2).normal(size=(150, 211))
     image = np.ascontiguousarray(20 * gaussian_filter(noise, 5), np.float32)
-    model = Model(_Pixelwise(), {}, Calibration(0.0, (1.0, 0.0, 0.0)), 0.5)
+    model = Model(_Pixelwise(), {}, Calibration(0.0, (1.0, 0.0, 0.0, 0.0)), 0.5)
     one, views = run_network(image, model, ONE_VIEW), run_network(image, model)
     inside = np.s_[4:-4, 4:-4]
     np.testing.assert_allclose(one.centre, 1 / (1 + np.exp(-image)), atol=1e-6)
@@ -113,11 +113,11 @@ def test_a_threshold_that_would_pick_nothing_is_refused(
 @pytest.mark.parametrize(
     "calibration",
     [
-        Calibration(np.nan, (1.0, 2.0, 3.0)),
-        Calibration(0.5, (1.0, np.inf, 3.0)),
+        Calibration(np.nan, (1.0, 2.0, 3.0, 4.0)),
+        Calibration(0.5, (1.0, np.inf, 3.0, 4.0)),
         Calibration(0.5, (1.0, 2.0)),
-        Calibration(0.5, (1.0,) * 3, Consensus(0.9, np.nan, ((0.1,) * 3,), ((0.5,),), ((1.0,),))),
-        Calibration(0.5, (1.0,) * 3, Consensus(0.9, 0.1, ((0.1,) * 3,), ((0.5,),), ((1.0, 2.0),))),
+        Calibration(0.5, (1.0,) * 4, Consensus(0.9, np.nan, 0.0, ((0.1,) * 3,), ((0.5,),), (((1.0,),),))),
+        Calibration(0.5, (1.0,) * 4, Consensus(0.9, 0.1, 0.0, ((0.1,) * 3,), ((0.5,),), (((1.0, 2.0),),))),
     ],
 )
 def test_a_calibration_that_scores_nothing_is_refused(

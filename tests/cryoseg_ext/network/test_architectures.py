@@ -62,7 +62,7 @@ def test_an_architecture_learns_is_stored_and_picks(text: str, tmp_path: Path) -
     assert values[-1] < values[0]
 
     path = tmp_path / "model.safetensors"
-    save_model(Model(network.eval(), architecture, Calibration(0.0, (1.0, 0.0, 0.0)), 0.5), path)
+    save_model(Model(network.eval(), architecture, Calibration(0.0, (1.0, 0.0, 0.0, 0.0)), 0.5), path)
     model = load_model(path, architecture=text)
     # Sides that are no multiples of any stride.
     field = np.random.default_rng(0).normal(size=(101, 75)).astype(np.float32)
@@ -86,7 +86,7 @@ def test_a_class_that_a_file_names_is_imported_only_when_the_user_names_it(tmp_p
             load_model(path, architecture=named)
 
 
-_PLAIN = Calibration(0.0, (1.0, 0.0, 0.0))
+_PLAIN = Calibration(0.0, (1.0, 0.0, 0.0, 0.0))
 
 
 @pytest.mark.parametrize(
