@@ -23,6 +23,9 @@ ITERATIONS = 2
 """Mean-field iterations; a third one has no measurable effect."""
 _PRIOR_CANDIDATES = 10.0
 """Candidates of average profile that are added to each class, so that the mean of few stays near average."""
+_LONGEST = 2.0
+"""Root mean square to which longer whitened profiles are shortened: in strong signal, those of particles are
+so long that one beside a contaminant, half as sure, would count as another kind of object."""
 _LEAST_COVERAGE = 0.002
 """Added to the share of the area that particles cover: about one particle on a field of the training."""
 
@@ -31,9 +34,9 @@ _LEAST_COVERAGE = 0.002
 class Consensus:
     """The energy of the field and its mean-field solution (Krähenbühl & Koltun 2011, arXiv:1210.5644).
 
-    With the whitened profile ``f_i`` of a candidate and the means ``m+`` and ``m-`` of the profiles, weighted
-    by the probabilities q and 1 - q of the previous iteration, the log odds are
-    ``scale u_i + bias + g_i - sum(q g) / sum(q) + crowd log(c)``, where u are the unary log odds,
+    With the whitened profile ``f_i`` of a candidate, shortened where it is long, and the means ``m+`` and
+    ``m-`` of the profiles, weighted by the probabilities q and 1 - q of the previous iteration, the log odds
+    are ``scale u_i + bias + g_i - sum(q g) / sum(q) + crowd log(c)``, where u are the unary log odds,
     ``g_i = a |f_i|^2 + b f_i m+ + c f_i m-``, summed over the maps that have profiles, and c is the share of
     the area that the expected particles cover. Subtracting the mean leaves the expected number of particles
     to the other terms: looks only rank candidates.
@@ -88,6 +91,8 @@ class Consensus:
             The candidates.
         """
         looks = np.einsum("nmr,mrs->nms", candidates.profiles - np.asarray(self.mean), self.whitening)
+        length = np.sqrt((looks**2).mean(axis=2, keepdims=True))
+        looks = looks * (_LONGEST / np.maximum(length, _LONGEST))
         particle, background = (np.tensordot(p, looks, 1) / (p.sum() + _PRIOR_CANDIDATES) for p in (q, 1 - q))
         terms = np.stack([(looks * mean).mean(axis=2) for mean in (looks, particle, background)], axis=2)
         terms = terms.reshape(len(q), 3 * terms.shape[1])

@@ -80,8 +80,10 @@ def test_the_order_of_the_candidates_does_not_matter(n: int, seed: int) -> None:
 
 def test_the_sums_over_all_pairs_are_those_of_a_double_loop() -> None:
     log_odds, candidates = _any(np.random.default_rng(1), 30)
+    candidates.profiles[::2] *= 3
     q = expit(log_odds)
-    pairs = np.einsum("imr,jmr->ijm", candidates.profiles, candidates.profiles) / RINGS
+    looks = candidates.profiles / np.maximum(np.sqrt((candidates.profiles**2).mean(axis=2)) / 2, 1)[..., None]
+    pairs = np.einsum("imr,jmr->ijm", looks, looks) / RINGS
     own = np.einsum("iim->im", pairs)
     particle, background = (np.einsum("j,ijm->im", p, pairs) / (p.sum() + 10) for p in (q, 1 - q))
     terms = np.stack([own, particle, background], axis=2).reshape(30, -1)

@@ -1,5 +1,7 @@
 """Peaks become picks: right place, right order, apart, inside the valid area."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from cryoseg_ext.extract.candidates import Maps
@@ -7,6 +9,7 @@ from cryoseg_ext.extract.peaks import find_candidates
 from cryoseg_ext.extract.score import Calibration
 from cryoseg_ext.extract.selection import CANDIDATE_THRESHOLD, extract_picks
 from cryoseg_ext.image.scale import WorkingMicrograph
+from cryoseg_ext.model.checkpoint import load_model
 
 CALIBRATION = Calibration(0.0, (1.0, 0.0, 0.0, 0.0))
 
@@ -49,6 +52,16 @@ def test_nothing_is_picked_in_a_dead_area() -> None:
     maps = _maps([(40, 40, 0.9), (80, 40, 0.5)], (90, 120))
     picks = extract_picks(find_candidates(maps), working, CALIBRATION)
     assert [round(x / 4) for x in picks.x_px] == [80]
+
+
+def test_a_pick_in_crystalline_ice_scores_lower() -> None:
+    maps = _maps([(40, 40, 0.9), (80, 40, 0.9)], (90, 120))
+    ice = np.zeros((90, 120), np.bool_)
+    ice[:, :60] = True
+    default = replace(load_model().calibration, consensus=None)
+    picks = extract_picks(find_candidates(replace(maps, crystalline=ice)), _working((90, 120)), default)
+    assert [round(x / 4) for x in picks.x_px] == [80, 40]
+    assert picks.score[1] < picks.score[0] - 0.1
 
 
 def test_an_empty_map_gives_no_picks() -> None:
