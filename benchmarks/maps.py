@@ -8,9 +8,10 @@ For each structure, none of which the default model was trained on, and each see
 `typical` of ``cryoseg simulate`` (300 kV, 40 e/Å^2, 0.8 to 2.5 µm underfocus), all with contaminants; the
 picks of each picker at its default settings; the same extraction and the same gold-standard auto-refinement
 from a 30 Å reference in RELION 3.1; the FSC of the resulting map to the true one. Then the same once more
-with a 2D classification between, and with a half and a quarter of the particles. The files ``maps_*.py`` say
-how. Every step is kept in --work: a killed run goes on where it was. What a program of RELION or Topaz
-refuses is said, and tried again by the next start. Prints a table; writes ``maps.json``, ``maps.svg`` and
+with a 2D classification between, and with a half and a quarter of the particles. Only when asked for, what
+costs our picks resolution: `--pickers cryoseg_right cryoseg_centred`. The files ``maps_*.py`` say how. Every
+step is kept in --work: a killed run goes on where it was. What a program of RELION or Topaz refuses is said,
+and tried again by the next start. Prints a table; writes ``maps.json``, ``maps.svg`` and
 ``maps_slices.png`` to --out.
 
 The atomic models are those of ``../shared`` of the project's workplace; --models gives another folder.
@@ -37,7 +38,7 @@ from pathlib import Path
 
 from held_out_structures import STRUCTURES as MODELS
 from maps_cell import STRUCTURES, Cell, Structure
-from maps_pickers import PICKERS, pick
+from maps_pickers import DIAGNOSES, PICKERS, pick
 from maps_relion import extract, refine, select_classes, take_share
 from maps_report import write_report
 from maps_scores import score_run
@@ -118,7 +119,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--topaz", type=lambda name: Path(name).resolve(), help="the program of Topaz")
     parser.add_argument("--structures", nargs="+", choices=[one.name for one in STRUCTURES])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--pickers", nargs="+", choices=PICKERS, default=PICKERS)
+    parser.add_argument("--pickers", nargs="+", choices=PICKERS + DIAGNOSES, default=PICKERS)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="which particles of theirs")
     parser.add_argument("--report", action="store_true", help="only what is finished")
     parser.add_argument("--models", type=Path, default=MODELS, help="folder of the atomic models")

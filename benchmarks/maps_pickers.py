@@ -9,14 +9,18 @@ from pathlib import Path
 
 import numpy as np
 from maps_cell import PIXEL_SIZE_A, Cell, once
+from scipy.spatial import cKDTree
 
 from cryoseg_ext.evaluation import score_picks
-from cryoseg_ext.evaluation.matching import MATCH_DIAMETERS
+from cryoseg_ext.evaluation.matching import MATCH_DIAMETERS, match_picks
 from cryoseg_ext.formats.coordinates import write_coordinates_star
 from cryoseg_ext.formats.reading import read_picks
 from cryoseg_ext.picks import Picks
 
 PICKERS = ("truth", "cryoseg", "log", "topaz", "cryoseg_no_crf", "topaz_best")
+DIAGNOSES = ("cryoseg_right", "cryoseg_centred")
+"""What costs resolution: cryoseg's right picks without its wrong ones; the same particles at their true
+centres, from which the true picks differ only by those that were missed."""
 SUFFIX = "_autopick.star"
 TOPAZ_SCALE = 4
 """Topaz wants about 8 Å/px, at which its networks were trained."""
@@ -36,13 +40,16 @@ def pick(cell: Cell, picker: str, topaz: Path | None) -> None:
     cell : Cell
         The cell, simulated.
     picker : str
-        One of `PICKERS`.
+        One of `PICKERS` or `DIAGNOSES`.
     topaz : Path or None
         The program of Topaz, which its two pickers need.
     """
     folder = cell.folder / "Picks" / picker
     if picker == "truth":
         once(folder, lambda: write_picks(folder, true_picks(cell)))
+    elif picker in DIAGNOSES:
+        pick(cell, "cryoseg", topaz)
+        once(folder, lambda: write_picks(folder, right_picks(cell, centred=picker == DIAGNOSES[1])))
     elif picker.startswith("cryoseg"):
         options = ["--no_crf"] if picker == "cryoseg_no_crf" else []
         once(folder, lambda: run_cryoseg(cell, f"Picks/{picker}/", options))
@@ -57,6 +64,20 @@ def pick(cell: Cell, picker: str, topaz: Path | None) -> None:
 def true_picks(cell: Cell) -> dict[str, Picks]:
     """Return the true centres as picks."""
     return {name: Picks(xy[:, 0], xy[:, 1], np.ones(len(xy))) for name, xy in cell.truth_xy_px.items()}
+
+
+def right_picks(cell: Cell, *, centred: bool) -> dict[str, Picks]:
+    """Return the right ones of cryoseg's picks, where they are or at the true centres."""
+    found = read_picks(cell.folder / "Picks" / "cryoseg" / "particles.star")
+    right = {}
+    for name, truth_xy_px in cell.truth_xy_px.items():
+        picks = found.get(name, Picks(*np.zeros((3, 0))))
+        picks = picks.at(match_picks(truth_xy_px, picks, MATCH_DIAMETERS * cell.diameter_A / PIXEL_SIZE_A))
+        if centred and len(picks):
+            _, nearest = cKDTree(truth_xy_px).query(np.stack([picks.x_px, picks.y_px], axis=1))
+            picks = Picks(truth_xy_px[nearest, 0], truth_xy_px[nearest, 1], picks.score)
+        right[name] = picks
+    return right
 
 
 def write_picks(folder: Path, picks: Mapping[str, Picks]) -> None:

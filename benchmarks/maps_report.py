@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from maps_cell import STRUCTURES
 from maps_figures import draw_resolutions, draw_slices
-from maps_pickers import PICKERS
+from maps_pickers import DIAGNOSES, PICKERS
 from scipy.stats import ks_2samp, t
 
 from cryoseg_ext.files import replace_text
@@ -107,7 +107,7 @@ def resolutions(runs: Iterable[Finished], name: str) -> dict[Key, float]:
 
 def table(runs: Sequence[Finished]) -> list[str]:
     """Return the lines of the table: medians over seeds, and the differences from the true picks."""
-    names = [f"{picker}{kind}" for kind in ("", "_2d", "_50", "_25") for picker in PICKERS]
+    names = [f"{picker}{kind}" for kind in ("", "_2d", "_50", "_25") for picker in PICKERS + DIAGNOSES]
     head = "".join(f"{label:>{kind.split('.')[0]}s}" for _, label, kind in _COLUMNS)
     lines = [f"{'':22s}seeds{head}   range of .5 Å    less truth, Å"]
     for structure in STRUCTURES:
