@@ -6,7 +6,7 @@ calibrated score, RELION's figure of merit, does not depend on the method.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -75,25 +75,16 @@ class Candidates:
         ``(n, 4)`` features, see `cryoseg_ext.extract.score.FEATURES`.
     profiles : NDArray[np.float32]
         ``(n, 2, 12)`` radial profiles, see `profiles_at`.
-    searched_px : int
-        Number of working pixels of the maps that they are the candidates of.
     """
 
     x_px: FloatArray
     y_px: FloatArray
     features: FloatArray
     profiles: Image
-    searched_px: int
 
     def at(self, index: NDArray[np.int64]) -> Candidates:
         """Return the candidates at `index`, in that order."""
-        return replace(
-            self,
-            x_px=self.x_px[index],
-            y_px=self.y_px[index],
-            features=self.features[index],
-            profiles=self.profiles[index],
-        )
+        return Candidates(self.x_px[index], self.y_px[index], self.features[index], self.profiles[index])
 
 
 def candidates_at(points: Points, maps: Maps) -> Candidates:
@@ -106,7 +97,7 @@ def candidates_at(points: Points, maps: Maps) -> Candidates:
         for image in (maps.particle, maps.contaminant, crystalline)
     )
     features = np.stack([logit(np.clip(highest, 1e-6, 1 - 1e-6)), *around], axis=1)
-    return Candidates(*points, features, profiles_at(points, maps), maps.micrograph.size)
+    return Candidates(*points, features, profiles_at(points, maps))
 
 
 def _windows(image: Image, points: Points, reach: int) -> Image:

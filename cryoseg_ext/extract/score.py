@@ -43,7 +43,7 @@ class Calibration:
         """Return the ``(n,)`` probabilities of all candidates of a micrograph."""
         log_odds = self.log_odds(candidates.features)
         if self.consensus is not None:
-            log_odds = self.consensus(log_odds, candidates)
+            log_odds = self.consensus(log_odds, candidates.profiles)
         return expit(log_odds)
 
     @classmethod

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from cryoseg_ext.arrays import FloatArray, Mask
+from cryoseg_ext.arrays import FloatArray, Image, Mask
 from cryoseg_ext.evaluation.matching import MATCH_DIAMETERS
 from cryoseg_ext.evaluation.picks import draw_curve, rank_picks
 from cryoseg_ext.extract.candidates import Candidates
@@ -32,7 +32,7 @@ WIDTH_FACTOR = 2
 """Their width over that of the training's fields: more candidates give each other more context."""
 ORDINARY_SNR = 0.4
 """Signal-to-noise ratio from which a field counts for the default threshold."""
-F1_GIVEN = 0.015
+F1_GIVEN = 0.01
 """What the default threshold gives of the best F1 for fewer false picks."""
 CRYSTALLINE_LOG_ODDS = -2.0
 """Weight of crystalline ice, which is not fitted: simulated particles in it are as right as others, and real
@@ -137,31 +137,33 @@ def fit_consensus(micrographs: Sequence[tuple[Candidates, Mask]], alone: Calibra
     """
     candidates, labels = zip(*micrographs, strict=True)
     correct, unary = np.concatenate(labels), [alone.log_odds(one.features) for one in candidates]
-    profiles = [one.profiles.astype(np.float64) for one in candidates]
+    profiles = [one.profiles for one in candidates]
     n_maps = profiles[0].shape[1]
     whitening = [_whitening([one[:, k] for one in profiles], labels) for k in range(n_maps)]
-    mean = _nested(np.concatenate(profiles).mean(axis=0))
+    mean = _nested(np.concatenate(profiles).mean(axis=0, dtype=float))
     consensus = Consensus(1.0, 0.0, 0.0, ((0.0,) * 3,) * n_maps, mean, _nested(whitening))
     for _ in range(_CONSENSUS_ROUNDS):
         terms = [
-            consensus.terms(expit(consensus(log_odds, one)), one)
-            for log_odds, one in zip(unary, candidates, strict=True)
+            consensus.terms(expit(consensus(log_odds, looks)), looks)
+            for log_odds, looks in zip(unary, profiles, strict=True)
         ]
         design = np.column_stack([np.concatenate(unary), np.concatenate(terms)])
         scales = design.std(axis=0) + 1e-6
         prior = Calibration(0.0, (scales[0], *np.zeros(len(scales) - 1)))
         fit = fit_calibration(design / scales, correct, prior=prior, ridge=_CONSENSUS_RIDGE * len(correct))
-        scale, *looks, crowd = (fit.weights / scales).tolist()
-        rows = _nested(np.reshape(looks, (n_maps, 3)))
-        consensus = replace(consensus, scale=scale, bias=fit.intercept, crowd=crowd, weights=rows)
+        scale, *weights, trust = (fit.weights / scales).tolist()
+        rows = _nested(np.reshape(weights, (n_maps, 3)))
+        consensus = replace(consensus, scale=scale, bias=fit.intercept, trust=trust, weights=rows)
     return consensus
 
 
-def _whitening(profiles: Sequence[FloatArray], labels: Sequence[Mask]) -> FloatArray:
+def _whitening(profiles: Sequence[Image], labels: Sequence[Mask]) -> FloatArray:
     """Return the symmetric matrix that whitens profiles less the mean of their class on their micrograph."""
     pairs = zip(profiles, labels, strict=True)
     of_class = [of_one[right == label] for of_one, right in pairs for label in (False, True)]
-    spread = np.concatenate([profiles[0][:0], *(one - one.mean(axis=0) for one in of_class if len(one))])
+    spread = np.concatenate(
+        [profiles[0][:0], *(one - one.mean(axis=0) for one in of_class if len(one))], dtype=float
+    )
     covariance = spread.T @ spread / max(len(spread), 1)
     values, vectors = np.linalg.eigh(covariance + _SHRINKAGE * np.diag(np.diag(covariance) + _MIN_VARIANCE))
     return (vectors / np.sqrt(values)) @ vectors.T
