@@ -12,7 +12,8 @@ of the mask and its own calibration of the scores, both chosen on training-like 
 a CRF that only shifts the operating point gains nothing; differences from the first variant are paired by
 field, with their 95 % interval over resampled fields. `table` learns the weights of every variant on fields
 of seed 7001 and judges on those of seed 7004: it is the search on training data; the test fields have seed
-7003. Prints a table and writes JSON.
+7005, as the form of the field over the candidates was chosen on those of 7003. Prints a table and writes
+JSON.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ from cryoseg_ext.training.simulated import fit_crf_and_scores
 FIELD_PX, LEARN_FIELD_PX = 512, 256
 TEST_FIELD_PX = 1024
 """About the size of a micrograph, which is what the field over the candidates is for."""
-LEARN_SEED, CHOOSE_SEED, TEST_SEED, JUDGE_SEED = 7001, 7002, 7003, 7004
+LEARN_SEED, CHOOSE_SEED, TEST_SEED, JUDGE_SEED = 7001, 7002, 7005, 7004
 TEST_SNRS = (0.25, 0.5, 1.0, 2.0)
 MATCH_PX = 0.3 * WORKING_DIAMETER_PX
 FAINT_SNR, CROWDED_COVERAGE, ICY_SHARE = 0.5, 0.4, 0.1
