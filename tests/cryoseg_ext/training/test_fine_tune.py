@@ -103,7 +103,7 @@ def test_from_scratch_and_another_architecture_go_together(
 
 def test_a_prior_holds_a_calibration_of_few_candidates() -> None:
     prior = load_model().calibration
-    features = torch.randn(3, 3, generator=torch.Generator().manual_seed(0)).double().numpy()
+    features = torch.randn(3, len(prior.weights), generator=torch.Generator().manual_seed(0)).double().numpy()
     fitted = fit_calibration(features, features[:, 0] > 0, prior=prior, ridge=0.5)
     assert abs(fitted.intercept - prior.intercept) < 1
     assert max(abs(a - b) for a, b in zip(fitted.weights, prior.weights, strict=True)) < 1
