@@ -289,7 +289,8 @@ def refined(field: Field, crf: CrfOptions) -> Refined:
 
 def candidates(field: Field, maps: Refined) -> Candidates:
     """Return the candidates that are in the maps."""
-    return find_candidates(Maps(field.maps.micrograph, maps.centre, maps.particle, field.contaminant))
+    no_ice = np.zeros(maps.centre.shape, np.bool_)
+    return find_candidates(Maps(field.maps.micrograph, maps.centre, maps.particle, field.contaminant, no_ice))
 
 
 def picked(

@@ -122,9 +122,9 @@ def _pick_at(
     output = run_network(working.image, model)
     maps = refined_maps(output, working, model, options.crf)
     picks = extract(maps, working, diameter_A, calibration_of(model, options.crf), options.extraction)
-    contaminated = maps.contaminant >= 0.5
-    crystalline = np.zeros_like(contaminated) if maps.crystalline is None else maps.crystalline
-    return PickedMicrograph(picks, working, maps.particle, output.particle_logit, contaminated, crystalline)
+    return PickedMicrograph(
+        picks, working, maps.particle, output.particle_logit, maps.contaminant >= 0.5, maps.crystalline
+    )
 
 
 def calibration_of(model: Model, crf: CrfChoice | CrfOptions | None = CrfChoice()) -> Calibration:

@@ -46,7 +46,7 @@ class Maps:
         Particle probability after the CRF.
     contaminant : NDArray[np.float32]
         Contaminant probability.
-    crystalline : NDArray[np.bool_], optional
+    crystalline : NDArray[np.bool_]
         Where the ice is crystalline. Its blobs look like particles, and what is a particle there will not
         align.
     """
@@ -55,7 +55,7 @@ class Maps:
     centre: Image
     particle: Image
     contaminant: Image
-    crystalline: Mask | None = None
+    crystalline: Mask
 
     @cached_property
     def smooth_centre(self) -> Image:
@@ -90,11 +90,9 @@ class Candidates:
 def candidates_at(points: Points, maps: Maps) -> Candidates:
     """Return candidates at `points`, each with the logit of the highest centre value within two pixels."""
     highest = _windows(maps.smooth_centre, points, PEAK_PX // 2).max(axis=(1, 2)).astype(np.float64)
-    nowhere = np.zeros_like(maps.micrograph)
-    crystalline = nowhere if maps.crystalline is None else maps.crystalline.astype(np.float32)
     around = (
         _windows(image, points, _SUPPORT_PX // 2).mean(axis=(1, 2))
-        for image in (maps.particle, maps.contaminant, crystalline)
+        for image in (maps.particle, maps.contaminant, maps.crystalline.astype(np.float32))
     )
     features = np.stack([logit(np.clip(highest, 1e-6, 1 - 1e-6)), *around], axis=1)
     return Candidates(*points, features, profiles_at(points, maps))

@@ -127,7 +127,7 @@ def _prepare(example: CrfExample, options: CrfOptions, diameter_px: float) -> _P
     centre_logit = torch.logit(torch.from_numpy(example.centre), eps=1e-6)
     bank = KernelBank(options, torch.from_numpy(example.micrograph), logit, centre_logit, diameter_px)
     zeros = np.zeros_like(example.centre)
-    candidates = find_candidates(Maps(example.micrograph, example.centre, zeros, zeros))
+    candidates = find_candidates(Maps(example.micrograph, example.centre, zeros, zeros, zeros > 0))
     ranked, is_particle = label_candidates(candidates, example.xy_px, MATCH_DIAMETERS * diameter_px)
     rows, columns = nearest_pixels((ranked.x_px, ranked.y_px), example.centre.shape)
     return _Prepared(

@@ -53,6 +53,5 @@ def tubes(lines: Sequence[Points], shape: tuple[int, int], width_px: float = DIA
 
 def from_mask(mask: Mask, centre: Image | None = None) -> Maps:
     nothing = np.zeros(mask.shape, np.float32)
-    return Maps(
-        nothing, nothing if centre is None else centre, gaussian_filter(mask.astype(np.float32), 1.0), nothing
-    )
+    smooth = gaussian_filter(mask.astype(np.float32), 1.0)
+    return Maps(nothing, nothing if centre is None else centre, smooth, nothing, nothing > 0)

@@ -20,7 +20,7 @@ def _maps(centres: list[tuple[float, float, float]], shape: tuple[int, int]) -> 
     for x_px, y_px, height in centres:
         centre = np.maximum(centre, height * np.exp(-((x - x_px) ** 2 + (y - y_px) ** 2) / (2 * 2.5**2)))
     nothing = np.zeros(shape, np.float32)
-    return Maps(nothing, centre.astype(np.float32), (centre > 0.2).astype(np.float32), nothing)
+    return Maps(nothing, centre.astype(np.float32), (centre > 0.2).astype(np.float32), nothing, nothing > 0)
 
 
 def _working(shape: tuple[int, int], step: int = 4) -> WorkingMicrograph:
