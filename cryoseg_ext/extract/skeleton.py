@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -126,7 +127,10 @@ def _longest_path(xy: FloatArray) -> FloatArray:
 
 def _smooth(path: FloatArray) -> Axis:
     """Return a smoothing spline through the pixels of a path (Dierckx 1982), sampled finely."""
-    spline, _ = make_splprep(path.T, s=len(path) * _SMOOTH_PX**2)
+    with warnings.catch_warnings():
+        # Of a rare path no spline is as far as asked; the one that is returned is nearer.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        spline, _ = make_splprep(path.T, s=len(path) * _SMOOTH_PX**2)
     x_px, y_px = spline(np.linspace(0, 1, max(int(len(path) / _SAMPLE_PX), 8)))
     track_px = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x_px), np.diff(y_px)))])
     return Axis(x_px, y_px, track_px)

@@ -12,6 +12,7 @@ from scipy.spatial.transform import Rotation
 import cryoseg_ext
 from cryoseg_ext.extract.candidates import Maps
 from cryoseg_ext.extract.extraction import extract
+from cryoseg_ext.extract.skeleton import filament_axes
 from cryoseg_ext.formats.tubes import tube_ends
 from cryoseg_ext.options.extraction import ExtractionOptions
 from cryoseg_ext.picks import Picks
@@ -94,6 +95,21 @@ def test_a_rough_outline_does_not_cut_a_filament() -> None:
     picks = _picks(maps)
     assert set(picks.columns()["tube_id"]) == {1}
     assert len(picks) > 35
+
+
+def test_a_path_that_no_spline_is_as_far_from_as_asked_is_an_axis_without_a_warning() -> None:
+    # Of a simulated filament: pixels to the right (e), above (u) and above to the right (n).
+    steps = "nuununuununununnunnnneneennnnnenenennenenneneneennenenenenneneneneneneeneeenenennnnenene"
+    steps += "nneeneeeneeeennennnnenneneneeneenenenneeeneeeneeneeneneene"
+    step = np.array([{"e": (1, 0), "n": (1, -1), "u": (0, -1)}[letter] for letter in steps])
+    x, y = np.concatenate([[(0, 0)], step.cumsum(axis=0)]).T + np.array([[279], [295]])
+    mask = np.zeros((300, 420), np.bool_)
+    mask[y, x] = True
+
+    (axis,) = filament_axes(mask, 10)
+
+    distance_px = cdist(np.stack([axis.x_px, axis.y_px], axis=1), np.stack([x, y], axis=1)).min(axis=1)
+    assert distance_px.max() < 3
 
 
 def test_a_threshold_keeps_or_drops_a_filament_as_a_whole() -> None:
