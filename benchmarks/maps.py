@@ -7,11 +7,11 @@
 For each structure, none of which the default model was trained on, and each seed: micrographs of the preset
 `typical` of ``cryoseg simulate`` (300 kV, 40 e/Å^2, 0.8 to 2.5 µm underfocus), all with contaminants; the
 picks of each picker at its default settings; the same extraction and the same gold-standard auto-refinement
-from a 30 Å reference in RELION 3.1; the FSC of the resulting map to the true one. Then the same once more
-with a 2D classification between, and with a half and a quarter of the particles. Only when asked for, what
-costs our picks resolution: `--pickers cryoseg_right cryoseg_centred`. The files ``maps_*.py`` say how. Every
-step is kept in --work: a killed run goes on where it was. What a program of RELION or Topaz refuses is said,
-and tried again by the next start. Prints a table; writes ``maps.json``, ``maps.svg`` and
+from a 30 Å reference in RELION 3.1; the FSC of the resulting map to the true one. Then, of the first seed
+alone, the same with a 2D classification between, and with a half and a quarter of the particles. Only when
+asked for, what costs our picks resolution: `--pickers cryoseg_right cryoseg_centred`. The files ``maps_*.py``
+say how. Every step is kept in --work: a killed run goes on where it was. What a program of RELION or Topaz
+refuses is said, and tried again by the next start. Prints a table; writes ``maps.json``, ``maps.svg`` and
 ``maps_slices.png`` to --out.
 
 The atomic models are those of ``../shared`` of the project's workplace; --models gives another folder.
@@ -143,11 +143,10 @@ def plan(cells: list[Cell], pickers: Sequence[str], kinds: Sequence[str]) -> Ite
     if "all" in kinds:
         yield from (Run(cell, picker, "all") for of_seed in groups for picker in pickers for cell in of_seed)
     if "2d" in kinds:
-        pickers = [picker for picker in pickers if picker != "truth"]
-        yield from (Run(cell, picker, "2d") for of_seed in groups for picker in pickers for cell in of_seed)
+        yield from (Run(cell, one, "2d") for one in pickers if one != "truth" for cell in groups[0])
     if "shares" in kinds:
         shares = [str(percent) for percent in SHARES_PERCENT]
-        yield from (Run(cell, one, share) for cell in cells for share in shares for one in compared)
+        yield from (Run(cell, one, share) for cell in groups[0] for share in shares for one in compared)
 
 
 def attempt(run: Run, topaz: Path | None) -> None:

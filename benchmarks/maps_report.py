@@ -142,6 +142,11 @@ def paired(first: dict[Key, float], second: dict[Key, float]) -> np.ndarray[tupl
     return np.array([first[key] - second[key] for key in sorted(first.keys() & second.keys())], np.float64)
 
 
+def logarithms(resolution_A: dict[Key, float]) -> dict[Key, float]:
+    """Return natural logarithms: of a coarse map more Å are the same difference as fewer of a fine one."""
+    return {key: float(np.log(value)) for key, value in resolution_A.items()}
+
+
 def mean_and_interval(differences: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[float, float]:
     """Return the mean and half the width of Student's 95 % interval, infinite for one difference alone."""
     n = len(differences)
@@ -152,17 +157,23 @@ def mean_and_interval(differences: np.ndarray[tuple[int], np.dtype[np.float64]])
 
 def paired_lines(runs: Sequence[Finished]) -> list[str]:
     """Return how cryoseg compares with each other picker over all cells that both have, and the bar."""
-    lines = ["paired over all cells: FSC .5 to the truth in Å, mean with Student's 95 % interval"]
+    lines = [
+        "paired over all cells: FSC .5 to the truth, mean difference and mean ratio (of logarithms) with",
+        "Student's 95 % interval",
+    ]
     for kind in ("", "_2d"):
         ours = resolutions(runs, f"cryoseg{kind}")
         for picker in PICKERS:
             other = resolutions(runs, picker if picker == "truth" else f"{picker}{kind}")
             if picker != "cryoseg" and len(differences := paired(ours, other)):
                 mean, half = mean_and_interval(differences)
-                better = np.mean(differences < 0)
+                ratio, spread = mean_and_interval(paired(logarithms(ours), logarithms(other)))
+                low, middle, high = (np.expm1(ratio + step) for step in (-spread, 0, spread))
                 name = picker if picker == "truth" else f"{picker}{kind}"
-                of_cells = f"{len(differences)} cells, better in {better:.0%}"
-                lines.append(f"  cryoseg{kind} less {name}: {mean:+.2f} ± {half:.2f} ({of_cells})")
+                lines.append(
+                    f"  cryoseg{kind} less {name}: {mean:+.2f} ± {half:.2f} Å, {middle:+.1%} ({low:+.1%} to "
+                    f"{high:+.1%}; {len(differences)} cells, better in {np.mean(differences < 0):.0%})"
+                )
     truth, ours = resolutions(runs, "truth"), resolutions(runs, "cryoseg")
     for structure in STRUCTURES:
         cells = {key for key in truth.keys() & ours.keys() if key[0] == structure.name}
