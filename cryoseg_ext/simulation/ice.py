@@ -51,12 +51,8 @@ def draw_grains(rng: Generator, shape: tuple[int, int], diameter_px: float) -> D
 
     Parameters
     ----------
-    rng : np.random.Generator
-        Decides everything.
-    shape : tuple of int
-        ``(y, x)`` in px.
-    diameter_px : float
-        Maximum extent of the particles in px.
+    rng, shape, diameter_px
+        As in `draw_crystalline`.
     """
     density = np.zeros(shape, np.float32)
     per_area = shape[0] * shape[1] / diameter_px**2
@@ -77,12 +73,8 @@ def draw_bubbles(rng: Generator, shape: tuple[int, int], diameter_px: float) -> 
 
     Parameters
     ----------
-    rng : np.random.Generator
-        Decides everything.
-    shape : tuple of int
-        ``(y, x)`` in px.
-    diameter_px : float
-        Maximum extent of the particles in px.
+    rng, shape, diameter_px
+        As in `draw_crystalline`.
     """
     where = _part(rng, shape, diameter_px)
     froth = smooth_field(rng, shape, diameter_px * log_uniform(rng, 0.1, 0.4))
