@@ -1,4 +1,4 @@
-"""What a user can do with the picks next: the size of the boxes, and how many picks there are."""
+"""What a user can do with the picks next: the size of the boxes, how many picks there are, and could be."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cryoseg_ext.image.areas import n_fitting
+from cryoseg_ext.report.content import SCORE_BINS
 
 if TYPE_CHECKING:
     from cryoseg_ext.job.result import JobResult
@@ -24,6 +26,9 @@ _SAME_PIXEL_SIZE = 0.01
 _WORTH_BINNING = 0.75
 """A box that hardly becomes smaller is not worth another scale."""
 _ROUNDING_PX = 1e-6
+_FAINT_F1, _FAINT_GAIN = 0.5, 0.05
+"""Least F1 that the scores must expect, and least gain, for another threshold to be told; between simulated
+sessions of a molecule of 42 kDa and those without a particle (model card, Small and faint)."""
 
 
 @dataclass(frozen=True)
@@ -80,15 +85,22 @@ class Advice:
         are as long as the user wants.
     picks : str
         A sentence on the number of picks.
+    faint : str, optional
+        A sentence on a better threshold for faint particles.
     """
 
     boxes: list[ExtractionBox]
     picks: str
+    faint: str | None = None
 
     @property
     def lines(self) -> list[str]:
-        """The number of picks, and the size of the box where there is one."""
-        return [self.picks, *([_box_line(self.boxes)] if self.boxes else [])]
+        """The number of picks, a better threshold and the size of the box where there are such."""
+        return [
+            self.picks,
+            *([self.faint] if self.faint else []),
+            *([_box_line(self.boxes)] if self.boxes else []),
+        ]
 
 
 def advise(result: JobResult) -> Advice:
@@ -111,7 +123,49 @@ def advise(result: JobResult) -> Advice:
             f"about {fitting:.0f}: a limit, not what to expect"
         )
     sizes_A = _distinct(pixel_size_A for pixel_size_A, _ in sizes)
-    return Advice([extraction_box(options.particle_diameter_A, size_A) for size_A in sizes_A], picks)
+    boxes = [extraction_box(options.particle_diameter_A, size_A) for size_A in sizes_A]
+    # Who asks for surer picks than the model's threshold gives knows it.
+    if result.threshold > next(iter(result.finished.values())).default_threshold:
+        return Advice(boxes, picks)
+    score_counts = result.score_counts.sum(axis=0, dtype=np.int64)
+    return Advice(boxes, picks, faint_particles(score_counts, result.threshold))
+
+
+def faint_particles(score_counts: NDArray[np.int64], threshold: float) -> str | None:
+    """Return a sentence on a lower threshold, where by the scores many particles are below this one.
+
+    As each score is the probability of a particle, the scores tell which F1 can be expected at each threshold
+    (Lipton, Elkan & Naryanaswamy 2014, arXiv:1402.1892).
+
+    Parameters
+    ----------
+    score_counts : NDArray[np.int64]
+        ``(SCORE_BINS,)`` numbers of candidates by their score, see `cryoseg_ext.report.content.count_scores`.
+    threshold : float
+        Lowest score of a pick.
+
+    Returns
+    -------
+    str or None
+        None where no other threshold is clearly better, or where there may be no particle at all.
+    """
+    particles = score_counts * (np.arange(SCORE_BINS) + 0.5) / SCORE_BINS
+    n_picks, n_right = (np.cumsum(counts[::-1])[::-1] for counts in (score_counts, particles))
+    f1 = 2 * n_right / np.maximum(n_picks + particles.sum(), 1)
+    best = SCORE_BINS - 1 - int(f1[::-1].argmax())
+    now = min(math.ceil(threshold * SCORE_BINS - 1e-6), SCORE_BINS - 1)
+    if best >= now or f1[best] < _FAINT_F1 or f1[best] < f1[now] + _FAINT_GAIN:
+        return None
+
+    def told(bin_: int) -> str:
+        return (
+            f"{n_right[bin_] / max(n_picks[bin_], 1):.0%} right, {n_right[bin_] / particles.sum():.0%} of all"
+        )
+
+    return (
+        f"Faint particles: the scores expect {n_picks[best]} picks at a threshold of {best / SCORE_BINS:g} "
+        f"to be better ({told(best)}) than the {n_picks[now]} at {threshold:g} ({told(now)})"
+    )
 
 
 def cryosparc_step(boxes: Sequence[ExtractionBox], exposures: str, particles: str) -> str:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
 
-from cryoseg_ext.job.advice import advise, extraction_box
+from cryoseg_ext.job.advice import advise, extraction_box, faint_particles
 from cryoseg_ext.options.extraction import ExtractionOptions
 from cryoseg_ext.options.job import JobOptions
 from cryoseg_ext.options.size import ParticleSize
+from cryoseg_ext.picks import Picks
+from cryoseg_ext.report.content import SCORE_BINS
 from tests.cryoseg_ext.job.small import BY_DEFAULT, run
 from tests.engine import AREAS, DIAMETER_A, PIXEL_SIZE_A, SHAPE, Engine, blobs, filament, write_micrograph
 
@@ -103,3 +109,48 @@ def test_no_pick_is_no_error() -> None:
     result, _ = run(replace(BY_DEFAULT, threshold=1.0))
     assert result.n_picks == 0
     assert advise(result).picks.startswith("Picks per micrograph: median 0, from 0 to 0;")
+
+
+def test_faint_particles_are_told_of_the_threshold_of_best_expected_f1() -> None:
+    # Of 100 candidates with a score of 0.405 and 20 of 0.805, 40.5 and 16.1 are particles.
+    counts = np.zeros(SCORE_BINS, np.int64)
+    counts[40], counts[80] = 100, 20
+    assert faint_particles(counts, 0.61) == (
+        "Faint particles: the scores expect 120 picks at a threshold of 0.4 to be better (47% right, 100% of "
+        "all) than the 20 at 0.61 (80% right, 28% of all)"
+    )
+    assert faint_particles(counts, 0.4) is None
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_job_of_faint_particles_tells_so(engine: Engine) -> None:
+    x_px, y_px = (at.ravel().astype(float) for at in np.meshgrid(range(20, 200, 20), range(20, 120, 20)))
+    engine.candidates = Picks(x_px, y_px, np.full(len(x_px), 0.45))
+    result, _ = run()
+    n_all = len(x_px) * len(result.finished)
+    told = f"Faint particles: the scores expect {n_all} picks at a threshold of 0.45 to be better"
+    assert advise(result).lines[1].startswith(told)
+    assert advise(run(replace(BY_DEFAULT, threshold=0.9))[0]).faint is None
+
+
+@given(counts=arrays(np.int64, SCORE_BINS, elements=st.integers(0, 1000)), threshold=st.floats(0, 1))
+def test_no_threshold_is_told_that_the_scores_do_not_expect_to_be_better(
+    counts: NDArray[np.int64], threshold: float
+) -> None:
+    told = faint_particles(counts, threshold)
+    score = np.repeat((np.arange(SCORE_BINS) + 0.5) / SCORE_BINS, counts)
+
+    def f1(lowest: float) -> float:
+        return float(2 * score[score >= lowest].sum() / ((score >= lowest).sum() + score.sum()))
+
+    if told:
+        other = float(re.search(r"threshold of ([0-9.]+)", told)[1])  # type: ignore[index]
+        assert other < threshold
+        assert f1(other) >= f1(math.ceil(threshold * SCORE_BINS - 1e-6) / SCORE_BINS) + 0.05
+
+
+def test_an_empty_session_is_told_nothing() -> None:
+    counts = np.zeros(SCORE_BINS, np.int64)
+    assert faint_particles(counts, 0.61) is None
+    counts[10:30] = 5
+    assert faint_particles(counts, 0.61) is None
