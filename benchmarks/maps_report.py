@@ -82,6 +82,8 @@ def write_report(work: Path, out: Path, *, topaz_given: bool) -> None:
         print("Topaz was not given (--topaz), and so is not in the table")
     for line in [*table(runs), "", *paired_lines(runs), "", *view_lines(runs)]:
         print(line)
+    hours = sum(one.values["user_s"] for one in runs) / 3600
+    print(f"\nthe refinements of these {len(runs)} runs took {hours:.1f} hours of processor time")
     out.mkdir(parents=True, exist_ok=True)
     replace_text(out / "maps.json", json.dumps(as_json(runs), indent=1) + "\n")
     draw_resolutions([(one.structure, one.name, one.values) for one in runs], out / "maps.svg")
