@@ -20,6 +20,8 @@ from cryoseg_ext.files import replacing
 
 SLICE_A = 8.0
 """Resolution of the slices."""
+TICKS = (50, 100, 200, 400, 800)
+"""Numbers of particles on the axis."""
 LABELS = {
     "truth": "true picks",
     "cryoseg_no_crf": "cryoseg, no CRF",
@@ -28,8 +30,8 @@ LABELS = {
     "topaz_best": "Topaz, best F1",
 }
 
-Outcome = tuple[str, str, dict[str, Any]]
-"""Structure, run, and what came of it."""
+Outcome = tuple[str, int, str, dict[str, Any]]
+"""Structure, seed, run, and what came of it."""
 
 
 def draw_resolutions(runs: Sequence[Outcome], path: Path) -> None:
@@ -50,7 +52,7 @@ def _draw_pickers(axes: Axes, runs: Sequence[Outcome]) -> None:
             points = [
                 (at + 0.13 * (k - 2.5) + (0.04 if kind else 0), values["truth_05_A"])
                 for at, structure in enumerate(STRUCTURES)
-                for of, name, values in runs
+                for of, _, name, values in runs
                 if (of, name) == (structure.name, picker + kind)
             ]
             if points:
@@ -64,20 +66,27 @@ def _draw_pickers(axes: Axes, runs: Sequence[Outcome]) -> None:
 
 def _draw_numbers(axes: Axes, runs: Sequence[Outcome]) -> None:
     """Draw one over the squared resolution against the number of particles, in medians over seeds."""
+    with_shares = {(of, seed) for of, seed, name, _ in runs if name.endswith("_25")}
     for k, structure in enumerate(STRUCTURES):
         for picker, style in (("truth", "o-"), ("cryoseg", "x--")):
-            points = [
-                _median_point([values for of, name, values in runs if (of, name) == (structure.name, one)])
+            of_each = [
+                [
+                    values
+                    for of, seed, name, values in runs
+                    if (of, name) == (structure.name, one) and (of, seed) in with_shares
+                ]
                 for one in (f"{picker}_25", f"{picker}_50", picker)
-                if any((of, name) == (structure.name, one) for of, name, _ in runs)
             ]
-            if points:
+            if points := [_median_point(chosen) for chosen in of_each if chosen]:
                 label = f"{structure.name}, {LABELS.get(picker, picker)}"
                 axes.plot(*zip(*points, strict=True), style, color=f"C{k}", label=label)
     axes.set_xscale("log")
+    axes.set_xticks(TICKS, [str(tick) for tick in TICKS])
+    axes.minorticks_off()
     axes.set_xlabel("particles")
     axes.set_ylabel("1 / resolution², Å⁻²")
-    axes.legend(fontsize="x-small")
+    if with_shares:
+        axes.legend(fontsize="x-small", loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def _median_point(chosen: Sequence[dict[str, Any]]) -> tuple[float, float]:

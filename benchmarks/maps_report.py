@@ -86,7 +86,7 @@ def write_report(work: Path, out: Path, *, topaz_given: bool) -> None:
     print(f"\nthe refinements of these {len(runs)} runs took {hours:.1f} hours of processor time")
     out.mkdir(parents=True, exist_ok=True)
     replace_text(out / "maps.json", json.dumps(as_json(runs), indent=1) + "\n")
-    draw_resolutions([(one.structure, one.name, one.values) for one in runs], out / "maps.svg")
+    draw_resolutions([(one.structure, one.seed, one.name, one.values) for one in runs], out / "maps.svg")
     draw_slices(work, out / "maps_slices.png")
 
 
