@@ -51,10 +51,8 @@ def main() -> None:
         "Potts, grid": CrfOptions(mask=MILD_POTTS),
         "Potts, window": CrfOptions(mask=MILD_POTTS, filter="window"),
     }
-    maps, points = (
-        Maps(micrograph, centre, centre, centre, centre > 0.5),
-        rng.uniform(0, args.size, (2, CANDIDATES)),
-    )
+    maps = Maps(micrograph, centre, centre, centre, centre > 0.5)
+    points = rng.uniform(0, args.size, size=(2, CANDIDATES))
     rows = {
         "pydensecrf, Potts": seconds(lambda: pydensecrf(logit, micrograph)),
         "the model's, candidates": seconds(lambda: joined((points[0], points[1]), maps, model.calibration)),

@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +24,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from real_micrographs import SHARED, unpack
 from scipy.spatial import cKDTree
 
 from cryoseg_ext.evaluation import match_picks, score_picks
@@ -40,7 +39,6 @@ from cryoseg_ext.picks import Picks
 from cryoseg_ext.pipeline import maps_of
 from cryoseg_ext.simulation import Conditions, draw_conditions, draw_specimen, simulate_micrograph
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
 SEED, FIELD_PX, MATCH_DIAMETERS = 7000, 384, 0.3
 INSIDE_PX = (0.5 * WORKING_DIAMETER_PX,) * 2 + (FIELD_PX - 1 - 0.5 * WORKING_DIAMETER_PX,) * 2
 """(x0, y0, x1, y1) that is scored: at the rim are picks of particles whose centres lie outside."""
@@ -141,8 +139,7 @@ def simulated(model: Model, n: int, conditions: Mapping[str, object]) -> Iterato
 def real_sets(model: Model) -> dict[str, list[Task]]:
     """Return the shared real micrographs, with the part of them that is scored."""
     with tempfile.TemporaryDirectory() as scratch:
-        unpack = [sys.executable, str(SHARED / "data" / "unpack.py"), scratch]
-        subprocess.run(unpack, check=True, stdout=subprocess.DEVNULL)
+        unpack(Path(scratch))
         return {
             "empiar-10017": list(real(model, Path(scratch) / "empiar-10017", 190, (121, 121, 3975, 3975))),
             "empiar-10146": list(real(model, Path(scratch) / "empiar-10146", 125, EVERYWHERE)),

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from real_micrographs import SETS, SHARED, RealSet
+from real_micrographs import SETS, SHARED, RealSet, unpack
 
 from cryoseg_ext.model.checkpoint import load_model
 
@@ -60,8 +60,7 @@ def main() -> None:
     bench = Bench(args.work.resolve(), args.initial and args.initial.resolve(), args.threads)
     data = bench.work / "data"
     if not data.is_dir():
-        unpack = [sys.executable, str(SHARED / "data" / "unpack.py"), str(data)]
-        subprocess.run(unpack, check=True, stdout=subprocess.DEVNULL)
+        unpack(data)
     rows = ROWS if "all" in args.rows else args.rows
     print(_HEAD)
     for real_set in SETS:

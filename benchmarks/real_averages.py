@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -23,7 +22,7 @@ import numpy as np
 import torch
 from class_averages import write_picture
 from numpy.typing import NDArray
-from real_micrographs import SETS, SHARED
+from real_micrographs import SETS, SHARED, unpack
 from scipy.spatial import cKDTree
 
 from cryoseg_ext.averages import class_averages
@@ -55,8 +54,7 @@ def main() -> None:
     torch.set_num_threads(1)
     model = load_model(args.model)
     with tempfile.TemporaryDirectory() as scratch:
-        unpack = [sys.executable, str(SHARED / "data" / "unpack.py"), scratch, "--datasets", SET.name]
-        subprocess.run(unpack, check=True, stdout=subprocess.DEVNULL)
+        unpack(Path(scratch), SET.name)
         paths = sorted((Path(scratch) / SET.folder / "Micrographs").glob("*.mrc"))
         of_each = [boxes_of(path, model) for path in paths]
     rows, pictures = {}, []

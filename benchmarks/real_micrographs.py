@@ -63,9 +63,7 @@ def main() -> None:
         )
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
-        subprocess.run(
-            [sys.executable, SHARED / "data" / "unpack.py", scratch], check=True, stdout=subprocess.DEVNULL
-        )
+        unpack(Path(scratch))
         print("set                    numbers   stated Å  best F1    at     AP default F1  s/mic")
         for real_set in SETS:
             for scale, precision in product(args.scale, args.precision):
@@ -81,6 +79,13 @@ def main() -> None:
                 )
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "real_micrographs.json").write_text(json.dumps(rows, indent=1) + "\n")
+
+
+def unpack(folder: Path, *datasets: str) -> None:
+    """Write the shared real data to a folder: those data sets, or all, each as a RELION project."""
+    command = [sys.executable, str(SHARED / "data" / "unpack.py"), str(folder)]
+    command += ["--datasets", *datasets] if datasets else []
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def run_set(

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from real_micrographs import SHARED, unpack
 
 from cryoseg_ext.evaluation.matching import MATCH_DIAMETERS
 from cryoseg_ext.formats.micrographs import ListedMicrograph
@@ -35,7 +35,6 @@ from cryoseg_ext.tuning.effects import nearest_threshold
 from cryoseg_ext.tuning.grid import grid_of
 from cryoseg_ext.tuning.search import Sample, Trial, count_settings
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
 DIAMETER_A = 180.0
 FIRST_SEED = 100
 """Other sessions than those the rule of the choice was found on."""
@@ -104,8 +103,7 @@ def _sessions(
         write_session(folder, options, n)
         yield f"simulated {seed}", _count(folder / "Micrographs", folder / "Coordinates", DIAMETER_A, model)
     if real:
-        unpack = [sys.executable, str(SHARED / "data/unpack.py"), str(scratch)]
-        subprocess.run(unpack, check=True, stdout=subprocess.DEVNULL)
+        unpack(scratch)
         folder, inside = scratch / "empiar-10017", (121.0, 121.0, 3975.0, 3975.0)
         yield "EMPIAR-10017", _count(folder / "Micrographs", folder / "coordinates", 190.0, model, inside)
 

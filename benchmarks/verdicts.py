@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 from collections import Counter
 from dataclasses import replace
@@ -25,7 +23,7 @@ import mrcfile
 import numpy as np
 import torch
 from numpy.random import Generator
-from real_micrographs import SHARED
+from real_micrographs import SHARED, unpack
 
 from cryoseg_ext.arrays import Image, Mask
 from cryoseg_ext.image.areas import Verdict, assess, n_fitting
@@ -98,8 +96,7 @@ def real_rows(model: Model) -> dict[str, Counter[str]]:
     """Return, and print, the verdicts on the real pictures by their class."""
     rows: dict[str, Counter[str]] = {}
     with tempfile.TemporaryDirectory() as scratch:
-        unpack = [sys.executable, str(SHARED / "data" / "unpack.py"), scratch, "--datasets", "quality"]
-        subprocess.run(unpack, check=True, stdout=subprocess.DEVNULL)
+        unpack(Path(scratch), "quality")
         for path in sorted(Path(scratch).rglob("*.mrc")):
             with mrcfile.open(path) as picture:
                 image, pixel_size_A = picture.data.astype(np.float32), float(picture.voxel_size.x)

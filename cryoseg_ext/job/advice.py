@@ -96,11 +96,8 @@ class Advice:
     @property
     def lines(self) -> list[str]:
         """The number of picks, a better threshold and the size of the box where there are such."""
-        return [
-            self.picks,
-            *([self.faint] if self.faint else []),
-            *([_box_line(self.boxes)] if self.boxes else []),
-        ]
+        box = _box_line(self.boxes) if self.boxes else None
+        return [line for line in (self.picks, self.faint, box) if line]
 
 
 def advise(result: JobResult) -> Advice:
