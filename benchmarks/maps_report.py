@@ -85,7 +85,8 @@ def write_report(work: Path, out: Path, *, topaz_given: bool) -> None:
     hours = sum(one.values["user_s"] for one in runs) / 3600
     print(f"\nthe refinements of these {len(runs)} runs took {hours:.1f} hours of processor time")
     out.mkdir(parents=True, exist_ok=True)
-    replace_text(out / "maps.json", json.dumps(as_json(runs), indent=1) + "\n")
+    lines = ",\n".join(json.dumps(one) for one in as_json(runs))
+    replace_text(out / "maps.json", f"[\n{lines}\n]\n")
     draw_resolutions([(one.structure, one.seed, one.name, one.values) for one in runs], out / "maps.svg")
     draw_slices(work, out / "maps_slices.png")
 

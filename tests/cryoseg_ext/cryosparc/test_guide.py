@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cryoseg_ext.cryosparc.conftest import Site
-from tests.test_documentation import ROOT, commands_of
+from tests.pages import ROOT, commands_of
 
 SHORT = {"train": ["--steps", "1", "--batch", "1", "--workers", "0"]}
 

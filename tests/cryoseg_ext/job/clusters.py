@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+from cryoseg_ext.job.host import Host
+
 # A call is tried on two workers, in place of four.
 SETTINGS = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
 
@@ -51,3 +53,19 @@ class Cluster:
         for process in self._processes:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+class Listener(Host):
+    """A host that keeps what it is told, and ends the job after a time."""
+
+    def __init__(self, directory: Path, patience_s: float = 60.0) -> None:
+        super().__init__(directory)
+        self.warnings: list[str] = []
+        self._end = time.monotonic() + patience_s
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+    def check(self) -> None:
+        if time.monotonic() > self._end:
+            raise KeyboardInterrupt

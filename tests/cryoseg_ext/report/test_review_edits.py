@@ -19,7 +19,6 @@ from cryoseg_ext.picks import Picks
 from cryoseg_ext.report.content import Overlay, Report, count_scores
 from cryoseg_ext.report.preview import Preview
 from cryoseg_ext.report.review import write_review
-from tests.benchmark import run_benchmark
 from tests.browser import Browser, browser
 
 __all__ = ["browser"]
@@ -108,7 +107,8 @@ def _saved(page: Browser) -> Edits:
     return read_edits(page.download("#star"), LISTED)
 
 
-def _places(picks: Picks) -> set[tuple[float, float, float]]:
+def places(picks: Picks) -> set[tuple[float, float, float]]:
+    """Return picks in no order."""
     return set(zip(picks.x_px.tolist(), picks.y_px.tolist(), picks.score.tolist(), strict=True))
 
 
@@ -124,10 +124,10 @@ def test_clicks_reject_add_and_take_in_and_each_can_be_undone(page: Browser) -> 
     assert "picks of 1 micrograph edited; not saved" in _text(page, "#edits")
     picks = _saved(page).picks[NAMES[0]]
     assert "not saved" not in _text(page, "#edits")
-    kept = _places(CANDIDATES[0].at(np.delete(np.arange(N_ABOVE), 3)))
-    taken = _places(CANDIDATES[0].at(np.array([N_CANDIDATES - 1])))
-    assert kept | taken < _places(picks)
-    ((x_px, y_px, score),) = _places(picks) - kept - taken
+    kept = places(CANDIDATES[0].at(np.delete(np.arange(N_ABOVE), 3)))
+    taken = places(CANDIDATES[0].at(np.array([N_CANDIDATES - 1])))
+    assert kept | taken < places(picks)
+    ((x_px, y_px, score),) = places(picks) - kept - taken
     assert [x_px, y_px] == pytest.approx([130, 130], abs=1.5)
     assert score == 1
     # Once more takes each back, in another order than they were made in.
@@ -176,7 +176,7 @@ def test_picks_are_edited_by_the_keyboard_alone(page: Browser) -> None:
     assert "large" not in (page.find("#picture-2").get_attribute("class") or "")
     saved = _saved(page)
     assert saved.selected == {NAMES[2]: True}
-    assert _places(saved.picks[NAMES[2]]).issuperset(_places(CANDIDATES[2].at(np.array([0, 2, 3]))))
+    assert places(saved.picks[NAMES[2]]).issuperset(places(CANDIDATES[2].at(np.array([0, 2, 3]))))
 
 
 @pytest.mark.chromium
@@ -268,7 +268,7 @@ def test_both_files_hold_the_picks_exactly_and_the_page_begins_where_they_ended(
     again = _saved(page)
     assert again.selected == edits.selected
     for name, picks in edits.picks.items():
-        assert _places(again.picks[name]) == _places(picks)
+        assert places(again.picks[name]) == places(picks)
 
 
 @pytest.mark.chromium
@@ -279,7 +279,7 @@ def test_picks_of_another_program_on_a_micrograph_without_a_picture_are_saved_ag
     page.open(_write(tmp_path / "job002/other.html", Edits(picks={NAMES[3]: elsewhere})))
     page.move_threshold(0.9)
     assert _picks(page, 3) == 2
-    assert _places(_saved(page).picks[NAMES[3]]) == _places(elsewhere)
+    assert places(_saved(page).picks[NAMES[3]]) == places(elsewhere)
 
 
 @pytest.mark.chromium
@@ -299,36 +299,3 @@ def test_the_command_is_shown_and_copied_and_leaving_warns_of_what_is_not_saved(
     page.download("#star")
     assert not page.driver.execute_script(warns)
     assert page.driver.get_log("browser") == []  # type: ignore[no-untyped-call]
-
-
-@pytest.mark.chromium
-def test_50_edits_on_a_page_of_5000_micrographs_are_saved_exactly(browser: Browser, tmp_path: Path) -> None:
-    large = run_benchmark("review_page.py")
-    page, shape = tmp_path / "review.html", large["SHAPE_PX"]
-    names, candidates = large["write_page"](page, 5000)
-    assert page.stat().st_size < 8_000_000
-    browser.open(page)
-    row = int((browser.find("#pictures figure").get_attribute("id") or "").rpartition("-")[2])
-    name, some = names[0], candidates[0].above(large["THRESHOLD"])
-    assert browser.driver.execute_script("return rows[arguments[0]].name", row) == name
-    free = _free_places(candidates[0], large["DIAMETER_PX"])[:25]
-    rejected = np.stack([some.x_px, some.y_px], axis=1)[:25]
-    browser.click_picture(row, shape, *np.stack([rejected, free], axis=1).reshape(-1, 2))
-    listed = MicrographList(Path("m.star"), {name: ListedMicrograph(name, Path(name), 1.0, shape)})
-    picks = read_edits(browser.download("#star"), listed).picks[name]
-    kept = _places(some.at(np.arange(25, len(some))))
-    assert kept < _places(picks)
-    added = np.array(sorted(_places(picks) - kept))
-    assert added.shape == (25, 3)
-    apart_px = np.hypot(*(added[:, None, :2] - free[None]).transpose(2, 0, 1))
-    # The mouse hits whole pixels of the screen, 5 px of the micrograph.
-    assert apart_px.min(axis=1).max() < 12
-    assert set(apart_px.argmin(axis=1)) == set(range(25))
-
-
-def _free_places(candidates: Picks, diameter_px: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Return ``(n, 2)`` places that are farther than a diameter from any candidate and from each other."""
-    grid = np.arange(150.0, 3900.0, 1.2 * diameter_px)
-    places = np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2)
-    distance = np.hypot(places[:, :1] - candidates.x_px, places[:, 1:] - candidates.y_px)
-    return places[distance.min(axis=1) > diameter_px]
