@@ -99,7 +99,8 @@ def _median_point(chosen: Sequence[dict[str, Any]]) -> tuple[float, float]:
 
 def draw_slices(work: Path, path: Path) -> None:
     """Draw the central slice of the true map and of each picker's, for the first seed of each structure."""
-    rows = [slices for one in STRUCTURES if (slices := _slices(work / one.name / "seed1"))]
+    cells = [min(found) for one in STRUCTURES if (found := list(work.glob(f"{one.name}/seed*")))]
+    rows = [slices for cell in cells if (slices := _slices(cell))]
     if not rows:
         return
     columns = [name for name in ("true map", *PICKERS) if any(name in slices for slices in rows)]
