@@ -98,9 +98,9 @@ def _median_point(chosen: Sequence[dict[str, Any]]) -> tuple[float, float]:
 
 
 def draw_slices(work: Path, path: Path) -> None:
-    """Draw the central slice of the true map and of each picker's, for the first seed of each structure."""
-    cells = [min(found) for one in STRUCTURES if (found := list(work.glob(f"{one.name}/seed*")))]
-    rows = [slices for cell in cells if (slices := _slices(cell))]
+    """Draw the central slice of the true map and of each picker's, for a structure's first finished seed."""
+    cells = [sorted(work.glob(f"{one.name}/seed*")) for one in STRUCTURES]
+    rows = [slices for seeds in cells if (slices := next(filter(None, map(_slices, seeds)), None))]
     if not rows:
         return
     columns = [name for name in ("true map", *PICKERS) if any(name in slices for slices in rows)]
